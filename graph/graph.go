@@ -1,0 +1,139 @@
+// Package graph turns a workflow file into a checked graph, shows it as levels, and runs it. It is pure: it compiles no
+// module, touches no database, reads no file and has no clock of its own; what it needs of these comes in as function values.
+package graph
+
+import (
+	"time"
+
+	"levee/graph/value"
+)
+
+// Graph is a checked workflow, or the body of a group. Every wire in it leads somewhere and fits.
+type Graph struct {
+	Name        string // the file's name: field, else the file's base name
+	Description string
+	Trigger     *Trigger
+	Inputs      []value.Port
+	Allow       Allow
+	Nodes       []*Node // in the order of the file
+	Outputs     []Output
+}
+
+// Trigger says what starts a run besides a change of the workflow itself.
+type Trigger struct {
+	Files   []string // globs, relative to the workflow's folder
+	PerFile bool     // one run for each new or changed file, else one for each settled batch
+	Pos     Pos
+}
+
+// Allow is what the workflow asks for; the operator's ceiling decides.
+type Allow struct {
+	Read, Write []string      // folders, relative to the workflow's folder, slash separated
+	Memory      int64         // bytes of guest memory an invocation may use; 0: the default
+	Time        time.Duration // for one invocation; 0: the default
+}
+
+// Kind tells tasks from groups.
+type Kind int
+
+// The kinds of nodes.
+const (
+	Task  Kind = iota // runs a module
+	Group             // a plain group: its Body runs once
+	Each              // its Body runs once per element of Over
+)
+
+// Node is a task or a group.
+type Node struct {
+	ID     string
+	Site   string // the ids from the workflow down, joined by dots: photos.decode
+	Kind   Kind
+	Pos    Pos
+	Level  int // 0 for nodes whose inputs all come from outside their graph
+	If     *Source
+	After  []*Node
+	Deps   []*Node // the siblings that must end before this node may start, each once: wires, if, after, and those of its body
+	Limits Limits
+	Retry  Retry
+	Error  OnError
+
+	// of a task
+	Uses    string
+	Type    *Type
+	Inputs  []Input      // one per port of Type.Inputs, in that order
+	Outputs []value.Port // concrete types: type variables are bound. Of a group: its out ports
+	Device  []string     // in order of preference; empty: what the type prefers
+
+	// of a group
+	Body     *Graph // Body.Outputs are the group's ports
+	Over     *Source
+	As       string
+	Parallel int // elements that run at the same time; 0: the default
+}
+
+// Type is what uses: resolved to. Handle is the resolver's own.
+type Type struct {
+	Name string // full name, for messages
+	value.Signature
+	Devices []string
+	Handle  any
+}
+
+// Limits of one invocation; zero fields mean the workflow's allow, then the default.
+type Limits struct {
+	Time   time.Duration
+	Memory int64
+}
+
+// Retry repeats a failed invocation Times times, waiting Wait, 2*Wait, 4*Wait...
+type Retry struct {
+	Times int
+	Wait  time.Duration
+}
+
+// OnError says what a failure of the node does to its graph.
+type OnError struct {
+	Skip   bool                   // dependants are skipped, the run goes on
+	Values map[string]value.Value // the node's outputs are these
+}
+
+// Input says where one port's value comes from: one source, or several that are collected into a list.
+type Input struct {
+	Sources []Source // none: the port stays absent
+	Collect bool     // the sources are elements of a list, in that order
+	Type    value.Type
+}
+
+// SourceKind tells where a Source leads.
+type SourceKind int
+
+// The kinds of sources.
+const (
+	FromLiteral SourceKind = iota
+	FromInput              // an input of the workflow
+	FromTrigger            // a field of the trigger: files, data, path, name, stem
+	FromNode               // an output of a node, in the same graph or one around it
+	FromElement            // the element of an each group around, or a field of it
+)
+
+// Source is one end of a wire. Its value has Type; Input.Type (or the reader's need) may be wider, see value.Convert.
+type Source struct {
+	Kind    SourceKind
+	Literal value.Value
+	Node    *Node  // FromNode: the producer; FromElement: the each group
+	Port    string // input, output or field name; "" for the whole element
+	Type    value.Type
+	Pos     Pos
+}
+
+// Output is a named result of a graph; File and Names ask for files (of a workflow's outputs only).
+type Output struct {
+	Name  string
+	From  Source
+	File  string  // path relative to the workflow's folder; for a list it holds one *
+	Names *Source // list<string>: what the * stands for; nil: the index
+	Pos   Pos
+}
+
+// Pos is a place in a workflow file; both count from 1, Col in bytes. The zero Pos is no place.
+type Pos struct{ Line, Col int }
