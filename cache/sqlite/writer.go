@@ -1,0 +1,200 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"sync"
+	"sync/atomic"
+)
+
+// job is one call of Write.
+type job struct {
+	fn       func(*sql.Tx) error
+	taken    atomic.Bool // by the writer, or by a caller who leaves: whoever is first decides
+	done     chan struct{}
+	err      error
+	panicked any
+}
+
+// writer owns the writing connection. One goroutine serves all callers, so that many small writes share one fsync: with
+// 64 callers and FULL that is 7 to 11 times the throughput of a connection each, and no caller waits a second for a lock.
+type writer struct {
+	db    *sql.DB
+	mark  *witness
+	after func(uint64)
+	jobs  chan *job // unbuffered: a send that succeeded was received, so nothing is left behind on close
+	stop  chan struct{}
+	gone  chan struct{} // closed when the goroutine has ended, also when a callback ended it (runtime.Goexit)
+	end   sync.WaitGroup
+	once  sync.Once
+
+	// Used by the goroutine alone.
+	seq     uint64
+	stopped bool // a commit failed in fsync
+}
+
+func newWriter(db *sql.DB, mark *witness, after func(uint64)) *writer {
+	w := &writer{db: db, mark: mark, after: after, jobs: make(chan *job),
+		stop: make(chan struct{}), gone: make(chan struct{})}
+	w.end.Go(func() {
+		defer close(w.gone)
+		w.run()
+	})
+	return w
+}
+
+func (w *writer) close() error {
+	w.once.Do(func() { close(w.stop) })
+	w.end.Wait()
+	return w.mark.close()
+}
+
+// Write runs fn in a transaction on the one writing connection and returns after the commit that holds it. Writes that
+// wait at the same time share a commit. When one of them fails each is run again alone, so fn may be called more than
+// once and must not keep what it learned from a call that was not the last; it must return the error of any statement
+// that fails, and must not commit or roll back. An error from ctx means that fn was not run. A panic of fn is raised
+// in the caller.
+func (db *DB) Write(ctx context.Context, fn func(*sql.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	j := &job{fn: fn, done: make(chan struct{})}
+	select {
+	case db.writer.jobs <- j:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-db.writer.stop:
+		return ErrClosed
+	case <-db.writer.gone:
+		return ErrClosed
+	}
+	if !j.wait(ctx, db.writer.gone) {
+		return ctx.Err()
+	}
+	if j.panicked != nil {
+		panic(j.panicked)
+	}
+	return j.err
+}
+
+// wait returns when the job has its result. It reports false when ctx ended before the writer took the job; once taken,
+// only the result says what is stored.
+func (j *job) wait(ctx context.Context, gone <-chan struct{}) bool {
+	left := ctx.Done()
+	for {
+		select {
+		case <-j.done:
+			return true
+		case <-left:
+			if j.taken.CompareAndSwap(false, true) {
+				return false
+			}
+			left = nil
+		case <-gone:
+			select {
+			case <-j.done:
+			default:
+				j.err = ErrClosed
+			}
+			return true
+		}
+	}
+}
+
+func (w *writer) run() {
+	for {
+		select {
+		case j := <-w.jobs:
+			w.serve(w.collect(j))
+		case <-w.stop:
+			return
+		}
+	}
+}
+
+// collect takes what waits already. It sets no timer: under load a batch fills while the one before it commits, and a
+// lone write should not wait for company.
+func (w *writer) collect(first *job) []*job {
+	batch := []*job{first}
+	for len(batch) < MaxBatch {
+		select {
+		case j := <-w.jobs:
+			batch = append(batch, j)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+func (w *writer) serve(batch []*job) {
+	live := batch[:0]
+	for _, j := range batch {
+		if j.taken.CompareAndSwap(false, true) {
+			live = append(live, j)
+		}
+	}
+	if len(live) == 0 {
+		return
+	}
+	if !w.together(live) {
+		// A failed statement may have rolled back all of them (a full disk does), so each is tried alone.
+		for _, j := range live {
+			w.together([]*job{j})
+		}
+	}
+	for _, j := range live {
+		close(j.done)
+	}
+}
+
+// together runs the jobs in one transaction. It reports false, with nothing stored, when they should be tried one by one.
+func (w *writer) together(batch []*job) bool {
+	settle := func(err error) bool {
+		for _, j := range batch {
+			j.err, j.panicked = err, nil
+		}
+		return true
+	}
+	if w.stopped {
+		return settle(ErrStopped)
+	}
+	tx, err := w.db.BeginTx(context.Background(), nil)
+	if err != nil {
+		// Not one by one: when another process holds the lock each would wait the busy timeout again.
+		return settle(fmt.Errorf("sqlite: %w", err))
+	}
+	for _, j := range batch {
+		j.err, j.panicked = call(j.fn, tx)
+		if j.err != nil || j.panicked != nil {
+			tx.Rollback() // an error here means that SQLite has rolled back already
+			return len(batch) == 1
+		}
+	}
+	seq, err := w.mark.next(tx, w.seq)
+	if err != nil {
+		tx.Rollback()
+		return len(batch) == 1 && settle(err)
+	}
+	if err := tx.Commit(); err != nil {
+		if isFsync(err) {
+			w.stopped = true
+			return settle(&CommitError{Err: err})
+		}
+		return len(batch) == 1 && settle(fmt.Errorf("sqlite: %w", err))
+	}
+	w.seq = seq
+	// A witness that cannot be written must not fail a commit that is there: an old one only proves less.
+	_ = w.mark.note(seq)
+	if w.after != nil {
+		w.after(seq)
+	}
+	return settle(nil)
+}
+
+// call runs fn and catches its panic, which belongs to the caller of Write and not to the writer that all share.
+func call(fn func(*sql.Tx) error, tx *sql.Tx) (err error, panicked any) {
+	defer func() { panicked = recover() }()
+	return fn(tx), nil
+}
