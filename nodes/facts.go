@@ -1,0 +1,179 @@
+package nodes
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// hostModule is the name under which a module imports the host functions of the node ABI.
+const hostModule = "levee_v1"
+
+// facts is what a module's binary itself says: the functions it exports and the host functions it imports. Manifests are
+// held against it.
+type facts struct {
+	funcs   map[string]bool // exported functions
+	memory  bool            // exports a memory named memory
+	imports []string        // names imported from hostModule
+}
+
+// wantOf maps host functions to the want that a manifest must state for them.
+var wantOf = map[string]string{
+	"file_read": WantRead, "file_list": WantRead,
+	"file_write": WantWrite, "file_write_input": WantWrite,
+}
+
+// readFacts decodes the import and export sections and nothing else. A module that is otherwise broken passes here and is
+// refused by the engine's preflight.
+func readFacts(wasm []byte) (*facts, error) {
+	f := &facts{funcs: map[string]bool{}}
+	err := sections(bytes.NewReader(wasm), int64(len(wasm)), func(s section) error {
+		c := &cursor{b: wasm[s.body:s.end]}
+		switch s.id {
+		case sectionImport:
+			f.readImports(c)
+		case sectionExport:
+			f.readExports(c)
+		default:
+			return nil
+		}
+		if c.short || len(c.b) > 0 {
+			return fmt.Errorf("section %d at byte %d cannot be read", s.id, s.start)
+		}
+		return nil
+	})
+	return f, err
+}
+
+func (f *facts) readImports(c *cursor) {
+	for n := c.uleb(); n > 0 && !c.short; n-- {
+		module, name := c.name(), c.name()
+		if string(module) == hostModule && !slices.Contains(f.imports, string(name)) {
+			f.imports = append(f.imports, string(name))
+		}
+		switch kind := c.byte(); kind {
+		case 0: // function: its type's index
+			c.uleb()
+		case 1: // table: element type, limits
+			c.byte()
+			c.limits()
+		case 2: // memory
+			c.limits()
+		case 3: // global: type, mutability
+			c.byte()
+			c.byte()
+		case 4: // tag: attribute, its type's index
+			c.byte()
+			c.uleb()
+		default:
+			c.short = true
+		}
+	}
+}
+
+func (f *facts) readExports(c *cursor) {
+	for n := c.uleb(); n > 0 && !c.short; n-- {
+		name, kind := c.name(), c.byte()
+		c.uleb()
+		switch {
+		case kind == 0 && len(name) <= maxExport:
+			f.funcs[string(name)] = true
+		case kind == 2 && string(name) == "memory":
+			f.memory = true
+		}
+	}
+}
+
+// fits reports what a manifest claims and the module does not have.
+func (m *Manifest) fits(f *facts) error {
+	var errs problems
+	wants := map[string]bool{}
+	for i := range m.Nodes {
+		n := &m.Nodes[i]
+		at := fmt.Sprintf("manifest.nodes[%d] (%s)", i, n.Name)
+		if !f.funcs[n.Export] {
+			errs.add(at+".export", "the module exports no function %q", n.Export)
+		}
+		if n.ABI == Reactor && !f.memory {
+			errs.add(at, "the module exports no memory named \"memory\"")
+		}
+		for _, w := range n.Wants {
+			wants[w] = true
+		}
+	}
+	for _, name := range f.imports {
+		if w := wantOf[name]; w != "" && !wants[w] {
+			errs.add("manifest", "the module imports %s.%s, but no node type states %q in its wants", hostModule, name, w)
+		}
+	}
+	return errs.err()
+}
+
+// implicit is the manifest of a module that has none: a WASI program.
+func implicit(f *facts, name string) (*Manifest, error) {
+	if !f.funcs["_start"] {
+		return nil, errors.New("the module has no manifest and no _start function: write one and add it with `levee pack`")
+	}
+	m := &Manifest{Name: name, Version: "0.0.0", Nodes: []Node{stdioNode()}}
+	if err := m.fits(f); err != nil {
+		return nil, fmt.Errorf("the module has no manifest: %v", err)
+	}
+	return m, nil
+}
+
+// cursor reads a section's body; short is set, and everything further is zero, once it ends early.
+type cursor struct {
+	b     []byte
+	short bool
+}
+
+func (c *cursor) byte() byte {
+	if len(c.b) == 0 {
+		c.short = true
+		return 0
+	}
+	x := c.b[0]
+	c.b = c.b[1:]
+	return x
+}
+
+func (c *cursor) uleb() uint32 {
+	v, width := uleb32(c.b)
+	if width == 0 {
+		c.short, c.b = true, nil
+		return 0
+	}
+	c.b = c.b[width:]
+	return v
+}
+
+func (c *cursor) name() []byte {
+	n := c.uleb()
+	if uint64(n) > uint64(len(c.b)) {
+		c.short, c.b = true, nil
+		return nil
+	}
+	s := c.b[:n]
+	c.b = c.b[n:]
+	return s
+}
+
+// limits are a flag byte, a minimum and, when bit 0 of the flag is set, a maximum.
+func (c *cursor) limits() {
+	flag := c.byte()
+	c.skipLEB()
+	if flag&1 != 0 {
+		c.skipLEB()
+	}
+}
+
+// skipLEB passes a LEB128 of up to 64 bits.
+func (c *cursor) skipLEB() {
+	for range 10 {
+		if c.byte() < 0x80 {
+			return
+		}
+	}
+	c.short = true
+}
