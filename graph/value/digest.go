@@ -100,10 +100,10 @@ func root(size int64, leaves []byte) (d Digest) {
 
 // Hasher computes a Digest from a stream. The zero value is ready.
 type Hasher struct {
-	size   int64
-	buf    [LeafSize + 1]byte
-	n      int
-	list   []byte
+	size int64
+	buf  [LeafSize + 1]byte
+	n    int
+	list []byte
 }
 
 // Write never fails.

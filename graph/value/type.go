@@ -171,12 +171,14 @@ func Assignable(from, to Type) bool {
 }
 
 // Bind matches a port's pattern (which may hold type variables) against the type wired to it and records what the variables
-// stand for. It reports false when they do not fit.
+// stand for: the widest of the types that they meet, in whatever order. It reports false when they do not fit.
 func Bind(pattern, actual Type, vars map[Type]Type) bool {
 	switch {
 	case pattern.IsVar():
-		if bound, ok := vars[pattern]; ok {
-			return Assignable(actual, bound)
+		if bound, ok := vars[pattern]; ok && Assignable(actual, bound) {
+			return true
+		} else if ok && !Assignable(bound, actual) {
+			return false
 		}
 		vars[pattern] = actual
 		return true

@@ -1,0 +1,182 @@
+package graph
+
+import (
+	"levee/graph/value"
+)
+
+// binding finds what the type variables of one task stand for and makes its inputs: first all wires, then the literals,
+// so that a literal takes the type that wires ask for and not the other way round.
+type binding struct {
+	c     *checker
+	n     *rawNode
+	vars  map[value.Type]value.Type
+	types map[string][]value.Type // of the wires of each port; nil where one of them is unknown
+}
+
+func (b *binding) run(ports []value.Port) {
+	b.types = make(map[string][]value.Type, len(b.n.inWires))
+	wrong := map[string]bool{}
+	for i := range ports {
+		if !b.wires(&ports[i]) {
+			wrong[ports[i].Name] = true
+		}
+	}
+	with := make(map[string]*tree, len(b.n.with))
+	for _, f := range b.n.with {
+		with[f.key] = f.value
+	}
+	for i := range ports {
+		if t := with[ports[i].Name]; t != nil && ports[i].Type.HasVar() && !wrong[ports[i].Name] {
+			value.Bind(ports[i].Type, naturalType(t, ports[i].Type), b.vars)
+		}
+	}
+	for i := range ports {
+		port := ports[i]
+		port.Type = port.Type.Subst(b.vars)
+		in := Input{Type: port.Type}
+		if !wrong[port.Name] {
+			in.Sources, in.Collect = b.sources(&port, with[port.Name])
+		}
+		b.n.node.Inputs = append(b.n.node.Inputs, in)
+	}
+}
+
+// field returns what stands under in for a port.
+func (b *binding) field(port string) *field {
+	for i := range b.n.in {
+		if b.n.in[i].key == port {
+			return &b.n.in[i]
+		}
+	}
+	return nil
+}
+
+func (b *binding) name(port string) string { return b.n.node.ID + "." + port }
+
+// wires binds the wires of a port. It returns false when something about them was reported, here or before.
+func (b *binding) wires(port *value.Port) bool {
+	f := b.field(port.Name)
+	if f == nil {
+		return true
+	}
+	wires := b.n.inWires[port.Name]
+	collect := f.value.kind == listTree
+	if collect && port.Type.Base() != "list" {
+		b.c.report.add(f.value.pos, "wires", "%s takes one wire: it is %s, not a list", b.name(port.Name), port.Type)
+		return false
+	}
+	pattern := port.Type
+	if collect {
+		pattern = pattern.Elem()
+	}
+	ok := len(wires) == len(f.value.items())
+	for i := range wires {
+		typ := b.c.typeOf(&wires[i])
+		b.types[port.Name] = append(b.types[port.Name], typ)
+		if typ == "" {
+			ok = false
+		} else if !value.Bind(pattern, typ, b.vars) {
+			ok = false
+			b.c.report.add(wires[i].pos, "type", "%s wants %s, but %s gives %s", b.name(port.Name), b.wanted(pattern), wires[i].text, typ)
+		}
+	}
+	return ok
+}
+
+// wanted is a pattern as far as its variables are known.
+func (b *binding) wanted(pattern value.Type) value.Type {
+	if pattern.IsVar() && b.vars[pattern] == "" {
+		return pattern
+	}
+	if pattern.HasVar() && !pattern.IsVar() {
+		return value.Type(pattern.Base()) + "<" + b.wanted(pattern.Elem()) + ">"
+	}
+	return pattern.Subst(b.vars)
+}
+
+// sources makes the sources of a port whose type is concrete by now.
+func (b *binding) sources(port *value.Port, literal *tree) (list []Source, collect bool) {
+	if f := b.field(port.Name); f != nil {
+		for i, w := range b.n.inWires[port.Name] {
+			list = append(list, w.source(b.types[port.Name][i]))
+		}
+		return list, f.value.kind == listTree
+	}
+	if literal != nil {
+		named := *port
+		named.Name = b.name(port.Name)
+		if text, ok := literal.text(); ok && port.Type != value.String && b.c.isWire(b.n.graph, text) {
+			if _, err := value.FromGo(port.Type, text); err != nil {
+				b.c.report.add(literal.pos, "literal", "%s wants %s, got the text %s (wires stand under in)", named.Name, port.Type, quote(text))
+				return nil, false
+			}
+		}
+		if v, ok := fit(b.c.report, literal, &named); ok {
+			return []Source{{Kind: FromLiteral, Literal: v, Type: v.Type, Pos: literal.pos}}, false
+		}
+		return nil, false
+	}
+	v, hasDefault, err := port.DefaultValue()
+	switch {
+	case err != nil:
+		b.c.report.add(b.n.usesPos, "manifest", "the default of %s does not fit: %v", b.name(port.Name), err)
+	case hasDefault:
+		return []Source{{Kind: FromLiteral, Literal: v, Type: v.Type, Pos: b.n.usesPos}}, false
+	case !port.Optional:
+		b.c.report.add(b.n.node.Pos, "missing", "node %q (%s) needs input %s (%s)", b.n.node.ID, b.n.node.Type.Name, port.Name, port.Type)
+	}
+	return nil, false
+}
+
+// naturalType is the type that a literal has where a type variable asks for it.
+func naturalType(t *tree, pattern value.Type) value.Type {
+	elem, ok := pattern.Elem(), false
+	switch {
+	case t.kind == scalarTree:
+		switch t.scalar.(type) {
+		case bool:
+			return value.Bool
+		case int64:
+			return value.Int
+		case float64:
+			return value.Float
+		case string:
+			return value.String
+		}
+		return value.JSON
+	case t.kind == listTree && pattern.Base() == "list":
+		return value.ListOf(joined(t.list, elem))
+	case t.kind == mapTree && pattern.Base() == "map":
+		items := make([]*tree, len(t.fields))
+		for i := range t.fields {
+			items[i] = t.fields[i].value
+		}
+		return value.MapOf(joined(items, elem))
+	case t.kind == listTree && len(t.list) > 0:
+		if elem, ok = join(t.list, pattern); ok {
+			return value.ListOf(elem)
+		}
+	}
+	return value.JSON
+}
+
+func joined(items []*tree, pattern value.Type) value.Type {
+	if typ, ok := join(items, pattern); ok {
+		return typ
+	}
+	return value.Any
+}
+
+// join is the narrowest type that all items have, false when there is none.
+func join(items []*tree, pattern value.Type) (typ value.Type, ok bool) {
+	for i, item := range items {
+		next := naturalType(item, pattern)
+		switch {
+		case i == 0 || value.Assignable(typ, next):
+			typ = next
+		case !value.Assignable(next, typ):
+			return "", false
+		}
+	}
+	return typ, typ != ""
+}

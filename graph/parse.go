@@ -1,0 +1,221 @@
+package graph
+
+import (
+	"bytes"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"levee/graph/value"
+)
+
+// File is a workflow file that was read: its parts have the right shape, its wires and types are not checked yet. What says
+// when and with which permissions it would run is known already.
+type File struct {
+	Name        string // the name: field, else the base name of the file without .flow.yaml and the like
+	Description string
+	Trigger     *Trigger
+	Inputs      []value.Port
+	Allow       Allow
+
+	found *problems
+	graph *rawGraph // nil when the file is not even a map
+	nodes int
+}
+
+// Use is a node type that a workflow names.
+type Use struct {
+	Uses string
+	Pos  Pos
+}
+
+// Uses returns what the file's tasks use, each once, in the order of the file.
+func (f *File) Uses() []Use {
+	seen := map[string]bool{}
+	var list []Use
+	f.graph.walk(func(n *rawNode) {
+		if n.node.Kind == Task && n.node.Uses != "" && !seen[n.node.Uses] {
+			seen[n.node.Uses] = true
+			list = append(list, Use{Uses: n.node.Uses, Pos: n.usesPos})
+		}
+	})
+	return list
+}
+
+// The fields of the format; schema.json lists the same ones.
+var (
+	workflowFields = []string{"levee", "name", "description", "trigger", "inputs", "allow", "nodes", "outputs", "$schema"}
+	triggerFields  = []string{"files", "per", "every", "cron", "webhook"}
+	inputFields    = []string{"type", "default", "doc"}
+	allowFields    = []string{"read", "write", "memory", "time"}
+	bothFields     = []string{"if", "after", "on_error"} // of tasks and of groups
+	taskFields     = []string{"uses", "with", "in", "timeout", "memory", "retry", "device"}
+	groupFields    = []string{"nodes", "out", "each", "as", "parallel", "repeat"}
+	nodeFields     = slices.Concat(taskFields, groupFields, bothFields)
+	retryFields    = []string{"times", "wait"}
+	onErrorFields  = []string{"value"}
+	outputFields   = []string{"from", "file", "names"}
+)
+
+// Parse reads a workflow file, YAML or JSON (recognised by its first byte, a brace). name is for messages. The file is never
+// nil; Check reports the problems of both together.
+func Parse(name string, text []byte) (*File, Problems) {
+	text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	f := &File{Name: baseName(name), found: &problems{file: name}}
+	if len(text) > MaxFileSize {
+		f.found.src = newSource(nil)
+		f.found.add(Pos{1, 1}, "limit", "the file has %d bytes, at most %d", len(text), MaxFileSize)
+		return f, f.found.list()
+	}
+	src := newSource(text)
+	f.found.src = src
+	if root := readTree(src, f.found); root != nil {
+		p := parser{report: f.found, file: f}
+		p.workflow(root)
+	}
+	return f, f.found.list()
+}
+
+func readTree(src *source, report *problems) *tree {
+	if !utf8.Valid(src.text) {
+		at := 0
+		for at < len(src.text) {
+			r, n := utf8.DecodeRune(src.text[at:])
+			if r == utf8.RuneError && n == 1 {
+				break
+			}
+			at += n
+		}
+		report.add(src.at(at), "syntax", "the file is not UTF-8 text")
+		return nil
+	}
+	if start := bytes.TrimLeft(src.text, " \t\r\n"); len(start) > 0 && start[0] == '{' {
+		return readJSON(src, report)
+	}
+	return readYAML(src, report)
+}
+
+func baseName(file string) string {
+	name := path.Base(strings.ReplaceAll(file, `\`, "/"))
+	name = strings.TrimSuffix(name, path.Ext(name))
+	return strings.TrimSuffix(name, ".flow")
+}
+
+type parser struct {
+	report *problems
+	file   *File
+}
+
+// object reports whether t is a map, and what it holds besides the known fields. what names it in messages.
+func (p *parser) object(t *tree, what string, known []string) bool {
+	if t.kind != mapTree {
+		p.report.add(t.pos, "shape", "%s must be a map, got %s", what, t.describe())
+		return false
+	}
+	for _, f := range t.fields {
+		if !slices.Contains(known, f.key) {
+			p.report.suggest(f.pos, "unknown", p.report.near.nearest(f.key, known), "unknown field %s in %s", quote(f.key), what)
+		}
+	}
+	return true
+}
+
+// str returns the text of a field; it is "" with ok false when absent or reported.
+func (p *parser) str(t *tree, what string) (s string, ok bool) {
+	if t == nil {
+		return "", false
+	}
+	if s, ok = t.text(); !ok {
+		p.report.add(t.pos, "shape", "%s must be a text, got %s", what, t.describe())
+	}
+	return s, ok
+}
+
+func (p *parser) integer(t *tree, what string, least, most int64) int {
+	n, ok := t.scalar.(int64)
+	if !ok || t.kind != scalarTree || n < least || n > most {
+		p.report.add(t.pos, "range", "%s must be a whole number from %d to %d, got %s", what, least, most, t.describe())
+		return 0
+	}
+	return int(n)
+}
+
+var idPattern = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,63}$`)
+
+// id checks a name that wires may use.
+func (p *parser) id(f field, what string) bool {
+	if !idPattern.MatchString(f.key) {
+		p.report.add(f.pos, "id", "%s %s: a name has 1 to 64 lower-case letters, digits, _ and -, and begins with a letter", what, quote(f.key))
+		return false
+	}
+	if f.key == "inputs" || f.key == "trigger" {
+		p.report.add(f.pos, "id", "%s cannot be named %s: wires use this word", what, f.key)
+		return false
+	}
+	return true
+}
+
+func (p *parser) workflow(root *tree) {
+	if root.kind == mapTree && p.foreign(root) {
+		return
+	}
+	if !p.object(root, "a workflow file", workflowFields) {
+		return
+	}
+	switch version := root.get("levee"); {
+	case version == nil:
+		p.report.add(root.pos, "version", "the file must say levee: 1")
+	case version.scalar != int64(1) || version.kind != scalarTree:
+		p.report.add(version.pos, "version", "this version reads workflow files of levee: 1, got %s", version.describe())
+	}
+	if name, ok := p.str(root.get("name"), "name"); ok {
+		if name == "" || len(name) > 128 || printable(name) != name {
+			p.report.add(root.get("name").pos, "name", "name must be 1 to 128 printable bytes on one line")
+		}
+		p.file.Name = name
+	}
+	if t := root.get("description"); t != nil {
+		p.file.Description, _ = p.str(t, "description")
+	}
+	if t := root.get("$schema"); t != nil {
+		p.str(t, "$schema")
+	}
+	if t := root.get("trigger"); t != nil {
+		p.trigger(t)
+	}
+	if t := root.get("inputs"); t != nil {
+		p.inputs(t)
+	}
+	if t := root.get("allow"); t != nil {
+		p.allow(t)
+	}
+	p.file.graph = &rawGraph{}
+	if t := root.get("nodes"); t != nil {
+		p.nodes(p.file.graph, t, "", 0)
+	} else {
+		p.report.add(root.pos, "missing", "the workflow has no nodes")
+	}
+	if t := root.get("outputs"); t != nil {
+		p.outputs(t)
+	}
+}
+
+// foreign recognises the files of other systems, which later versions read.
+func (p *parser) foreign(root *tree) bool {
+	if nodes := root.get("nodes"); nodes != nil && nodes.kind == listTree && root.get("levee") == nil {
+		p.report.add(nodes.pos, "later", "a nodetool graph (nodes as a list) is not available in this version")
+		return true
+	}
+	if root.get("levee") != nil || len(root.fields) == 0 {
+		return false
+	}
+	for _, f := range root.fields {
+		if f.value.kind != mapTree || f.value.get("class_type") == nil {
+			return false
+		}
+	}
+	p.report.add(root.pos, "later", "a ComfyUI workflow is not available in this version")
+	return true
+}

@@ -1,0 +1,222 @@
+package graph
+
+import (
+	"fmt"
+
+	"levee/graph/value"
+)
+
+func (p *parser) trigger(t *tree) {
+	if !p.object(t, "trigger", triggerFields) {
+		return
+	}
+	for _, f := range t.fields {
+		if f.key == "every" || f.key == "cron" || f.key == "webhook" {
+			p.report.add(f.pos, "later", "trigger: %s is not available in this version; it has files", f.key)
+		}
+	}
+	trigger := &Trigger{Pos: t.pos}
+	files := t.get("files")
+	if files == nil {
+		if len(t.fields) == 0 || t.get("per") != nil {
+			p.report.add(t.pos, "missing", "trigger needs files")
+		}
+		return
+	}
+	for _, item := range files.items() {
+		glob, ok := p.str(item, "trigger.files")
+		if !ok {
+			continue
+		}
+		if err := checkGlob(glob); err != nil {
+			p.report.add(item.pos, "path", "trigger.files: %v", err)
+			continue
+		}
+		trigger.Files = append(trigger.Files, glob)
+	}
+	if files.kind == listTree && len(files.list) == 0 {
+		p.report.add(files.pos, "missing", "trigger.files is empty")
+	}
+	if per := t.get("per"); per != nil {
+		trigger.PerFile = p.oneOf(per, "trigger.per", "batch", "file") == "file"
+	}
+	p.file.Trigger = trigger
+}
+
+// items returns the items of a list, or the value itself where one may stand for a list of one.
+func (t *tree) items() []*tree {
+	if t.kind == listTree {
+		return t.list
+	}
+	return []*tree{t}
+}
+
+func (p *parser) oneOf(t *tree, what string, known ...string) string {
+	s, ok := t.text()
+	for _, k := range known {
+		if ok && s == k {
+			return s
+		}
+	}
+	p.report.suggest(t.pos, "shape", p.report.near.nearest(s, known), "%s must be %s, got %s", what, orList(known), t.describe())
+	return ""
+}
+
+func (p *parser) inputs(t *tree) {
+	if t.kind != mapTree {
+		p.report.add(t.pos, "shape", "inputs must be a map, got %s", t.describe())
+		return
+	}
+	for _, f := range t.fields {
+		if p.id(f, "input") {
+			p.file.Inputs = append(p.file.Inputs, p.input(f))
+		}
+	}
+}
+
+// input returns a port without a type when the type is wrong: nothing more is said about it.
+func (p *parser) input(f field) value.Port {
+	port := value.Port{Name: f.key}
+	typ := f.value
+	if f.value.kind == mapTree {
+		what := fmt.Sprintf("input %q", f.key)
+		p.object(f.value, what, inputFields)
+		port.Doc, _ = p.str(f.value.get("doc"), what+": doc")
+		if typ = f.value.get("type"); typ == nil {
+			p.report.add(f.pos, "missing", "%s needs a type", what)
+			return port
+		}
+	}
+	text, ok := p.str(typ, "the type of input "+f.key)
+	if !ok {
+		return port
+	}
+	parsed, err := value.ParseType(text)
+	if err == nil && parsed.HasVar() {
+		err = fmt.Errorf("%s: a type variable can stand in a node's manifest only", text)
+	}
+	if err != nil {
+		p.report.suggest(typ.pos, "type", p.report.near.nearest(text, plainTypes), "%v", err)
+		return port
+	}
+	port.Type = parsed
+	if def := f.value.get("default"); def != nil {
+		if _, ok := fit(p.report, def, &value.Port{Name: "the default of " + f.key, Type: parsed}); ok {
+			port.Default = jsonText(p.report, def)
+		}
+	}
+	return port
+}
+
+var plainTypes = []string{"bool", "int", "float", "string", "bytes", "json", "image", "audio", "table", "any"}
+
+func jsonText(report *problems, t *tree) []byte {
+	doc, ok := fit(report, t, &value.Port{Name: "the default", Type: value.JSON})
+	if !ok {
+		return nil
+	}
+	enc, _ := doc.Inline()
+	return enc
+}
+
+// fit makes a value of a literal for a port; what does not fit is reported where it stands.
+func fit(report *problems, t *tree, port *value.Port) (value.Value, bool) {
+	v, err := value.FromGo(port.Type, t.literal())
+	if err == nil {
+		if err = port.CheckRange(v); err != nil {
+			report.add(t.pos, "range", "%v", err)
+			return v, false
+		}
+		return v, true
+	}
+	at, msg := t, err.Error()
+	if bad, ok := err.(*value.LiteralError); ok {
+		at = t.at(bad.Path)
+		msg = fmt.Sprintf("%s%s wants %s, got %s", port.Name, clip(bad.Path), bad.Want, bad.Got)
+		if bad.Hint != "" {
+			msg += " (" + bad.Hint + ")"
+		}
+	}
+	report.add(at.pos, "literal", "%s", msg)
+	return v, false
+}
+
+func (p *parser) allow(t *tree) {
+	if !p.object(t, "allow", allowFields) {
+		return
+	}
+	p.file.Allow.Read = p.folders(t.get("read"), "allow.read", checkFolder)
+	p.file.Allow.Write = p.folders(t.get("write"), "allow.write", checkWritable)
+	if m := t.get("memory"); m != nil {
+		p.file.Allow.Memory = p.size(m, "allow.memory")
+	}
+	if d := t.get("time"); d != nil {
+		p.file.Allow.Time = p.duration(d, "allow.time", maxTimeout)
+	}
+}
+
+func (p *parser) folders(t *tree, what string, check func(string) error) (list []string) {
+	if t == nil {
+		return nil
+	}
+	for _, item := range t.items() {
+		folder, ok := p.str(item, what)
+		if !ok {
+			continue
+		}
+		if err := check(folder); err != nil {
+			p.report.add(item.pos, "path", "%s: %v", what, err)
+			continue
+		}
+		list = append(list, folder)
+	}
+	return list
+}
+
+// outputs reads the results of the workflow.
+func (p *parser) outputs(t *tree) {
+	if t.kind != mapTree {
+		p.report.add(t.pos, "shape", "outputs must be a map, got %s", t.describe())
+		return
+	}
+	for _, f := range t.fields {
+		if !p.id(f, "output") {
+			continue
+		}
+		out := rawOutput{name: f.key, pos: f.pos, from: f.value}
+		if f.value.kind == mapTree {
+			what := fmt.Sprintf("output %q", f.key)
+			p.object(f.value, what, outputFields)
+			out.names = f.value.get("names")
+			if out.from = f.value.get("from"); out.from == nil {
+				p.report.add(f.pos, "missing", "%s needs from: node.port", what)
+			}
+			if file := f.value.get("file"); file != nil {
+				p.outputFile(&out, file, what)
+			}
+		}
+		p.file.graph.out = append(p.file.graph.out, out)
+	}
+}
+
+func (p *parser) outputFile(out *rawOutput, t *tree, what string) {
+	file, ok := p.str(t, what+": file")
+	if !ok {
+		return
+	}
+	if err := checkFile(file); err != nil {
+		p.report.add(t.pos, "path", "%s: %v", what, err)
+		return
+	}
+	if out.file, out.filePos = file, t.pos; !inFolder(file, p.file.Allow.Write) {
+		p.report.add(t.pos, "path", "%s: %s is in no folder of allow.write", what, quote(file))
+	}
+	if trigger := p.file.Trigger; trigger != nil {
+		for _, glob := range trigger.Files {
+			if globsMeet(file, glob) {
+				p.report.add(t.pos, "loop", "%s: %s matches the trigger %s: every run would start the next one", what, quote(file), quote(glob))
+				break
+			}
+		}
+	}
+}

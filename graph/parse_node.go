@@ -1,0 +1,222 @@
+package graph
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// maxParallel and maxRetries bound what a node may ask for.
+const (
+	maxParallel = 1024
+	maxRetries  = 100
+)
+
+// nodes reads the nodes of a graph. site is the path of its group, with a dot behind it.
+func (p *parser) nodes(g *rawGraph, t *tree, site string, depth int) {
+	if t.kind != mapTree {
+		p.report.add(t.pos, "shape", "nodes must be a map of names to nodes, got %s", t.describe())
+		return
+	}
+	if len(t.fields) == 0 {
+		p.report.add(t.pos, "missing", "nodes is empty")
+	}
+	g.ids = make(map[string]*rawNode, len(t.fields))
+	for _, f := range t.fields {
+		if p.file.nodes++; p.file.nodes > MaxNodes {
+			if p.file.nodes == MaxNodes+1 {
+				p.report.add(f.pos, "limit", "more than %d nodes", MaxNodes)
+			}
+			return
+		}
+		p.id(f, "node")
+		n := &rawNode{graph: g, node: &Node{ID: f.key, Site: site + f.key, Pos: f.pos}}
+		g.nodes = append(g.nodes, n)
+		g.ids[f.key] = n
+		p.node(n, f.value, depth)
+	}
+}
+
+func (p *parser) node(n *rawNode, t *tree, depth int) {
+	what := fmt.Sprintf("node %q", n.node.ID)
+	if n.broken = !p.object(t, what, nodeFields); n.broken {
+		return
+	}
+	has := func(names []string) string {
+		for _, f := range t.fields {
+			if slices.Contains(names, f.key) {
+				return f.key
+			}
+		}
+		return ""
+	}
+	n.cond = t.get("if")
+	if after := t.get("after"); after != nil {
+		n.after = after.items()
+	}
+	switch task, group := has(taskFields), has(groupFields); {
+	case t.get("repeat") != nil:
+		n.broken = true
+		p.report.add(t.get("repeat").pos, "later", "repeat is not available in this version")
+	case t.get("uses") != nil && t.get("nodes") != nil:
+		n.broken = true
+		p.report.add(n.node.Pos, "shape", "%s has uses and nodes: it is a task or a group, not both", what)
+	case t.get("nodes") != nil:
+		p.misplaced(t, taskFields, what+" is a group: %s is for tasks")
+		p.group(n, t, what, depth)
+	case t.get("uses") != nil:
+		p.misplaced(t, groupFields, what+" is a task: %s is for groups")
+		p.task(n, t, what)
+	default:
+		n.broken = true
+		if task == "" && group != "" {
+			p.report.add(n.node.Pos, "missing", "%s has %s but no nodes", what, group)
+		} else if !p.misspelt(t, "uses") {
+			p.report.add(n.node.Pos, "missing", "%s needs uses (a task) or nodes (a group)", what)
+		}
+		if group == "" {
+			p.task(n, t, what)
+		}
+	}
+	p.onError(n, t.get("on_error"), what)
+}
+
+// misspelt reports whether an unknown field was reported that was probably meant to be the wanted one.
+func (p *parser) misspelt(t *tree, want string) bool {
+	for _, f := range t.fields {
+		if !slices.Contains(nodeFields, f.key) && p.report.near.nearest(f.key, nodeFields) == want {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *parser) misplaced(t *tree, names []string, format string) {
+	for _, f := range t.fields {
+		if slices.Contains(names, f.key) {
+			p.report.add(f.pos, "shape", format, f.key)
+		}
+	}
+}
+
+func (p *parser) task(n *rawNode, t *tree, what string) {
+	if uses := t.get("uses"); uses != nil {
+		n.usesPos = uses.pos
+		s, ok := p.str(uses, what+": uses")
+		if ok {
+			err := checkUses(s)
+			if ok = err == nil; !ok {
+				p.report.add(uses.pos, "uses", "%v", err)
+			}
+		}
+		if n.node.Uses = s; !ok {
+			n.node.Uses, n.broken = "", true
+		}
+	}
+	n.with = p.ports(t.get("with"), what+": with")
+	n.in = p.ports(t.get("in"), what+": in")
+	if d := t.get("timeout"); d != nil {
+		n.node.Limits.Time = p.duration(d, what+": timeout", maxTimeout)
+	}
+	if m := t.get("memory"); m != nil {
+		n.node.Limits.Memory = p.size(m, what+": memory")
+	}
+	if r := t.get("retry"); r != nil {
+		p.retry(n, r, what)
+	}
+	if d := t.get("device"); d != nil {
+		for _, item := range d.items() {
+			device := p.oneOf(item, what+": device", "cpu", "gpu")
+			if device != "" && slices.Contains(n.node.Device, device) {
+				p.report.add(item.pos, "duplicate", "%s: device %s is here twice", what, device)
+			} else if device != "" {
+				n.node.Device = append(n.node.Device, device)
+			}
+		}
+	}
+}
+
+func (p *parser) ports(t *tree, what string) []field {
+	if t == nil {
+		return nil
+	}
+	if t.kind != mapTree {
+		p.report.add(t.pos, "shape", "%s must be a map of ports, got %s", what, t.describe())
+		return nil
+	}
+	return t.fields
+}
+
+func (p *parser) retry(n *rawNode, t *tree, what string) {
+	if !p.object(t, what+": retry", retryFields) {
+		return
+	}
+	if times := t.get("times"); times != nil {
+		n.node.Retry.Times = p.integer(times, what+": retry.times", 1, maxRetries)
+	} else {
+		p.report.add(t.pos, "missing", "%s: retry needs times", what)
+	}
+	if wait := t.get("wait"); wait != nil {
+		n.node.Retry.Wait = p.duration(wait, what+": retry.wait", maxRetryWait)
+	}
+}
+
+func (p *parser) onError(n *rawNode, t *tree, what string) {
+	switch {
+	case t == nil:
+	case t.kind != mapTree:
+		n.node.Error.Skip = p.oneOf(t, what+": on_error", "fail", "skip", "{value: {port: literal}}") == "skip"
+	case p.object(t, what+": on_error", onErrorFields):
+		v := t.get("value")
+		if v == nil {
+			p.report.add(t.pos, "missing", "%s: on_error needs value: {port: literal}", what)
+		} else if p.ports(v, what+": on_error.value") != nil || v.kind == mapTree {
+			n.onError = v
+		}
+	}
+}
+
+func (p *parser) group(n *rawNode, t *tree, what string, depth int) {
+	n.node.Kind = Group
+	if n.over = t.get("each"); n.over != nil {
+		n.node.Kind = Each
+	}
+	for _, only := range []string{"as", "parallel"} {
+		if n.over == nil && t.get(only) != nil {
+			p.report.add(t.get(only).pos, "shape", "%s: %s is for groups with each", what, only)
+		}
+	}
+	if as := t.get("as"); as != nil {
+		name, ok := p.str(as, what+": as")
+		if ok && p.id(field{key: name, pos: as.pos}, "as") {
+			n.node.As = name
+		}
+	} else if n.over != nil {
+		p.report.add(n.node.Pos, "missing", "%s: each needs as: a name for the element", what)
+	}
+	if par := t.get("parallel"); par != nil {
+		n.node.Parallel = p.integer(par, what+": parallel", 1, maxParallel)
+	}
+	n.body = &rawGraph{owner: n}
+	p.nodes(n.body, t.get("nodes"), n.node.Site+".", depth+1)
+	if inner := n.body.ids[n.node.As]; inner != nil && n.node.As != "" {
+		p.report.add(inner.node.Pos, "duplicate", "node %q has the name of the element of %q", inner.node.ID, n.node.ID)
+	}
+	out := t.get("out")
+	if out == nil {
+		return
+	}
+	for _, f := range p.ports(out, what+": out") {
+		if p.id(f, "out") {
+			n.body.out = append(n.body.out, rawOutput{name: f.key, pos: f.pos, from: f.value})
+		}
+	}
+}
+
+// orList joins choices for a message.
+func orList(words []string) string {
+	if n := len(words); n > 1 {
+		return strings.Join(words[:n-1], ", ") + " or " + words[n-1]
+	}
+	return strings.Join(words, "")
+}

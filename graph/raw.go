@@ -1,0 +1,73 @@
+package graph
+
+import "levee/graph/value"
+
+// rawGraph is a graph whose wires are still texts.
+type rawGraph struct {
+	owner *rawNode // the group whose body it is, nil for the workflow
+	nodes []*rawNode
+	ids   map[string]*rawNode
+	out   []rawOutput
+	order []*rawNode // the nodes, what they depend on first
+}
+
+// parent is the graph around, nil for the workflow.
+func (g *rawGraph) parent() *rawGraph {
+	if g.owner == nil {
+		return nil
+	}
+	return g.owner.graph
+}
+
+// walk visits all nodes, a group before its body.
+func (g *rawGraph) walk(visit func(*rawNode)) {
+	if g == nil {
+		return
+	}
+	for _, n := range g.nodes {
+		visit(n)
+		n.body.walk(visit)
+	}
+}
+
+// rawNode is what the file says of a node beyond its Node, and what the checker finds out.
+type rawNode struct {
+	node       *Node
+	graph      *rawGraph // that it is in
+	body       *rawGraph // of a group
+	usesPos    Pos
+	with, in   []field
+	cond, over *tree   // if: and each:
+	after      []*tree // ids
+	onError    *tree   // the map of values
+	broken     bool    // its ports cannot be known: nothing is said about wires to and from them
+
+	inWires  map[string][]wire // by port, those of in: that lead somewhere
+	overWire *wire
+	condWire *wire
+	deps     []dep
+	isDep    map[*rawNode]bool
+	fanOut   int
+	typed    bool                  // outputs is there
+	outputs  map[string]value.Type // "": unknown, which was reported
+	overMap  bool                  // the group runs over a map
+	element  value.Type            // of an each group: what it runs for; "" when unknown
+}
+
+// dep is a sibling that must end first, and the first wire that says so.
+type dep struct {
+	on  *rawNode
+	pos Pos
+}
+
+type rawOutput struct {
+	name        string
+	pos         Pos
+	from, names *tree
+	file        string
+	filePos     Pos
+	wire        *wire
+	typ         value.Type // of the wire; "" when unknown
+	namesWire   *wire
+	namesFrom   *Source
+}
