@@ -221,7 +221,7 @@ func TestGrowWhileRead(t *testing.T) {
 	stop := make(chan struct{})
 	var writer sync.WaitGroup
 	writer.Go(func() {
-		for n := 0; n < 1<<26; n += len(line) {
+		for n := 0; n < 1<<23; n += len(line) {
 			select {
 			case <-stop:
 				return
@@ -230,7 +230,7 @@ func TestGrowWhileRead(t *testing.T) {
 			}
 		}
 	})
-	for range 200 {
+	for range 100 {
 		data, err := d.ReadFile("f", 1<<30)
 		if err == nil && len(data)%len(line) != 0 {
 			t.Errorf("%d bytes", len(data))

@@ -87,9 +87,7 @@ func (h *hints) take() touched {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	t := h.seen
-	if len(t.paths) > 0 || len(t.renamed) > 0 || t.root || t.all || t.moved {
-		h.seen = newTouched()
-	}
+	h.seen = newTouched()
 	return t
 }
 

@@ -339,6 +339,22 @@ func TestTreeLostEvents(t *testing.T) {
 	f.settled()
 }
 
+// The queue overflows once: the looks that follow find what the lost events would have told.
+func TestTreeOverflow(t *testing.T) {
+	root := t.TempDir()
+	tr, err := newTree(Options{Root: root, Rescan: time.Hour, faults: faults{drop: func(fsnotify.Event) bool { return true }}})
+	require.NoError(t, err)
+	defer tr.close()
+	tr.pass(time.Now())
+	write(t, filepath.Join(root, "d/f"), "x")
+	tr.pass(time.Now())
+	require.Zero(t, tr.settler.size())
+	tr.hints.fsn.Errors <- fsnotify.ErrEventOverflow
+	<-tr.hints.wake
+	tr.pass(time.Now().Add(time.Second))
+	require.True(t, tr.settler.tracks("d/f"))
+}
+
 // More events than are remembered one by one, while the consumer is stuck.
 func TestTreeStuckConsumer(t *testing.T) {
 	root := t.TempDir()
@@ -423,6 +439,43 @@ func TestTreeIdles(t *testing.T) {
 	_, ok := tr.batch(now.Add(time.Second))
 	require.True(t, ok)
 	require.Greater(t, time.Until(tr.nextPass()), 50*time.Minute)
+}
+
+// How long after the quiet window a dropped file is delivered.
+func BenchmarkDrop(b *testing.B) {
+	root := b.TempDir()
+	const settle = 20 * time.Millisecond
+	ctx, cancel := context.WithCancel(context.Background())
+	delivered := make(chan Batch)
+	var running sync.WaitGroup
+	running.Go(func() { Tree(ctx, Options{Root: root, Settle: settle}, func(batch Batch) { delivered <- batch }) })
+	<-delivered
+	i := 0
+	for b.Loop() {
+		i++
+		require.NoError(b, os.WriteFile(filepath.Join(root, fmt.Sprint(i)), []byte("x"), 0o644))
+		<-delivered
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)-float64(settle.Microseconds()), "us-after-settle")
+	cancel()
+	running.Wait()
+}
+
+// A rescan of 10,000 files in which nothing has changed.
+func BenchmarkRescan(b *testing.B) {
+	root := b.TempDir()
+	for i := range 10_000 {
+		name := filepath.Join(root, fmt.Sprint("d", i%100), fmt.Sprint(i))
+		require.NoError(b, os.MkdirAll(filepath.Dir(name), 0o755))
+		require.NoError(b, os.WriteFile(name, []byte("x"), 0o644))
+	}
+	tr, err := newTree(Options{Root: root, Rescan: time.Hour})
+	require.NoError(b, err)
+	defer tr.close()
+	tr.lookAtAll(time.Now(), nil)
+	for b.Loop() {
+		tr.lookAtAll(time.Now(), nil)
+	}
 }
 
 // Hammer: many writers, movers and removers at once; in the end what was told is what is there.
