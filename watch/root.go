@@ -30,10 +30,10 @@ func (t *tree) checkRoot() {
 	t.dir, err = OpenDir(t.named)
 	if err != nil {
 		t.dir = nil
-		t.say(err)
+		t.told.say(err)
 	}
 	t.replaced = t.dir != nil
-	t.folders = nil
+	t.folders = map[string]bool{}
 	t.renew()
 }
 
@@ -54,7 +54,7 @@ func (t *tree) renew() {
 		t.hints.close()
 		t.hints = nil
 	}
-	t.rescan = true
+	t.rescans.wanted = true
 	real, err := filepath.EvalSymlinks(t.named)
 	if err != nil {
 		real = t.named // gone; it may come back
@@ -69,7 +69,7 @@ func (t *tree) renew() {
 	}
 	if err != nil {
 		t.hints = nil
-		t.say(&WatchError{t.named, err})
+		t.told.say(&WatchError{t.named, err})
 	}
 }
 
@@ -89,10 +89,10 @@ func (t *tree) watch(rel string) {
 		return
 	}
 	if !t.unwatched { // one is enough to say; with no watches left thousands would follow
-		t.say(&WatchError{filepath.Join(t.named, rel), err})
+		t.told.say(&WatchError{filepath.Join(t.named, rel), err})
 	}
 	t.unwatched = true
-	t.rescanAt = earlier(t.rescanAt, time.Now().Add(pollEvery))
+	t.rescans.at = earlier(t.rescans.at, time.Now().Add(pollEvery))
 }
 
 // eventsMissing reports whether the folder lies on a file system where others can change files without an event here.

@@ -10,13 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const (
-	// maxRefused bounds what is remembered of files that are not read.
-	maxRefused = 1000
-	// restAfter is how many times its own duration a rescan waits for the next one, so that a neighbour who
-	// makes events get lost cannot make us look at everything all the time.
-	restAfter = 9
-)
+// restAfter is how many times its own duration a rescan waits for the next one, so that a neighbour who
+// makes events get lost cannot make us look at everything all the time.
+const restAfter = 9
 
 // tree is what Tree knows; its goroutine alone uses it.
 type tree struct {
@@ -27,19 +23,20 @@ type tree struct {
 	settler *settler
 	folders map[string]bool // below the root, as last seen
 
-	refused map[string]Reason // reported, and still there
-	newly   []*RefusedError   // not reported yet
-	said    map[string]bool   // what Log was told since all was well
+	told    complaints
+	rescans rescans
 
-	start     time.Time
-	begun     bool // the initial batch is out
-	replaced  bool // to be told
-	over      bool // at the last rescan there were more than MaxFiles
-	unwatched bool // at the last rescan some folder could not be watched
+	beginBy   time.Time // when the initial batch goes out at the latest; zero: it is out
+	replaced  bool      // to be told
+	over      bool      // at the last rescan there were more than MaxFiles
+	unwatched bool      // at the last rescan some folder could not be watched
+}
 
-	rescan    bool      // wanted, as soon as notBefore
+// rescans is when everything is looked at.
+type rescans struct {
+	wanted    bool      // as soon as notBefore
 	notBefore time.Time // rest after the last one
-	rescanAt  time.Time // the next one by the clock
+	at        time.Time // the next one by the clock
 }
 
 func (t *tree) close() {
@@ -51,27 +48,20 @@ func (t *tree) close() {
 	}
 }
 
-func (t *tree) say(err error) {
-	if key := err.Error(); t.opt.Log != nil && !t.said[key] && len(t.said) < maxRefused {
-		t.said[key] = true
-		t.opt.Log(err)
-	}
-}
-
 // pass looks at what events named, or at everything, and again at what should have settled.
 func (t *tree) pass(now time.Time) {
 	var ev touched
 	if t.hints != nil {
 		ev = t.hints.take()
 	}
-	t.rescan = t.rescan || ev.all || !now.Before(t.rescanAt)
-	if ev.root || t.rescan {
+	t.rescans.wanted = t.rescans.wanted || ev.all || !now.Before(t.rescans.at)
+	if ev.root || t.rescans.wanted {
 		t.checkRoot()
 	}
 	if ev.moved || t.movedFolder(ev.renamed) {
 		t.renew()
 	}
-	if t.rescan && !now.Before(t.notBefore) {
+	if t.rescans.wanted && !now.Before(t.rescans.notBefore) {
 		t.lookAtAll(now, ev.paths)
 	} else {
 		for rel := range ev.paths {
@@ -99,13 +89,13 @@ func (t *tree) look(now time.Time, rel string, isTouched bool) {
 		t.absent(now, rel, isTouched)
 	default:
 		// Our own trouble, such as too many open files, must not look like a removed file.
-		t.say(t.dir.openError(rel, err))
-		t.rescan = true
+		t.told.say(t.dir.openError(rel, err))
+		t.rescans.wanted = true
 	}
 }
 
 func (t *tree) absent(now time.Time, rel string, isTouched bool) {
-	delete(t.refused, rel)
+	delete(t.told.refused, rel)
 	if t.settler.tracks(rel) {
 		t.settler.observe(now, rel, Signature{}, isTouched)
 	}
@@ -140,20 +130,20 @@ func (t *tree) entry(now time.Time, rel string, st *unix.Stat_t, isTouched bool,
 	}
 	isFolder := st.Mode&unix.S_IFMT == unix.S_IFDIR
 	if isFolder && refused == nil && strings.Count(rel, "/") >= t.opt.MaxDepth {
-		t.say(&LimitError{"folders deep", t.opt.MaxDepth, filepath.Join(t.named, rel)})
+		t.told.say(&LimitError{"folders deep", t.opt.MaxDepth, filepath.Join(t.named, rel)})
 		isFolder = false
 	}
 	switch {
 	case refused != nil:
-		t.refuse(refused)
+		t.told.refuse(refused)
 	case isFolder:
-		if why := t.refused[rel]; why != Unreadable && why != Outside { // those are found when it is opened
-			delete(t.refused, rel)
+		if why := t.told.refused[rel]; why != Unreadable && why != Outside { // those are found when it is opened
+			delete(t.told.refused, rel)
 		}
 		t.folders[rel] = true
 		t.watch(rel)
 	case st.Mode&unix.S_IFMT == unix.S_IFREG:
-		delete(t.refused, rel)
+		delete(t.told.refused, rel)
 		t.file(now, rel, statSignature(st), isTouched)
 		return false
 	}
@@ -166,11 +156,11 @@ func (t *tree) entry(now time.Time, rel string, st *unix.Stat_t, isTouched bool,
 func (t *tree) file(now time.Time, rel string, sig Signature, isTouched bool) {
 	if !t.settler.tracks(rel) && t.settler.size() >= t.opt.MaxFiles {
 		t.over = true
-		t.say(&LimitError{"files", t.opt.MaxFiles, t.named})
+		t.told.say(&LimitError{"files", t.opt.MaxFiles, t.named})
 		return
 	}
 	t.settler.observe(now, rel, sig, isTouched)
-	if !t.begun && !isTouched {
+	if !t.beginBy.IsZero() && !isTouched {
 		// What was there at the start need not be waited for, if the system's clock says that it has been quiet for long.
 		if age := time.Since(time.Unix(0, sig.ChangeTime)); age > t.opt.Settle+time.Second {
 			t.settler.settle(now, rel)
@@ -178,18 +168,11 @@ func (t *tree) file(now time.Time, rel string, sig Signature, isTouched bool) {
 	}
 }
 
-func (t *tree) refuse(e *RefusedError) {
-	if t.refused[e.Path] != e.Reason && len(t.refused) < maxRefused {
-		t.refused[e.Path] = e.Reason
-		t.newly = append(t.newly, e)
-	}
-}
-
 // lookAtAll compares everything with what is known; touched are paths that events named.
 func (t *tree) lookAtAll(now time.Time, touched map[string]struct{}) {
 	begin := time.Now()
 	hadTrouble := t.over || t.unwatched
-	t.rescan, t.over, t.unwatched = false, false, false
+	t.rescans.wanted, t.over, t.unwatched = false, false, false
 	t.folders = map[string]bool{}
 	seen := make(map[string]bool, t.settler.size())
 	if t.dir != nil {
@@ -203,22 +186,22 @@ func (t *tree) lookAtAll(now time.Time, touched map[string]struct{}) {
 			t.look(now, rel, false)
 		}
 	}
-	for rel := range t.refused {
+	for rel := range t.told.refused {
 		if !seen[rel] {
-			delete(t.refused, rel)
+			delete(t.told.refused, rel)
 		}
 	}
-	trouble := t.over || t.unwatched || t.hints == nil || t.dir == nil || t.rescan
+	trouble := t.over || t.unwatched || t.hints == nil || t.dir == nil || t.rescans.wanted
 	if !trouble && !hadTrouble {
-		clear(t.said)
+		clear(t.told.said)
 	}
 	every := t.opt.Rescan
 	if t.unwatched || t.hints == nil || t.dir == nil || t.dir.eventsMissing() {
 		every = min(every, pollEvery)
 	}
 	end := time.Now()
-	t.notBefore = end.Add(max(restAfter*end.Sub(begin), t.opt.Settle))
-	t.rescanAt = end.Add(every)
+	t.rescans.notBefore = end.Add(max(restAfter*end.Sub(begin), t.opt.Settle))
+	t.rescans.at = end.Add(every)
 }
 
 func (t *tree) walk(now time.Time, rel string, touched map[string]struct{}, seen map[string]bool) {
@@ -233,18 +216,18 @@ func (t *tree) walk(now time.Time, rel string, touched map[string]struct{}, seen
 	unreadable := func(rel string, err error) error {
 		switch {
 		case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
-			t.refuse(&RefusedError{rel, Unreadable, "this folder cannot be opened: " + err.Error()})
+			t.told.refuse(&RefusedError{rel, Unreadable, "this folder cannot be opened: " + err.Error()})
 		case errors.Is(err, unix.EXDEV):
-			t.refuse(&RefusedError{rel, Outside, "another file system is mounted here"})
+			t.told.refuse(&RefusedError{rel, Outside, "another file system is mounted here"})
 		default:
-			t.rescan = true
-			t.say(t.dir.openError(rel, err))
+			t.rescans.wanted = true
+			t.told.say(t.dir.openError(rel, err))
 		}
 		return nil
 	}
 	if err := t.dir.walk(rel, visit, unreadable); err != nil {
 		t.over = true
-		t.say(err)
+		t.told.say(err)
 	}
 }
 

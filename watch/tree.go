@@ -92,8 +92,8 @@ func newTree(opt Options) (*tree, error) {
 		return nil, err
 	}
 	t := &tree{
-		opt: opt, named: named, dir: dir, settler: newSettler(opt.Settle), start: time.Now(), rescan: true,
-		refused: map[string]Reason{}, said: map[string]bool{},
+		opt: opt, named: named, dir: dir, settler: newSettler(opt.Settle), folders: map[string]bool{}, beginBy: time.Now().Add(holdFor * opt.Settle),
+		told: complaints{log: opt.Log, said: map[string]bool{}, refused: map[string]Reason{}},
 	}
 	t.renew()
 	return t, nil
@@ -102,23 +102,21 @@ func newTree(opt Options) (*tree, error) {
 // batch is what can be delivered now.
 func (t *tree) batch(now time.Time) (Batch, bool) {
 	b, ok := t.settler.take(now)
-	if !t.begun {
+	if !t.beginBy.IsZero() {
 		// A file that grows since before the start must not hold back all the others.
-		if !ok && len(t.settler.pending) > 0 && now.Before(t.beginBy()) {
+		if !ok && len(t.settler.pending) > 0 && now.Before(t.beginBy) {
 			return b, false
 		}
-		b.Initial, ok, t.begun = true, true, true
+		b.Initial, ok, t.beginBy = true, true, time.Time{}
 	}
-	if len(t.newly) > 0 {
-		b.Refused, t.newly, ok = t.newly, nil, true
+	if len(t.told.newly) > 0 {
+		b.Refused, t.told.newly, ok = t.told.newly, nil, true
 	}
 	if t.replaced {
 		b.Replaced, t.replaced, ok = true, false, true
 	}
 	return b, ok
 }
-
-func (t *tree) beginBy() time.Time { return t.start.Add(holdFor * t.opt.Settle) }
 
 // wait returns when there may be something to do, or false when ctx has ended.
 func (t *tree) wait(ctx context.Context, last time.Time) bool {
@@ -152,15 +150,15 @@ func (t *tree) wait(ctx context.Context, last time.Time) bool {
 
 // nextPass is when there is something to do even if no event comes.
 func (t *tree) nextPass() time.Time {
-	next := t.rescanAt
-	if t.rescan {
-		next = t.notBefore
+	next := t.rescans.at
+	if t.rescans.wanted {
+		next = t.rescans.notBefore
 	}
 	if at, ok := t.settler.next(); ok && at.Before(next) {
 		next = at
 	}
-	if !t.begun && t.beginBy().Before(next) {
-		next = t.beginBy()
+	if !t.beginBy.IsZero() && t.beginBy.Before(next) {
+		next = t.beginBy
 	}
 	return next
 }

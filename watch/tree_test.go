@@ -326,6 +326,23 @@ func TestTreeReplacedRoot(t *testing.T) {
 	f.settled()
 }
 
+// The folder is replaced while rescans rest: single looks go on in the new one.
+func TestTreeReplacedWhileResting(t *testing.T) {
+	root := filepath.Join(t.TempDir(), "served")
+	require.NoError(t, os.Mkdir(root, 0o755))
+	tr, err := newTree(Options{Root: root, Rescan: time.Hour})
+	require.NoError(t, err)
+	defer tr.close()
+	tr.pass(time.Now())
+	require.NoError(t, os.Rename(root, root+".old"))
+	write(t, filepath.Join(root, "d/f"), "x")
+	tr.rescans.notBefore = time.Now().Add(time.Hour)
+	tr.checkRoot()
+	tr.look(time.Now(), "d", true)
+	require.True(t, tr.settler.tracks("d/f"))
+	require.True(t, tr.replaced)
+}
+
 // All events are lost, as when the queue has overflowed for good: rescans find everything.
 func TestTreeLostEvents(t *testing.T) {
 	root := t.TempDir()
