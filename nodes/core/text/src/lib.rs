@@ -1,0 +1,38 @@
+//! Core pack text: templates, pieces, patterns, words, encodings. Ports and their meaning: node.json.
+
+#[path = "../../../sdk/rust/levee.rs"]
+mod levee;
+#[path = "../../shared/number.rs"]
+mod number;
+#[path = "../../shared/pack.rs"]
+#[macro_use]
+mod pack;
+#[path = "../../shared/plain.rs"]
+mod plain;
+
+mod encoding;
+mod format;
+mod letters;
+mod pattern;
+mod pieces;
+mod words;
+
+pack! {
+    "node_format" => format::format,
+    "node_split" => pieces::split,
+    "node_join" => pieces::join,
+    "node_lines" => pieces::lines,
+    "node_slice" => pieces::slice,
+    "node_upper" => letters::upper,
+    "node_lower" => letters::lower,
+    "node_trim" => letters::trim,
+    "node_length" => letters::length,
+    "node_contains" => letters::contains,
+    "node_replace" => pattern::replace,
+    "node_find_all" => pattern::find_all,
+    "node_matches" => pattern::matches,
+    "node_words" => words::words,
+    "node_count_words" => words::count_words,
+    "node_decode" => encoding::decode,
+    "node_encode" => encoding::encode,
+}

@@ -1,0 +1,73 @@
+//! Cutting text into pieces, and putting pieces together.
+
+use crate::{fail, levee, pattern, plain};
+
+/// Inputs: text, separator, regex, trim, drop_empty, limit. Outputs: parts, count.
+pub fn split() {
+    let (text, separator) = (levee::string(0), levee::string(1));
+    let limit = usize::try_from(levee::int(5)).unwrap_or(0);
+    let limit = if limit == 0 { usize::MAX } else { limit };
+    if separator.is_empty() {
+        levee::fail("separator is empty; to get single characters split with regex: true and the separator (?s:)");
+    }
+    let parts: Vec<&str> = if levee::boolean(2) {
+        let re = pattern::compile(&separator, false);
+        let parts: Vec<&str> = re.splitn(&text, limit).collect();
+        return put_parts(&parts);
+    } else {
+        text.splitn(limit, separator.as_str()).collect()
+    };
+    put_parts(&parts)
+}
+
+fn put_parts(parts: &[&str]) {
+    let (trim, drop_empty) = (levee::boolean(3), levee::boolean(4));
+    let kept: Vec<&str> =
+        parts.iter().map(|p| if trim { p.trim() } else { p }).filter(|p| !(drop_empty && p.is_empty())).collect();
+    levee::put_list(0, &kept);
+    levee::put_int(1, kept.len() as i64);
+}
+
+/// Inputs: items, separator, skip_empty.
+pub fn join() {
+    let (kind, raw, separator) = (levee::type_of(0), levee::bytes(0), levee::string(1));
+    let skip_empty = levee::boolean(2);
+    let mut out = levee::Writer::new(0);
+    let mut first = true;
+    for (i, item) in levee::items(&raw).into_iter().enumerate() {
+        let text = match plain::element(&kind) {
+            "string" => None,
+            other => Some(plain::text(&plain::tree(other, item).unwrap_or_else(|e| fail!("item {i}: {e}")))),
+        };
+        let piece = text.as_ref().map_or(item, |t| t.as_bytes());
+        if skip_empty && piece.is_empty() {
+            continue;
+        }
+        if !first {
+            out.push(separator.as_bytes());
+        }
+        first = false;
+        out.push(piece);
+    }
+}
+
+/// Inputs: text, trim, drop_empty. Outputs: lines, count.
+pub fn lines() {
+    let text = levee::string(0);
+    let (trim, drop_empty) = (levee::boolean(1), levee::boolean(2));
+    let kept: Vec<&str> =
+        text.lines().map(|l| if trim { l.trim() } else { l }).filter(|l| !(drop_empty && l.is_empty())).collect();
+    levee::put_list(0, &kept);
+    levee::put_int(1, kept.len() as i64);
+}
+
+/// Inputs: text, start, end; both count characters, from the end when negative.
+pub fn slice() {
+    let text = levee::string(0);
+    let n = text.chars().count() as i64;
+    let place = |at: i64| if at < 0 { (at + n).max(0) } else { at.min(n) } as usize;
+    let start = place(levee::int(1));
+    let end = if levee::given(2) { place(levee::int(2)) } else { n as usize };
+    let out: String = text.chars().skip(start).take(end.saturating_sub(start)).collect();
+    levee::put_str(0, &out);
+}
