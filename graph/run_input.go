@@ -1,0 +1,205 @@
+package graph
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strings"
+
+	"levee/graph/value"
+)
+
+// resolve follows a wire. It is called without mu, by nodes all of whose deps have ended. A cause says why there is no value.
+func (x *run) resolve(s *scope, src *Source) (value.Value, *Cause, error) {
+	switch src.Kind {
+	case FromLiteral:
+		return src.Literal, nil, nil
+	case FromInput:
+		if v, ok := x.inputs[src.Port]; ok {
+			return v, nil, nil
+		}
+		return value.Value{}, &Cause{Why: GaveNothing, Path: "inputs", Port: src.Port}, nil
+	case FromTrigger:
+		return x.trigger(src.Port)
+	case FromElement:
+		for ; s != nil; s = s.parent {
+			if s.group != nil && s.group.node == src.Node {
+				v, err := s.elem.field(src.Port)
+				return v, nil, err
+			}
+		}
+	case FromNode:
+		at, ok := x.places[src.Node]
+		for ; ok && s != nil; s = s.parent {
+			if s.plan.holds(at, src.Node) {
+				return s.output(at.index, src.Port)
+			}
+		}
+	}
+	return value.Value{}, nil, fmt.Errorf("the wire to %s leads nowhere", src.Port)
+}
+
+// output is what a node of s that has ended gave on one port.
+func (s *scope) output(i int32, port string) (value.Value, *Cause, error) {
+	n, st := s.node(i), &s.states[i]
+	switch st.phase {
+	case done:
+		for k := range n.Outputs {
+			if n.Outputs[k].Name != port || k >= len(st.outputs) {
+				continue
+			}
+			if v := st.outputs[k]; !v.IsZero() {
+				return v, nil, nil
+			}
+			if st.cause != nil {
+				return value.Value{}, st.cause, nil
+			}
+			return value.Value{}, &Cause{Why: GaveNothing, Node: n, Path: s.pathOf(i), Port: port}, nil
+		}
+		return value.Value{}, nil, fmt.Errorf("%s has no output %s", n.Site, port)
+	case skipped, failed, ended:
+		return value.Value{}, st.cause, nil
+	}
+	return value.Value{}, nil, fmt.Errorf("%s has not ended: the wire to its %s is missing in Deps", n.Site, port)
+}
+
+// trigger gives what started the run.
+func (x *run) trigger(field string) (value.Value, *Cause, error) {
+	if field == "files" {
+		v, err := x.files.get(func() (value.Value, error) {
+			items := make([]value.Value, len(x.in.Files))
+			for i := range x.in.Files {
+				items[i] = fileValue(&x.in.Files[i])
+			}
+			return x.list(x.root.ctx, value.File, items)
+		})
+		return v, nil, err
+	}
+	if x.in.File == nil {
+		return value.Value{}, &Cause{Why: GaveNothing, Path: "trigger", Port: field}, nil
+	}
+	v, ok := fileField(x.in.File, field)
+	if !ok {
+		return v, nil, fmt.Errorf("the trigger has no field %s", field)
+	}
+	return v, nil, nil
+}
+
+func fileValue(f *value.FileRef) value.Value { return loaded(value.File, f.Encode()) }
+
+func loaded(t value.Type, enc []byte) value.Value { return value.Loaded(t, value.Sum(enc), enc) }
+
+// fileField gives a field of a file; the content is named by its digest and not loaded.
+func fileField(f *value.FileRef, field string) (value.Value, bool) {
+	name := path.Base(f.Path)
+	switch field {
+	case "data":
+		return value.Stored(value.Bytes, f.Digest, f.Size), true
+	case "path":
+		return value.OfString(f.Path), true
+	case "name":
+		return value.OfString(name), true
+	case "stem":
+		if stem := strings.TrimSuffix(name, path.Ext(name)); stem != "" {
+			return value.OfString(stem), true
+		}
+		return value.OfString(name), true
+	case "size":
+		return value.OfInt(f.Size), true
+	}
+	return value.Value{}, false
+}
+
+// input fetches the value of port k of a task, as the port's type. An absent value leaves an optional port absent and gives a
+// port with a default its default; it skips the node for every other port.
+func (x *run) input(s *scope, n *Node, k int) (value.Value, *Cause, error) {
+	in := &n.Inputs[k]
+	if !in.Collect {
+		if len(in.Sources) == 0 {
+			return value.Value{}, nil, nil
+		}
+		v, cause, err := x.resolve(s, &in.Sources[0])
+		if cause != nil && cause.Why == GaveNothing {
+			v, cause, err = absent(n, k, cause)
+		}
+		if cause != nil || err != nil || v.IsZero() {
+			return v, cause, err
+		}
+		v, err = x.convert(s.ctx, v, in.Type)
+		return v, nil, inPort(n, k, err)
+	}
+	items := make([]value.Value, len(in.Sources))
+	for i := range in.Sources {
+		v, cause, err := x.resolve(s, &in.Sources[i])
+		if err == nil && cause == nil {
+			v, err = x.convert(s.ctx, v, in.Type.Elem())
+		}
+		if cause != nil || err != nil {
+			return v, cause, inPort(n, k, err)
+		}
+		items[i] = v
+	}
+	v, err := x.list(s.ctx, in.Type.Elem(), items)
+	return v, nil, inPort(n, k, err)
+}
+
+func absent(n *Node, k int, cause *Cause) (value.Value, *Cause, error) {
+	if n.Type == nil || k >= len(n.Type.Inputs) {
+		return value.Value{}, cause, nil
+	}
+	p := &n.Type.Inputs[k]
+	v, ok, err := p.DefaultValue()
+	if ok || err != nil || p.Optional {
+		return v, nil, err
+	}
+	return v, cause, nil
+}
+
+func inPort(n *Node, k int, err error) error {
+	if err == nil {
+		return nil
+	}
+	if n.Type != nil && k < len(n.Type.Inputs) {
+		return fmt.Errorf("input %s: %w", n.Type.Inputs[k].Name, err)
+	}
+	return fmt.Errorf("input %d: %w", k, err)
+}
+
+// results resolves the outputs of the workflow.
+func (x *run) results(s *scope) (list []OutputValue, err error) {
+	defer rescue(&err)
+	list = make([]OutputValue, len(s.plan.graph.Outputs))
+	for i := range list {
+		o := &s.plan.graph.Outputs[i]
+		list[i].Output = o
+		if list[i].Value, list[i].Cause, err = x.resolve(s, &o.From); err != nil {
+			return nil, fmt.Errorf("output %s: %w", o.Name, err)
+		}
+		if o.Names == nil || list[i].Cause != nil {
+			continue
+		}
+		if list[i].Names, list[i].Cause, err = x.resolve(s, o.Names); err != nil {
+			return nil, fmt.Errorf("output %s: names: %w", o.Name, err)
+		}
+		if list[i].Cause != nil {
+			list[i].Value = value.Value{}
+		}
+	}
+	return list, nil
+}
+
+// truthy is value.Truthy, also for a value that does not carry its bytes: it is loaded only where its size does not tell.
+func (x *run) truthy(ctx context.Context, v value.Value) (bool, error) {
+	enc, ok := v.Inline()
+	if ok {
+		return value.Truthy(v.Type, enc), nil
+	}
+	switch {
+	case v.Size == 0:
+		return false, nil
+	case v.Type == value.String, v.Type == value.Bytes, v.Size > value.InlineMax:
+		return true, nil
+	}
+	enc, err := x.load(ctx, v)
+	return err == nil && value.Truthy(v.Type, enc), err
+}

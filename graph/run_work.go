@@ -1,0 +1,321 @@
+package graph
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"levee/graph/value"
+)
+
+type stepKind uint8
+
+const (
+	startNode stepKind = iota
+	startElement
+	collect
+	endScope
+	endGroup
+)
+
+// step is something that can be done now.
+type step struct {
+	kind  stepKind
+	index int32
+	scope *scope
+	group *group
+}
+
+// queue is first in, first out. The zero value is ready.
+type queue[T any] struct {
+	items []T
+	head  int
+}
+
+func (q *queue[T]) push(item T) {
+	if q.head > 64 && q.head > len(q.items)/2 {
+		n := copy(q.items, q.items[q.head:])
+		clear(q.items[n:])
+		q.items, q.head = q.items[:n], 0
+	}
+	q.items = append(q.items, item)
+}
+
+func (q *queue[T]) empty() bool { return q.head == len(q.items) }
+
+func (q *queue[T]) pop() T {
+	var zero T
+	item := q.items[q.head]
+	q.items[q.head] = zero
+	q.head++
+	return item
+}
+
+// wake sees to it that a worker takes what was queued. Called with mu held by whoever is no worker, and by a worker that
+// leaves more behind than it takes.
+func (x *run) wake() {
+	if !x.ended && x.workers < x.InFlight && x.ready() {
+		x.workers++
+		x.wg.Go(x.work)
+	}
+}
+
+func (x *run) ready() bool {
+	if !x.steps.empty() {
+		return true
+	}
+	for i := range x.groups {
+		if !x.groups[i].empty() {
+			return true
+		}
+	}
+	return false
+}
+
+// next takes a step: nodes before new elements, and elements of the innermost groups first, so that what was begun is finished
+// and few elements are alive at a time. Called with mu held.
+func (x *run) next() (step, bool) {
+	if x.ended {
+		return step{}, false
+	}
+	if !x.steps.empty() {
+		return x.steps.pop(), true
+	}
+	for d := len(x.groups) - 1; d >= 0; d-- {
+		for !x.groups[d].empty() {
+			g := x.groups[d].pop()
+			g.queued = false
+			if !g.mayStart() {
+				continue
+			}
+			i := g.next
+			g.next++
+			g.starting++
+			x.offer(g)
+			return step{kind: startElement, group: g, index: int32(i)}, true
+		}
+	}
+	return step{}, false
+}
+
+func (x *run) work() {
+	x.mu.Lock()
+	for {
+		st, ok := x.next()
+		if !ok {
+			x.workers--
+			x.mu.Unlock()
+			return
+		}
+		x.wake()
+		x.mu.Unlock()
+		switch st.kind {
+		case startNode:
+			x.start(st.scope, st.index)
+		case startElement:
+			x.startElement(st.group, int(st.index))
+		case collect:
+			x.collect(st.group)
+		case endScope:
+			x.finish(st.scope)
+		case endGroup:
+			x.finishGroup(st.group)
+		}
+		x.mu.Lock()
+	}
+}
+
+// start is the step of a node that is ready. Called without mu, as are the steps below.
+func (x *run) start(s *scope, i int32) {
+	n := s.node(i)
+	if !x.claim(s, i) {
+		return
+	}
+	inputs, cause, err := x.prepare(s, i)
+	switch {
+	case cause != nil:
+		x.mu.Lock()
+		x.end(s, i, skipped, Event{State: Skipped, Cause: cause})
+		x.mu.Unlock()
+	case err != nil:
+		x.settle(s, i, nil, err, false)
+	case n.Kind == Task:
+		x.execute(s, i, inputs)
+	default:
+		x.startGroup(s, i)
+	}
+}
+
+// claim takes a queued node for this worker, unless its scope has stopped meanwhile.
+func (x *run) claim(s *scope, i int32) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	st := &s.states[i]
+	if st.phase != queued {
+		return false
+	}
+	st.phase = started
+	return true
+}
+
+// prepare decides whether a node is taken, and fetches its inputs.
+func (x *run) prepare(s *scope, i int32) (inputs []value.Value, cause *Cause, err error) {
+	defer rescue(&err)
+	n := s.node(i)
+	if n.If != nil {
+		v, cause, err := x.resolve(s, n.If)
+		if cause != nil || err != nil {
+			return nil, cause, err
+		}
+		taken, err := x.truthy(s.ctx, v)
+		if err != nil {
+			return nil, nil, fmt.Errorf("if: %w", err)
+		}
+		if !taken {
+			return nil, &Cause{Why: NotTaken, Node: n, Path: s.pathOf(i)}, nil
+		}
+	}
+	if n.Kind == Task && len(n.Inputs) > 0 {
+		inputs = make([]value.Value, len(n.Inputs))
+		for k := range n.Inputs {
+			if inputs[k], cause, err = x.input(s, n, k); cause != nil || err != nil {
+				return nil, cause, err
+			}
+		}
+	}
+	return inputs, nil, nil
+}
+
+// execute runs one attempt of a task.
+func (x *run) execute(s *scope, i int32, inputs []value.Value) {
+	n := s.node(i)
+	inv := &Invocation{Node: n, Path: s.pathOf(i), Inputs: inputs}
+	x.mu.Lock()
+	st := &s.states[i]
+	if s.stop != nil {
+		x.drop(s, i)
+		x.mu.Unlock()
+		return
+	}
+	st.attempt++
+	inv.Attempt = int(st.attempt)
+	if x.Observe != nil {
+		x.Observe(Event{State: Running, Node: n, Path: inv.Path, Attempt: inv.Attempt})
+	}
+	x.mu.Unlock()
+	outputs, err := x.call(s.ctx, inv)
+	if err == nil && len(outputs) != len(n.Outputs) {
+		err = fmt.Errorf("%d outputs came back for %d ports", len(outputs), len(n.Outputs))
+	}
+	x.settle(s, i, outputs, err, true)
+}
+
+func (x *run) call(ctx context.Context, inv *Invocation) (outputs []value.Value, err error) {
+	defer rescue(&err)
+	return x.Exec(ctx, inv)
+}
+
+// rescue turns a panic into an error: one bad node must not end the program.
+func rescue(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+	}
+}
+
+// settle decides what an attempt came to. An error that is the scope's own end is no failure of the node.
+func (x *run) settle(s *scope, i int32, outputs []value.Value, err error, again bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	n, st := s.node(i), &s.states[i]
+	attempt := int(st.attempt)
+	switch {
+	case err == nil:
+		x.end(s, i, done, Event{State: Done, Attempt: attempt, Outputs: outputs})
+	case ownEnd(s.ctx, err):
+		x.cancelNode(s, i, err)
+	case again && s.stop == nil && attempt <= n.Retry.Times:
+		x.retry(s, i, err)
+	default:
+		f := &Failure{Path: s.pathOf(i), Node: n, Err: err, Attempt: attempt}
+		x.failed(f)
+		x.endFailed(s, i, f)
+	}
+}
+
+func ownEnd(ctx context.Context, err error) bool {
+	return ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Cause(ctx)))
+}
+
+// endFailed ends a node that failed, with what its on_error makes of it. Called with mu held.
+func (x *run) endFailed(s *scope, i int32, f *Failure) {
+	n := s.node(i)
+	e := Event{State: Failed, Attempt: f.Attempt, Err: f.Err, Cause: f.cause()}
+	f.Handled = n.Error.Skip || n.Error.Values != nil
+	e.Handled = f.Handled && s.stop == nil
+	switch {
+	case n.Error.Values != nil:
+		e.Outputs = make([]value.Value, len(n.Outputs))
+		for k := range n.Outputs {
+			e.Outputs[k] = n.Error.Values[n.Outputs[k].Name]
+		}
+		x.end(s, i, done, e)
+	case n.Error.Skip:
+		x.end(s, i, failed, e)
+	default:
+		f.Handled = s.taken()
+		e.Handled = f.Handled
+		x.end(s, i, failed, e)
+		x.fail(s, f)
+	}
+}
+
+// cancelNode ends a node that was running when its scope ended. Called with mu held.
+func (x *run) cancelNode(s *scope, i int32, err error) {
+	if s.stop == nil {
+		// The run's context has ended, and the node saw it before the run did.
+		x.stop(x.root, &Cause{Why: WasCancelled, Err: context.Cause(s.ctx)})
+	}
+	x.end(s, i, ended, Event{State: Cancelled, Attempt: int(s.states[i].attempt), Cause: s.stop, Err: err})
+}
+
+// retry queues a node again, after a wait that doubles with every attempt. Called with mu held.
+func (x *run) retry(s *scope, i int32, err error) {
+	n, st := s.node(i), &s.states[i]
+	if x.Observe != nil {
+		x.Observe(Event{State: Retrying, Node: n, Path: s.pathOf(i), Attempt: int(st.attempt), Err: err})
+	}
+	wait := n.Retry.Wait
+	for k := int32(1); k < st.attempt && wait < maxWait; k++ {
+		wait *= 2
+	}
+	if x.After == nil || wait <= 0 {
+		st.phase = queued
+		x.steps.push(step{kind: startNode, scope: s, index: i})
+		return
+	}
+	st.phase = pausing
+	x.wg.Add(1)
+	stop := x.After(min(wait, maxWait), func() {
+		defer x.wg.Done()
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		if st.pause = nil; s.stop != nil {
+			x.drop(s, i)
+		} else {
+			st.phase = queued
+			x.steps.push(step{kind: startNode, scope: s, index: i})
+		}
+		x.wake()
+	})
+	st.pause = func() bool {
+		if !stop() {
+			return false
+		}
+		x.wg.Done()
+		return true
+	}
+}
+
+const maxWait = 24 * time.Hour
