@@ -23,7 +23,7 @@ func FuzzPreflight(f *testing.F) {
 			return
 		}
 		check(t, b)
-		if info, err := wasm.Preflight(b); err == nil && light(info) {
+		if _, err := wasm.Preflight(b); err == nil {
 			rt := engine(t)
 			if compiled, err := rt.CompileModule(t.Context(), sanitized(t, b)); err == nil {
 				_ = compiled.Close(t.Context())
@@ -31,9 +31,6 @@ func FuzzPreflight(f *testing.F) {
 		}
 	})
 }
-
-// light leaves out modules whose declared locals take seconds of the engine's time, though not its life.
-func light(info *wasm.Info) bool { return info.CodeBytes < fuzzSize }
 
 // check holds preflight and sanitizing to what they promise for any bytes at all.
 func check(t testing.TB, b []byte) {

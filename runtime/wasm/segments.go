@@ -33,7 +33,7 @@ func (m *module) constExpr() {
 	off = m.pos
 	switch op := m.u8(); {
 	case m.err != nil || op == opEnd:
-	case op >= 0x6a && op <= 0x7e:
+	case op == opI32Const, op == opI64Const, op == opGlobalGet: // operands of what calculates
 		m.unsupported(off, "a constant expression calculates (extended-const proposal)")
 	default:
 		m.malformed(off, "instruction 0x%02x where a constant expression should end", op)
