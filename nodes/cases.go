@@ -75,7 +75,8 @@ type Want struct {
 	digest string
 }
 
-// Value makes the argument's value for a port of type t; its type may be closer than t (value.Convert widens it). call runs Call; it may be nil when the argument has none.
+// Value makes the argument's value for a port of type t; its type may be closer than t (value.Convert widens it). call runs Call and
+// returns a value with its bytes; it may be nil when the argument has none.
 func (a Arg) Value(t value.Type, call func(*Call) (value.Value, error)) (value.Value, error) {
 	switch {
 	case a.Call != nil:
