@@ -46,6 +46,13 @@ func IsCorrupt(err error) bool {
 	return errors.Is(err, ErrCorrupt)
 }
 
+// IsMisfit reports whether a statement did not fit the database: no such table, a broken constraint, a wrong type. For a
+// caller whose statements are right, this is damage in the schema, which quick_check does not see.
+func IsMisfit(err error) bool {
+	var e sqlite3.Error
+	return errors.As(err, &e) && (e.Code == sqlite3.ErrError || e.Code == sqlite3.ErrConstraint || e.Code == sqlite3.ErrMismatch)
+}
+
 // IsBusy reports whether another process held the database for longer than the busy timeout (5 s).
 func IsBusy(err error) bool {
 	var e sqlite3.Error

@@ -1,0 +1,184 @@
+package cache
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"levee/graph/value"
+)
+
+// maxPathsets is how many different sets of paths are kept per key. A node whose paths differ more often than that
+// depends on something that a list of paths cannot say.
+const maxPathsets = 4
+
+// row is an entry as it is stored.
+type row struct {
+	key          Key // the key under which it is found, with the observations
+	sum, body    []byte
+	dsum, detail []byte
+	paths        []byte // nil without observations
+	files        []value.Digest
+	size, cost   int64
+	at           int64
+}
+
+// Put stores a result. Values over value.InlineMax must come from PutValue, or carry their bytes, which are then written
+// first. Only results of success may be stored. With ErrFull nothing was stored; the run can go on without.
+func (c *Cache) Put(ctx context.Context, e *Entry) error {
+	if e.Key.IsZero() {
+		return fmt.Errorf("cache: entry without a key")
+	}
+	for i, v := range e.Outputs {
+		if err := c.settleOutput(ctx, v); err != nil {
+			return fmt.Errorf("output %d: %w", i, err)
+		}
+	}
+	if e.Created.IsZero() {
+		e.Created = c.opts.now()
+	}
+	r := c.newRow(e)
+	err := c.write(ctx, func(tx *sql.Tx) error { return insertRow(tx, e, r) })
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return c.putFailed(err)
+	}
+	c.count.stored.Add(1)
+	c.grown(int64(len(r.body) + len(r.detail)))
+	return nil
+}
+
+// settleOutput makes sure that the bytes of an output are where a hit will look for them.
+func (c *Cache) settleOutput(ctx context.Context, v value.Value) error {
+	if v.IsZero() {
+		return nil
+	}
+	enc, inline := v.Inline()
+	switch {
+	case inline && int64(len(enc)) != v.Size:
+		return fmt.Errorf("cache: value of %d bytes carries %d", v.Size, len(enc))
+	case v.Size <= value.InlineMax && !inline:
+		return fmt.Errorf("cache: value of %d bytes does not carry them", v.Size)
+	case v.Size <= value.InlineMax:
+		return nil
+	case inline:
+		return c.storeBytes(ctx, v.Digest, enc)
+	case !c.files.has(v.Digest, v.Size):
+		return fmt.Errorf("%w: %s %s", ErrLost, v.Type, v.Digest.Short())
+	}
+	return nil
+}
+
+func (c *Cache) newRow(e *Entry) *row {
+	r := &row{key: e.Key.Observed(e.Observations), body: encodeBody(e), detail: encodeDetail(e), at: c.opts.now().Unix(),
+		cost: e.Cost.Microseconds()}
+	r.sum = checksum("action", r.key[:], r.body)
+	r.dsum = checksum("detail", r.key[:], r.detail)
+	if len(e.Observations) > 0 {
+		r.paths = encodeObservations(e.Observations, false)
+	}
+	r.size = int64(len(r.body) + len(r.detail) + len(r.paths))
+	for _, v := range e.Outputs {
+		if v.Size > value.InlineMax {
+			r.files = append(r.files, v.Digest)
+			r.size += v.Size
+		}
+	}
+	return r
+}
+
+func insertRow(tx *sql.Tx, e *Entry, r *row) error {
+	var id int64
+	err := tx.QueryRow(`INSERT INTO action(key, sum, body) VALUES (?, ?, ?)
+		ON CONFLICT(key) DO UPDATE SET sum = excluded.sum, body = excluded.body RETURNING id`, r.key[:], r.sum, r.body).Scan(&id)
+	if err != nil {
+		return err
+	}
+	// OR REPLACE: the key may have been there, and an id may be used again after a delete.
+	if _, err := tx.Exec(`INSERT OR REPLACE INTO detail(id, site, node, sum, body) VALUES (?, ?, ?, ?, ?)`,
+		id, e.Site, e.Node, r.dsum, r.detail); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(`INSERT OR REPLACE INTO use(id, at, size, cost) VALUES (?, ?, ?, ?)`, id, r.at, r.size, r.cost); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(`DELETE FROM ref WHERE action = ?`, id); err != nil {
+		return err
+	}
+	for _, d := range r.files {
+		if _, err := tx.Exec(`INSERT OR IGNORE INTO ref(digest, action) VALUES (?, ?)`, d[:], id); err != nil {
+			return err
+		}
+	}
+	if r.paths == nil {
+		return nil
+	}
+	if _, err := tx.Exec(`INSERT INTO pathset(key, sum, body, last) VALUES (?, ?, ?, ?)
+		ON CONFLICT(key, sum) DO UPDATE SET last = excluded.last, body = excluded.body`,
+		e.Key[:], checksum("pathset", e.Key[:], r.paths), r.paths, id); err != nil {
+		return err
+	}
+	_, err = tx.Exec(`DELETE FROM pathset WHERE key = ?1 AND id NOT IN (
+		SELECT id FROM pathset WHERE key = ?1 ORDER BY last DESC, id DESC LIMIT ?2)`, e.Key[:], maxPathsets)
+	return err
+}
+
+// deleteRows removes results with all that hangs on them, and returns the value files that they needed. A file may still
+// be needed by another result.
+func (c *Cache) deleteRows(ctx context.Context, ids []int64) (files []value.Digest, err error) {
+	err = c.write(ctx, func(tx *sql.Tx) error {
+		files = files[:0]
+		for _, id := range ids {
+			refs, err := tx.Query(`DELETE FROM ref WHERE action = ? RETURNING digest`, id)
+			if err != nil {
+				return err
+			}
+			for refs.Next() {
+				var raw []byte
+				if err := refs.Scan(&raw); err != nil {
+					break // refs.Err says why
+				}
+				if len(raw) == len(value.Digest{}) {
+					files = append(files, value.Digest(raw))
+				}
+			}
+			if err := refs.Err(); err != nil {
+				return err
+			}
+			for _, q := range deletes {
+				if _, err := tx.Exec(q, id); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	return files, err
+}
+
+var deletes = [...]string{`DELETE FROM action WHERE id = ?`, `DELETE FROM detail WHERE id = ?`, `DELETE FROM use WHERE id = ?`,
+	`DELETE FROM pathset WHERE last = ?`}
+
+// Forget removes the results stored under a key, also those that depend on observations.
+func (c *Cache) Forget(ctx context.Context, k Key) error {
+	db := c.db.Load()
+	rows, err := db.Reader().QueryContext(ctx, `SELECT id FROM action WHERE key = ?1 UNION SELECT last FROM pathset WHERE key = ?1`, k[:])
+	if err != nil {
+		return c.failed(db, err)
+	}
+	var ids []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			break
+		}
+		ids = append(ids, id)
+	}
+	if err := rows.Err(); err != nil {
+		return c.failed(db, err)
+	}
+	_, err = c.deleteRows(ctx, ids)
+	return err
+}
