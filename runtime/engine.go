@@ -1,0 +1,229 @@
+//go:build linux
+
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	goruntime "runtime"
+	"sync"
+	"time"
+)
+
+// ErrClosed is returned by Run when the engine is closed or closes meanwhile.
+var ErrClosed = errors.New("the engine is closed")
+
+// Engine runs invocations in worker processes.
+type Engine struct {
+	cfg     Config
+	native  *nativeStore
+	spawner *spawner
+	sandbox SandboxReport
+	wg      sync.WaitGroup // goroutines that Close waits for
+
+	mu    sync.Mutex
+	queue queue
+	pool  pool
+	stats Stats
+}
+
+// pool is the workers and what they are bound to. Guarded by the engine's lock.
+type pool struct {
+	bounds   map[boundKey]*bound
+	first    map[[32]byte]bool // modules whose first worker is being started; others wait for its native code
+	known    map[[32]byte]bool // modules with native code that was vouched for
+	workers  map[*worker]struct{}
+	spare    *worker
+	spawning int // workers on their way, the spare included
+	running  int // workers that run or load
+	reaper   *time.Timer
+	reaping  bool
+	closed   bool
+}
+
+// New makes an engine. It starts one worker and lets it try to break out; when the machine cannot hold it the error is
+// a [*SandboxError], unless cfg.Isolation names the weaker mode.
+func New(cfg Config) (*Engine, error) {
+	if os.Getenv(workerEnv) != "" {
+		return nil, errors.New("a worker cannot have an engine; the program must call runtime.WorkerMain first")
+	}
+	if err := cfg.complete(); err != nil {
+		return nil, err
+	}
+	store, err := openNative(cfg.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("native code: %w", err)
+	}
+	e := &Engine{cfg: cfg, native: store, spawner: newSpawner()}
+	e.pool = pool{bounds: map[boundKey]*bound{}, first: map[[32]byte]bool{}, known: map[[32]byte]bool{},
+		workers: map[*worker]struct{}{}}
+	e.pool.reaper = time.AfterFunc(time.Hour, e.reap)
+	e.pool.reaper.Stop()
+	if err := e.selfTest(); err != nil {
+		_ = e.Close()
+		return nil, err
+	}
+	e.wantSpare()
+	return e, nil
+}
+
+func (c *Config) complete() error {
+	if c.Dir == "" {
+		return errors.New("Config.Dir is empty")
+	}
+	dir, err := filepath.Abs(c.Dir)
+	if err != nil {
+		return err
+	}
+	c.Dir = dir
+	if c.Workers <= 0 {
+		c.Workers = goruntime.NumCPU()
+	}
+	switch c.Isolation {
+	case "":
+		c.Isolation = IsolationProcess
+	case IsolationProcess, IsolationWeak:
+	default:
+		return fmt.Errorf("isolation %q is neither %q nor %q", c.Isolation, IsolationProcess, IsolationWeak)
+	}
+	if c.IdleAfter <= 0 {
+		c.IdleAfter = 30 * time.Second
+	}
+	if c.CompileTime <= 0 {
+		c.CompileTime = 10 * time.Second
+	}
+	if c.Executable == "" {
+		// Not by name: the file may have been replaced since this process was started.
+		c.Executable = "/proc/self/exe"
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
+
+// Close ends all workers. Calls that wait or run end with ErrClosed.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	if e.pool.closed {
+		e.mu.Unlock()
+		return nil
+	}
+	e.pool.closed = true
+	e.pool.reaper.Stop()
+	var jobs []*job
+	for _, b := range e.pool.bounds {
+		jobs = append(jobs, e.queue.take(b)...)
+	}
+	for w := range e.pool.workers {
+		w.kill(&killReason{})
+	}
+	e.mu.Unlock()
+	for _, j := range jobs {
+		j.end(nil, ErrClosed)
+	}
+	e.wg.Wait()
+	e.spawner.close()
+	return nil
+}
+
+// Sandbox says what the self-test found.
+func (e *Engine) Sandbox() SandboxReport { return e.sandbox }
+
+// Stats returns the present counters.
+func (e *Engine) Stats() Stats {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.stats
+	s.Workers, s.Running, s.Queued = len(e.pool.workers), e.pool.running, e.queue.length
+	return s
+}
+
+// Run executes one call and waits for its end. A failure of the guest is an [*Error]; when ctx ends first, a waiting
+// call is taken back, the worker of a running one is killed, and the error is the context's.
+func (e *Engine) Run(ctx context.Context, c *Call) (*Result, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	j, err := newJob(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	defer j.release()
+	if err := e.submit(j); err != nil {
+		return nil, err
+	}
+	select {
+	case <-j.ended:
+	case <-ctx.Done():
+		e.cancel(j)
+		<-j.ended
+	}
+	return j.res, j.err
+}
+
+func (e *Engine) submit(j *job) error {
+	e.mu.Lock()
+	if e.pool.closed {
+		e.mu.Unlock()
+		return ErrClosed
+	}
+	key := boundKey{j.call.Module.Hash, j.call.grants()}
+	b := e.pool.bounds[key]
+	if b == nil {
+		b = &bound{key: key, mod: j.call.Module}
+		e.pool.bounds[key] = b
+	}
+	j.bound = b
+	e.queue.push(j)
+	dirty := e.schedule()
+	e.mu.Unlock()
+	flushAll(dirty)
+	return nil
+}
+
+func flushAll(ws []*worker) {
+	for _, w := range ws {
+		w.flush()
+	}
+}
+
+// cancel ends a job whose caller does not want it any more. One that was sent ahead is left to run unheeded.
+func (e *Engine) cancel(j *job) {
+	e.mu.Lock()
+	w := j.worker
+	switch {
+	case j.list != nil:
+		e.queue.remove(j)
+	case w == nil:
+		// It has ended, or is about to.
+		e.mu.Unlock()
+		return
+	case w.run.inflight[0].job == j:
+		w.kill(&killReason{})
+		e.stats.Killed++
+		e.mu.Unlock()
+		return
+	default:
+		for i, other := range w.run.inflight {
+			if other.job == j {
+				w.run.inflight[i].job = nil
+			}
+		}
+		j.worker = nil
+	}
+	e.mu.Unlock()
+	j.end(nil, j.ctx.Err())
+}
+
+// endedWith is what a job ends with whose worker was killed without a reason of the job's own.
+func (e *Engine) endedWith(j *job) error {
+	if err := j.ctx.Err(); err != nil {
+		return err
+	}
+	return ErrClosed
+}

@@ -1,0 +1,79 @@
+//go:build linux
+
+package runtime
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"io"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestMain(m *testing.M) {
+	if WorkerMain() {
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// newEngine makes an engine that is closed with the test.
+func newEngine(t testing.TB, change ...func(*Config)) *Engine {
+	t.Helper()
+	cfg := Config{Dir: t.TempDir()}
+	for _, f := range change {
+		f(&cfg)
+	}
+	e, err := New(cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, e.Close()) })
+	return e
+}
+
+func guestModule(t testing.TB) *Module {
+	t.Helper()
+	b, err := os.ReadFile("testdata/guest.wasm")
+	require.NoError(t, err)
+	m, err := NewModule("guest", b)
+	require.NoError(t, err)
+	return m
+}
+
+func random(t testing.TB, n int) []byte {
+	t.Helper()
+	b := make([]byte, n)
+	_, err := rand.Read(b)
+	require.NoError(t, err)
+	return b
+}
+
+func outputBytes(t testing.TB, o Output) []byte {
+	t.Helper()
+	if o.File == nil {
+		return o.Bytes
+	}
+	b, err := io.ReadAll(io.NewSectionReader(o.File, 0, o.Size))
+	require.NoError(t, err)
+	return b
+}
+
+func TestEcho(t *testing.T) {
+	e, m := newEngine(t), guestModule(t)
+	for _, size := range []int{0, 1, 1000, inlineMax, inlineMax + 1, 3 << 20} {
+		in := random(t, size)
+		res, err := e.Run(context.Background(), &Call{Module: m, Export: "echo", Inputs: []Input{{Type: "bytes", Bytes: in}}, Outputs: 1})
+		require.NoError(t, err)
+		require.Len(t, res.Outputs, 1)
+		require.True(t, res.Outputs[0].Written)
+		require.Equal(t, int64(size), res.Outputs[0].Size)
+		require.True(t, bytes.Equal(in, outputBytes(t, res.Outputs[0])))
+		res.Close()
+	}
+	require.Equal(t, int64(1), e.Stats().Compiled)
+}
+
+var _ = time.Second

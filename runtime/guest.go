@@ -1,0 +1,254 @@
+//go:build linux
+
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+	"github.com/tetratelabs/wazero/sys"
+	"golang.org/x/sys/unix"
+)
+
+// guest is the one module of a worker, compiled, and the state of the call that it runs.
+type guest struct {
+	conn     *conn
+	board    *board
+	region   *region
+	rt       wazero.Runtime
+	compiled wazero.CompiledModule
+	config   wazero.ModuleConfig
+	ctx      context.Context
+	call     callState
+}
+
+// callState is what a call has beside the guest's own memory. It is made anew for each call; buffers are kept.
+type callState struct {
+	msg       *callMsg
+	inputs    []input
+	outputs   []output
+	total     int64 // bytes written to all outputs
+	streams   streams
+	blobs     []blob
+	lastError string
+	clock     int64
+	random    *rand.ChaCha8
+	stdin     int64
+	polls     int
+	progress  progress
+}
+
+// stop ends a call from within a host function. wazero hands it back as an error.
+type stop struct {
+	code, detail string
+}
+
+func (s *stop) Error() string { return s.detail }
+
+func bounds(format string, args ...any) {
+	panic(&stop{CodeBounds, fmt.Sprintf(format, args...)})
+}
+
+// zeros stands in for wazero's own source, which it seeds at a cost of 10 us per instance; guests never see it.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// newGuest compiles a module, or loads its native code from dir, and links exactly what it imports.
+func newGuest(code []byte, dir string, funcs [][2]string, compilers int) (g *guest, err error) {
+	// The compiler panics where it is not supported; it must never fall back to the interpreter in silence.
+	defer func() {
+		if r := recover(); r != nil {
+			g, err = nil, fmt.Errorf("engine: %v", r)
+		}
+	}()
+	g = &guest{}
+	if g.region, err = newRegion(); err != nil {
+		return nil, err
+	}
+	cache, err := wazero.NewCompilationCacheWithDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	// No check of the context in loops: a kill ends what runs too long, and loops go at full speed.
+	cfg := wazero.NewRuntimeConfigCompiler().WithCompilationCache(cache).WithCoreFeatures(api.CoreFeaturesV2).
+		WithDebugInfoEnabled(false).WithCloseOnContextDone(false)
+	ctx := context.Background()
+	g.rt = wazero.NewRuntimeWithConfig(ctx, cfg)
+	if err := g.link(ctx, funcs); err != nil {
+		return nil, err
+	}
+	if compilers > 1 {
+		ctx = experimental.WithCompilationWorkers(ctx, compilers)
+	}
+	if g.compiled, err = g.rt.CompileModule(ctx, code); err != nil {
+		return nil, err
+	}
+	g.config = wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(zeros{})
+	g.ctx = experimental.WithMemoryAllocator(context.Background(), g.region)
+	return g, nil
+}
+
+// link makes host modules with the functions that the module imports, and no others.
+func (g *guest) link(ctx context.Context, funcs [][2]string) error {
+	builders := map[string]wazero.HostModuleBuilder{}
+	for _, name := range funcs {
+		f, ok := hostFuncs[name[0]][name[1]]
+		if !ok {
+			return fmt.Errorf("no host function %s.%s", name[0], name[1])
+		}
+		b := builders[name[0]]
+		if b == nil {
+			b = g.rt.NewHostModuleBuilder(name[0])
+			builders[name[0]] = b
+		}
+		call := f.call
+		b.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(func(_ context.Context, m api.Module, s []uint64) {
+			call(g, m.Memory(), s)
+		}), []api.ValueType(f.typ.Params), []api.ValueType(f.typ.Results)).Export(name[1])
+	}
+	for _, b := range builders {
+		if _, err := b.Instantiate(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run executes one call on a fresh instance. The result refers to memory that the next call overwrites.
+func (g *guest) run(m *callMsg) *resultMsg {
+	c := &g.call
+	c.begin(m, g.board)
+	g.region.begin(m.limits.Memory)
+	begin := time.Now()
+	err := g.invoke(m)
+	res := &resultMsg{seq: m.seq, elapsed: time.Since(begin), peak: g.region.peak}
+	if err == nil {
+		if res.outputs, err = c.finish(); err != nil {
+			err = &stop{CodeOutput, err.Error()}
+		}
+	}
+	if err != nil {
+		g.explain(err, res)
+		c.dropOutputs()
+	}
+	c.closeBlobs()
+	c.progress.flush(g)
+	res.streams = c.streams
+	return res
+}
+
+func (g *guest) invoke(m *callMsg) error {
+	if mem := g.compiled.ExportedMemories()["memory"]; mem != nil {
+		if need := int64(mem.Min()) << 16; need > m.limits.Memory {
+			return &stop{CodeMemory, "the module begins with " + sizeText(need) + " of memory"}
+		}
+	}
+	mod, err := g.rt.InstantiateModule(g.ctx, g.compiled, g.config)
+	if err != nil {
+		g.region.Free()
+		return err
+	}
+	defer mod.Close(g.ctx)
+	var stack [1]uint64
+	if m.abi == Reactor {
+		if init := mod.ExportedFunction("_initialize"); init != nil {
+			if err := init.CallWithStack(g.ctx, stack[:]); err != nil {
+				return err
+			}
+		}
+	}
+	fn := mod.ExportedFunction(m.export)
+	if fn == nil {
+		return &stop{CodeRefused, fmt.Sprintf("it exports no function %q", m.export)}
+	}
+	err = fn.CallWithStack(g.ctx, stack[:])
+	var exit *sys.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() == 0 {
+		return nil
+	}
+	return err
+}
+
+// trapTexts are the traps of WebAssembly as the engine words them.
+var trapTexts = map[string]bool{
+	"unreachable": true, "integer divide by zero": true, "integer overflow": true, "invalid conversion to integer": true,
+	"out of bounds memory access": true, "invalid table access": true, "indirect call type mismatch": true,
+	"stack overflow": true,
+}
+
+// explain turns what the engine returned into a code and a sentence.
+func (g *guest) explain(err error, res *resultMsg) {
+	var s *stop
+	var exit *sys.ExitError
+	switch {
+	case errors.As(err, &s):
+		res.code, res.detail = s.code, s.detail
+		return
+	case errors.As(err, &exit):
+		res.code, res.exit = CodeExit, exit.ExitCode()
+		res.detail = fmt.Sprintf("the guest ended itself with exit code %d", exit.ExitCode())
+	default:
+		res.code, res.detail = CodeTrap, trapOf(err)
+	}
+	if g.region.denied {
+		// What it did then is a consequence: guests abort in many ways when memory is refused.
+		res.code = CodeMemory
+		res.detail += " after it was refused more memory"
+	}
+}
+
+// trapOf gives the trap's exact words, or for what is no trap of a call (such as a data segment out of bounds when
+// instantiating) what the engine said in its first line.
+func trapOf(err error) string {
+	inner := err
+	for next := errors.Unwrap(inner); next != nil; next = errors.Unwrap(inner) {
+		inner = next
+	}
+	if text := inner.Error(); trapTexts[text] {
+		return text
+	}
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	for text := range trapTexts {
+		if strings.HasSuffix(line, text) {
+			return text
+		}
+	}
+	return line
+}
+
+// begin readies the state for a call.
+func (c *callState) begin(m *callMsg, b *board) {
+	c.msg = m
+	c.streams = b.streams()
+	b.note(&c.streams)
+	c.inputs = c.inputs[:0]
+	for i := range m.inputs {
+		c.inputs = append(c.inputs, input{wireValue: &m.inputs[i]})
+	}
+	for len(c.outputs) < m.outputs {
+		c.outputs = append(c.outputs, output{})
+	}
+	c.outputs = c.outputs[:m.outputs]
+	for i := range c.outputs {
+		c.outputs[i].reset()
+	}
+	c.total, c.stdin, c.clock, c.polls, c.lastError, c.random = 0, 0, 0, 0, "", nil
+	c.progress = progress{}
+}
+
+func (c *callState) closeBlobs() {
+	for i := range c.blobs {
+		if fd := c.blobs[i].fd; fd >= 0 {
+			_ = unix.Close(fd)
+		}
+	}
+	c.blobs = c.blobs[:0]
+}

@@ -1,0 +1,279 @@
+//go:build linux
+
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+// job is a call on its way: queued, sent to a worker, ended.
+type job struct {
+	call  *Call
+	ctx   context.Context
+	limit Limits
+	num   uint64 // order of arrival
+
+	msg  callMsg
+	size int   // bytes of the frame, about
+	fds  []int // owned copies of the inputs' descriptors, in the order of the frame
+	refs atomic.Int32
+
+	// Guarded by the engine's lock.
+	bound  *bound
+	list   *jobList // while queued
+	worker *worker  // while sent
+
+	ended chan struct{} // closed after res and err are set
+	res   *Result
+	err   error
+}
+
+// newJob checks a call and takes its own copies of descriptors, so that the caller may close its files whenever Run
+// returns.
+func newJob(ctx context.Context, c *Call) (*job, error) {
+	j := &job{call: c, ctx: ctx, limit: c.Limits.withDefaults(), ended: make(chan struct{})}
+	j.refs.Store(1)
+	export := c.Export
+	if export == "" && c.ABI == Stdio {
+		export = "_start"
+	}
+	if err := j.admit(export); err != nil {
+		return nil, j.fault(CodeRefused, err.Error())
+	}
+	j.msg = callMsg{abi: c.ABI, export: export, outputs: c.Outputs, limits: j.limit, seed: c.Seed, args: c.Args}
+	j.msg.inputs = make([]wireValue, len(c.Inputs))
+	inline := 0
+	for i := range c.Inputs {
+		if err := j.addInput(i, &inline); err != nil {
+			j.release()
+			return nil, j.fault(CodeRefused, fmt.Sprintf("input %d: %v", i, err))
+		}
+	}
+	j.size = inline + 256 + 64*len(c.Inputs)
+	return j, nil
+}
+
+func (j *job) admit(export string) error {
+	c := j.call
+	if err := c.Module.checkExport(export); err != nil {
+		return err
+	}
+	if missing := c.Module.wants() &^ c.grants(); missing != 0 {
+		return errors.New("it imports " + missing.String() + ", which this call was not granted")
+	}
+	args := 0
+	for _, a := range c.Args {
+		args += len(a) + 1
+	}
+	if len(c.Inputs) > maxPorts || c.Outputs > maxPorts || c.Outputs < 0 || args > inlineMax {
+		return errors.New("the call has too many ports or arguments")
+	}
+	if m := c.Module.Info.Memory; m != nil && int64(m.Min)<<16 > j.limit.Memory {
+		return nil // the worker says so, as E_MEMORY
+	}
+	return nil
+}
+
+// addInput decides how an input travels: small ones in the frame, large ones as a descriptor.
+func (j *job) addInput(i int, inline *int) error {
+	in, v := &j.call.Inputs[i], &j.msg.inputs[i]
+	j.msg.types = append(j.msg.types, in.Type)
+	switch {
+	case in.Absent:
+		v.how = valueAbsent
+		return nil
+	case in.File == nil && len(in.Bytes) <= inlineMax && *inline+len(in.Bytes) <= inlineTotal:
+		v.how, v.bytes = valueInline, in.Bytes
+		*inline += len(in.Bytes)
+		return nil
+	case len(j.fds) == maxFrameFDs:
+		return fmt.Errorf("more than %d large inputs", maxFrameFDs)
+	}
+	fd, size, err := -1, in.Size, error(nil)
+	if in.File != nil {
+		fd, err = dupReadOnly(in.File)
+	} else {
+		fd, err = sealedCopy(in.Bytes)
+		size = int64(len(in.Bytes))
+	}
+	if err != nil {
+		return err
+	}
+	v.how, v.size = valueFD, size
+	j.fds = append(j.fds, fd)
+	return nil
+}
+
+// dupReadOnly copies a descriptor through which nobody can change what it refers to.
+func dupReadOnly(f *os.File) (int, error) {
+	fd := -1
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	var inner error
+	err = raw.Control(func(p uintptr) {
+		flags, e := unix.FcntlInt(p, unix.F_GETFL, 0)
+		if e == nil && flags&unix.O_ACCMODE != unix.O_RDONLY {
+			seals, e := unix.FcntlInt(p, unix.F_GET_SEALS, 0)
+			if e != nil || seals&unix.F_SEAL_WRITE == 0 {
+				inner = errors.New("the file is open for writing")
+				return
+			}
+		}
+		if fd, inner = unix.FcntlInt(p, unix.F_DUPFD_CLOEXEC, 0); inner != nil {
+			fd = -1
+		}
+	})
+	return fd, errors.Join(err, inner)
+}
+
+// sealedCopy puts bytes into a sealed memfd.
+func sealedCopy(b []byte) (int, error) {
+	var o output
+	o.reset()
+	err := o.spill()
+	if err == nil {
+		err = writeFull(o.fd, b)
+	}
+	if err == nil {
+		err = seal(o.fd)
+	}
+	if err != nil && o.fd >= 0 {
+		_ = unix.Close(o.fd)
+		o.fd = -1
+	}
+	return o.fd, err
+}
+
+// hold and release count who still needs the descriptors: the caller of Run, and whoever writes the frame.
+func (j *job) hold() { j.refs.Add(1) }
+
+func (j *job) release() {
+	if j.refs.Add(-1) > 0 {
+		return
+	}
+	for _, fd := range j.fds {
+		_ = unix.Close(fd)
+	}
+	j.fds = nil
+}
+
+// append writes the job as a frame.
+func (j *job) append(b []byte, seq uint64) []byte {
+	b, start := beginFrame(b, frameCall)
+	j.msg.seq = seq
+	b = j.msg.append(b)
+	return endFrame(b, start, len(j.fds))
+}
+
+// grants says what the call may reach.
+func (c *Call) grants() (g grants) {
+	if c.Files == nil {
+		return 0
+	}
+	if c.Files.Read != nil {
+		g |= grantRead
+	}
+	if c.Files.List != nil {
+		g |= grantList
+	}
+	if c.Files.Write != nil {
+		g |= grantWrite
+	}
+	return g
+}
+
+func (g grants) String() string {
+	names := ""
+	for i, n := range [...]string{"reading files", "listing files", "writing files"} {
+		if g&(1<<i) != 0 {
+			if names != "" {
+				names += ", "
+			}
+			names += n
+		}
+	}
+	return names
+}
+
+// fault makes an error about this job.
+func (j *job) fault(code, detail string) *Error {
+	e := &Error{Code: code, Module: j.call.Module.String(), Node: j.call.Node, Detail: detail}
+	switch code {
+	case CodeTimeout:
+		e.Limit = timeLimit(j.limit.Time)
+	case CodeMemory:
+		e.Limit = memoryLimit(j.limit.Memory)
+	case CodeOutput:
+		e.Limit = outputLimit(j.limit.Output)
+	}
+	return e
+}
+
+// result turns what the worker said into what the caller gets. fds are those of the frame; the result takes them.
+func (j *job) result(m *resultMsg, fds []int) (*Result, error) {
+	lines := m.streams.lines()
+	stdout, stderr := append([]byte(nil), m.streams.stdout...), append([]byte(nil), m.streams.stderr...)
+	if m.code != "" {
+		e := j.fault(m.code, m.detail)
+		e.Exit, e.Log, e.Stdout, e.Stderr, e.Dropped = m.exit, lines, stdout, stderr, m.streams.dropped
+		return nil, e
+	}
+	r := &Result{Log: lines, Stdout: stdout, Stderr: stderr, Dropped: m.streams.dropped,
+		Duration: m.elapsed, PeakMemory: m.peak, Outputs: make([]Output, len(m.outputs))}
+	total := int64(0)
+	for i := range m.outputs {
+		v := &m.outputs[i]
+		total += v.size
+		r.Outputs[i] = Output{Size: v.size, Written: v.how != valueAbsent}
+		switch v.how {
+		case valueInline:
+			r.Outputs[i].Bytes = append([]byte{}, v.bytes...)
+		case valueFD:
+			r.Outputs[i].File = os.NewFile(uintptr(v.fd), "value")
+		}
+	}
+	return r, checkOutputs(j, r, total)
+}
+
+// checkOutputs refuses what an honest worker never sends.
+func checkOutputs(j *job, r *Result, total int64) error {
+	if len(r.Outputs) != j.call.Outputs || total > j.limit.Output {
+		return errFrame
+	}
+	for _, o := range r.Outputs {
+		if o.File == nil {
+			continue
+		}
+		if err := checkSealed(int(o.File.Fd()), o.Size); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkSealed says whether a descriptor from a worker is a memfd of that size that nobody can change any more: reading
+// one that shrinks would end this process.
+func checkSealed(fd int, size int64) error {
+	seals, err := unix.FcntlInt(uintptr(fd), unix.F_GET_SEALS, 0)
+	if err != nil || seals&sealAll != sealAll {
+		return fmt.Errorf("%w: value is not sealed", errFrame)
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil || st.Size != size {
+		return fmt.Errorf("%w: value has not the size it says", errFrame)
+	}
+	return nil
+}
+
+func (j *job) end(res *Result, err error) {
+	j.res, j.err = res, err
+	close(j.ended)
+}

@@ -1,0 +1,79 @@
+//go:build linux
+
+package runtime
+
+import (
+	"fmt"
+	"os"
+	goruntime "runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// compileMemory and runMemory are address space beyond the guest's own memory: for the compiler, then for native
+	// stacks (which wazero doubles by copying up to 50 MB), buffers and the Go heap.
+	compileMemory = 2 << 30
+	runMemory     = 1 << 30
+)
+
+// load takes the module in: behind the first wall it compiles the module or reads its native code, then it raises the
+// second. Without a guest the answer says why, and the worker is of no further use.
+func load(m *loadMsg, fd int) (*guest, *loadedMsg) {
+	begin := time.Now()
+	g, err := loadWalled(m, fd)
+	answer := &loadedMsg{elapsed: time.Since(begin)}
+	if err != nil {
+		answer.code, answer.detail = CodeCompile, firstLine(err.Error())
+		return nil, answer
+	}
+	return g, answer
+}
+
+func firstLine(s string) string {
+	s, _, _ = strings.Cut(s, "\n")
+	return s[:min(len(s), maxMessage)]
+}
+
+func loadWalled(m *loadMsg, fd int) (*guest, error) {
+	code := make([]byte, m.size)
+	n := preadFull(fd, code, 0)
+	_ = unix.Close(fd)
+	if n != len(code) {
+		return nil, fmt.Errorf("module: %d of %d bytes", n, len(code))
+	}
+	statm, err := os.Open("/proc/self/statm")
+	if err != nil {
+		return nil, err
+	}
+	defer statm.Close()
+	if err := restrict(m.dir, m.compile); err != nil && !m.weak {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	if err := limitMemory(statm, regionReserve+compileMemory); err != nil {
+		return nil, err
+	}
+	// Loading is short: collecting garbage on the way would cost more than what it frees.
+	debug.SetGCPercent(800)
+	if !m.compile {
+		debug.SetGCPercent(-1)
+	}
+	g, err := newGuest(code, m.dir, m.funcs, goruntime.GOMAXPROCS(0))
+	if err != nil {
+		return nil, err
+	}
+	// One invocation at a time: more threads of Go would only be woken for nothing.
+	goruntime.GOMAXPROCS(1)
+	debug.SetGCPercent(400)
+	if err := limitMemory(statm, runMemory); err != nil {
+		return nil, err
+	}
+	_ = statm.Close()
+	if err := restrictCalls(runCalls, true); err != nil && !m.weak {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	return g, nil
+}

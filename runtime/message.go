@@ -1,0 +1,301 @@
+package runtime
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+)
+
+// loadMsg is the payload of frameLoad: its one descriptor holds the module's bytes.
+type loadMsg struct {
+	size    int64
+	dir     string // where native code lies, or is to be put
+	compile bool   // the directory is empty and may be written
+	memory  int64  // bytes of address space that the worker may use beyond what it has
+	weak    bool   // go on when a part of the sandbox cannot be had
+	funcs   [][2]string
+}
+
+func (m *loadMsg) append(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(m.size))
+	b = appendBytes(b, m.dir)
+	b = appendBool(b, m.compile)
+	b = binary.AppendUvarint(b, uint64(m.memory))
+	b = appendBool(b, m.weak)
+	b = binary.AppendUvarint(b, uint64(len(m.funcs)))
+	for _, f := range m.funcs {
+		b = appendBytes(b, f[0])
+		b = appendBytes(b, f[1])
+	}
+	return b
+}
+
+func readLoad(p []byte) (m loadMsg, err error) {
+	d := decoder{b: p}
+	m.size = d.size(1 << 40)
+	m.dir = d.string()
+	m.compile = d.bool()
+	m.memory = d.size(1 << 46)
+	m.weak = d.bool()
+	for range d.count() {
+		m.funcs = append(m.funcs, [2]string{d.string(), d.string()})
+	}
+	return m, d.done()
+}
+
+// loadedMsg is the payload of frameLoaded.
+type loadedMsg struct {
+	code    string // empty: the module is ready
+	detail  string
+	elapsed time.Duration
+}
+
+func (m *loadedMsg) append(b []byte) []byte {
+	b = appendBytes(b, m.code)
+	b = appendBytes(b, m.detail)
+	return binary.AppendUvarint(b, uint64(m.elapsed))
+}
+
+func readLoaded(p []byte) (m loadedMsg, err error) {
+	d := decoder{b: p}
+	m.code, m.detail = d.string(), d.string()
+	m.elapsed = time.Duration(d.size(1 << 60))
+	return m, d.done()
+}
+
+// How a value travels.
+const (
+	valueAbsent byte = iota
+	valueInline
+	valueFD // in the next descriptor of the frame
+)
+
+// wireValue is one value of a frame: its bytes, or its size and a descriptor.
+type wireValue struct {
+	how   byte
+	bytes []byte
+	size  int64
+	fd    int
+}
+
+func (v *wireValue) append(b []byte) []byte {
+	b = append(b, v.how)
+	switch v.how {
+	case valueInline:
+		b = appendBytes(b, v.bytes)
+	case valueFD:
+		b = binary.AppendUvarint(b, uint64(v.size))
+	}
+	return b
+}
+
+// value reads a value whose descriptor, if it has one, is the first of fds; it returns the rest of them.
+func (d *decoder) value(fds []int) (v wireValue, rest []int) {
+	v.how, v.fd = d.byte(), -1
+	switch v.how {
+	case valueAbsent:
+	case valueInline:
+		v.bytes = d.bytes()
+		v.size = int64(len(v.bytes))
+	case valueFD:
+		v.size = d.size(1 << 46)
+		if len(fds) == 0 {
+			d.fail()
+			return v, nil
+		}
+		v.fd, fds = fds[0], fds[1:]
+	default:
+		d.fail()
+	}
+	return v, fds
+}
+
+// callMsg is the payload of frameCall.
+type callMsg struct {
+	seq     uint64
+	abi     ABI
+	export  string
+	outputs int
+	limits  Limits // Time is the daemon's business and does not travel
+	seed    [32]byte
+	args    []string
+	types   []string
+	inputs  []wireValue
+}
+
+func (m *callMsg) append(b []byte) []byte {
+	b = binary.AppendUvarint(b, m.seq)
+	b = append(b, byte(m.abi))
+	b = appendBytes(b, m.export)
+	b = binary.AppendUvarint(b, uint64(m.outputs))
+	b = binary.AppendUvarint(b, uint64(m.limits.Memory))
+	b = binary.AppendUvarint(b, uint64(m.limits.Output))
+	b = binary.AppendUvarint(b, uint64(m.limits.Log))
+	b = append(b, m.seed[:]...)
+	b = binary.AppendUvarint(b, uint64(len(m.args)))
+	for _, a := range m.args {
+		b = appendBytes(b, a)
+	}
+	b = binary.AppendUvarint(b, uint64(len(m.inputs)))
+	for i := range m.inputs {
+		b = appendBytes(b, m.types[i])
+		b = m.inputs[i].append(b)
+	}
+	return b
+}
+
+// read fills m, whose slices it reuses. Inputs refer to p.
+func (m *callMsg) read(p []byte, fds []int) error {
+	d := decoder{b: p}
+	m.seq = d.uvarint()
+	m.abi = ABI(d.byte())
+	m.export = d.string()
+	m.outputs = int(d.size(maxPorts))
+	m.limits = Limits{Memory: d.size(1 << 40), Output: d.size(1 << 46), Log: d.size(streamMax)}
+	copy(m.seed[:], d.take(32))
+	m.args, m.types, m.inputs = m.args[:0], m.types[:0], m.inputs[:0]
+	for range d.count() {
+		m.args = append(m.args, d.string())
+	}
+	for range d.count() {
+		m.types = append(m.types, d.string())
+		var v wireValue
+		v, fds = d.value(fds)
+		m.inputs = append(m.inputs, v)
+	}
+	if len(fds) != 0 {
+		return errFrame
+	}
+	return d.done()
+}
+
+// resultMsg is the payload of frameResult.
+type resultMsg struct {
+	seq     uint64
+	code    string // empty: the call ended well
+	detail  string
+	exit    uint32
+	elapsed time.Duration
+	peak    int64 // bytes of linear memory
+	outputs []wireValue
+	streams streams
+}
+
+func (m *resultMsg) append(b []byte) []byte {
+	b = binary.AppendUvarint(b, m.seq)
+	b = appendBytes(b, m.code)
+	b = appendBytes(b, m.detail)
+	b = binary.AppendUvarint(b, uint64(m.exit))
+	b = binary.AppendUvarint(b, uint64(m.elapsed))
+	b = binary.AppendUvarint(b, uint64(m.peak))
+	b = appendBytes(b, m.streams.log)
+	b = appendBytes(b, m.streams.stdout)
+	b = appendBytes(b, m.streams.stderr)
+	b = binary.AppendUvarint(b, uint64(m.streams.dropped))
+	b = binary.AppendUvarint(b, uint64(len(m.outputs)))
+	for i := range m.outputs {
+		b = m.outputs[i].append(b)
+	}
+	return b
+}
+
+func readResult(p []byte, fds []int) (m resultMsg, err error) {
+	d := decoder{b: p}
+	m.seq = d.uvarint()
+	m.code, m.detail = d.string(), d.string()
+	m.exit = uint32(d.size(1<<32 - 1))
+	m.elapsed = time.Duration(d.size(1 << 60))
+	m.peak = d.size(1 << 40)
+	m.streams.log, m.streams.stdout, m.streams.stderr = d.bytes(), d.bytes(), d.bytes()
+	m.streams.dropped = d.size(1 << 60)
+	n := d.count()
+	if n > maxPorts {
+		return m, fmt.Errorf("%w: %d outputs", errFrame, n)
+	}
+	if n > 0 {
+		m.outputs = make([]wireValue, n)
+	}
+	for i := range m.outputs {
+		m.outputs[i], fds = d.value(fds)
+	}
+	if len(fds) != 0 {
+		return m, errFrame
+	}
+	return m, d.done()
+}
+
+// What a frameAsk asks for.
+const (
+	askRead byte = iota + 1
+	askList
+	askWrite
+	askWriteInput
+)
+
+// askMsg is the payload of frameAsk.
+type askMsg struct {
+	seq  uint64
+	op   byte
+	name string // path or pattern
+	port int64
+	data wireValue
+}
+
+func (m *askMsg) append(b []byte) []byte {
+	b = binary.AppendUvarint(b, m.seq)
+	b = append(b, m.op)
+	b = appendBytes(b, m.name)
+	b = binary.AppendUvarint(b, uint64(m.port))
+	return m.data.append(b)
+}
+
+func readAsk(p []byte, fds []int) (m askMsg, err error) {
+	d := decoder{b: p}
+	m.seq, m.op = d.uvarint(), d.byte()
+	m.name = d.string()
+	m.port = d.size(maxPorts)
+	m.data, fds = d.value(fds)
+	if len(fds) != 0 {
+		return m, errFrame
+	}
+	return m, d.done()
+}
+
+// answerMsg is the payload of frameAnswer. problem is what the guest reads as its last error; empty means success.
+type answerMsg struct {
+	problem string
+	data    wireValue
+}
+
+func (m *answerMsg) append(b []byte) []byte {
+	b = appendBytes(b, m.problem)
+	return m.data.append(b)
+}
+
+func readAnswer(p []byte, fds []int) (m answerMsg, err error) {
+	d := decoder{b: p}
+	m.problem = d.string()
+	m.data, fds = d.value(fds)
+	if len(fds) != 0 {
+		return m, errFrame
+	}
+	return m, d.done()
+}
+
+// progressMsg is the payload of frameProgress.
+type progressMsg struct {
+	seq         uint64
+	done, total int64
+}
+
+func (m *progressMsg) append(b []byte) []byte {
+	b = binary.AppendUvarint(b, m.seq)
+	b = binary.AppendVarint(b, m.done)
+	return binary.AppendVarint(b, m.total)
+}
+
+func readProgress(p []byte) (m progressMsg, err error) {
+	d := decoder{b: p}
+	m.seq, m.done, m.total = d.uvarint(), d.varint(), d.varint()
+	return m, d.done()
+}

@@ -1,0 +1,105 @@
+//go:build linux
+
+package runtime
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"levee/runtime/wasm"
+)
+
+// Info is what preflight found in a module.
+type Info = wasm.Info
+
+// Module is one .wasm file that passed preflight. It is immutable; what it costs is its bytes.
+type Module struct {
+	Hash [32]byte // SHA-256 of Wasm
+	Wasm []byte
+	Info *Info
+	Name string // for messages
+
+	code []byte // what the engine compiles: Wasm without custom sections, with tables clamped
+}
+
+// Preflight checks the bytes of a module without running, compiling or believing them. The error is a [*ModuleError].
+func Preflight(b []byte) (*Info, error) { return wasm.Preflight(b) }
+
+// NewModule checks a module and what it imports. It runs nothing. The error is a [*ModuleError].
+// The module keeps b, which the caller must not change afterwards.
+func NewModule(name string, b []byte) (*Module, error) {
+	info, err := wasm.Preflight(b)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkLinks(info); err != nil {
+		return nil, err
+	}
+	lim := wasm.DefaultLimits()
+	// The memory limit belongs to the call, whose allocator enforces it; here only tables are clamped.
+	lim.MemoryPages = 65536
+	code, err := wasm.Sanitize(b, lim)
+	if err != nil {
+		return nil, err
+	}
+	return &Module{Hash: sha256.Sum256(b), Wasm: b, Info: info, Name: name, code: code}, nil
+}
+
+func (m *Module) String() string {
+	return fmt.Sprintf("%s (%s)", m.Name, hex.EncodeToString(m.Hash[:6]))
+}
+
+// grants says what of the outside a call may reach. A worker serves one set of them only.
+type grants uint8
+
+const (
+	grantRead grants = 1 << iota
+	grantList
+	grantWrite
+)
+
+// wants is what the module imports of the outside; its imports are the truth about what it can do.
+func (m *Module) wants() (g grants) {
+	for _, im := range m.Info.Imports {
+		if f, ok := hostFuncs[im.Module][im.Name]; ok {
+			g |= f.needs
+		}
+	}
+	return g
+}
+
+// checkLinks refuses a module that imports what this version does not offer, or that cannot be called at all.
+func checkLinks(info *Info) error {
+	for _, im := range info.Imports {
+		f, ok := hostFuncs[im.Module][im.Name]
+		switch {
+		case !ok:
+			return refused("imports %q from %q, which this version does not offer", im.Name, im.Module)
+		case f.typ != im.Type:
+			return refused("imports %s.%s as %v, but it is %v", im.Module, im.Name, im.Type, f.typ)
+		}
+	}
+	if len(info.Imports) > 0 && info.MemoryExport != "memory" {
+		return refused("imports host functions but does not export its memory under the name \"memory\"")
+	}
+	return nil
+}
+
+func refused(format string, args ...any) error {
+	return &ModuleError{Code: CodeRefused, What: fmt.Sprintf(format, args...)}
+}
+
+// checkExport refuses a call of something that is not a function without parameters and results.
+func (m *Module) checkExport(name string) error {
+	e, ok := m.Info.Export(name)
+	switch {
+	case !ok:
+		return fmt.Errorf("it exports no function %q", name)
+	case e.Kind != wasm.KindFunc:
+		return fmt.Errorf("its export %q is a %v, not a function", name, e.Kind)
+	case e.Type != wasm.Func("", ""):
+		return fmt.Errorf("its export %q is %v; a node's function takes and returns nothing", name, e.Type)
+	}
+	return nil
+}

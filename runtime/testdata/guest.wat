@@ -1,0 +1,112 @@
+;; Node functions that the engine's tests call. Build: wat2wasm guest.wat -o guest.wasm
+(module
+  (import "levee_v1" "input_len" (func $input_len (param i32) (result i64)))
+  (import "levee_v1" "input_read" (func $input_read (param i32 i64 i32 i32) (result i32)))
+  (import "levee_v1" "input_type" (func $input_type (param i32 i32 i32) (result i32)))
+  (import "levee_v1" "output_write" (func $output_write (param i32 i32 i32)))
+  (import "levee_v1" "fail" (func $fail (param i32 i32)))
+  (import "levee_v1" "log" (func $log (param i32 i32 i32)))
+  (import "levee_v1" "progress" (func $progress (param i64 i64)))
+  (import "levee_v1" "blob_len" (func $blob_len (param i64) (result i64)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
+  (import "wasi_snapshot_preview1" "random_get" (func $random_get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "clock_time_get" (func $clock_time_get (param i32 i64 i32) (result i32)))
+  (memory (export "memory") 2 1024)
+  (table 4 4 funcref)
+  (elem (i32.const 1) $nothing $typed)
+  (type $none (func))
+  (func $nothing)
+  (func $typed (param i32))
+  (data (i32.const 16) "it does not work")
+  (data (i32.const 64) "hello")
+
+  ;; input 0 to output 0, in pieces of 64 KiB
+  (func (export "echo")
+    (local $off i64) (local $n i32)
+    (loop $more
+      (local.set $n (call $input_read (i32.const 0) (local.get $off) (i32.const 65536) (i32.const 65536)))
+      (call $output_write (i32.const 0) (i32.const 65536) (local.get $n))
+      (local.set $off (i64.add (local.get $off) (i64.extend_i32_u (local.get $n))))
+      (br_if $more (local.get $n))))
+
+  ;; input 0 is read in steps of 7 bytes from its end to its start and written in that order
+  (func (export "backwards")
+    (local $off i64)
+    (local.set $off (call $input_len (i32.const 0)))
+    (loop $more
+      (if (i64.le_s (local.get $off) (i64.const 0)) (then return))
+      (local.set $off (i64.sub (local.get $off) (i64.const 7)))
+      (call $output_write (i32.const 0) (i32.const 1024)
+        (call $input_read (i32.const 0) (local.get $off) (i32.const 1024) (i32.const 7)))
+      (br $more)))
+
+  ;; length of input 1 and the type of input 0 to outputs 0 and 1
+  (func (export "describe")
+    (i64.store (i32.const 1024) (call $input_len (i32.const 1)))
+    (call $output_write (i32.const 0) (i32.const 1024) (i32.const 8))
+    (call $output_write (i32.const 1) (i32.const 2048)
+      (call $input_type (i32.const 0) (i32.const 2048) (i32.const 100))))
+
+  (func (export "silent"))
+  (func (export "fail") (call $fail (i32.const 16) (i32.const 16)))
+  (func (export "exit") (call $proc_exit (i32.const 7)))
+  (func (export "leave") (call $output_write (i32.const 0) (i32.const 64) (i32.const 5)) (call $proc_exit (i32.const 0)))
+  (func (export "say") (call $log (i32.const 1) (i32.const 64) (i32.const 5)) (call $log (i32.const 9) (i32.const 64) (i32.const 4)))
+  (func (export "chatter") (loop $l (call $log (i32.const 0) (i32.const 0) (i32.const 1024)) (br $l)))
+  (func (export "say_and_spin") (call $log (i32.const 2) (i32.const 64) (i32.const 5)) (loop $l (br $l)))
+  (func (export "spin") (loop $l (br $l)))
+  (func (export "recurse") (call $deep) drop)
+  (func $deep (result i32) (i32.add (call $deep) (i32.const 1)))
+  (func (export "flood") (loop $l (call $output_write (i32.const 0) (i32.const 0) (i32.const 65536)) (br $l)))
+  (func (export "grow_all")
+    (loop $l (if (i32.eq (memory.grow (i32.const 1)) (i32.const -1)) (then unreachable)) (br $l)))
+  ;; how many pages could be had
+  (func (export "grow_count")
+    (loop $l (br_if $l (i32.ne (memory.grow (i32.const 1)) (i32.const -1))))
+    (i64.store (i32.const 1024) (i64.extend_i32_u (memory.size)))
+    (call $output_write (i32.const 0) (i32.const 1024) (i32.const 8)))
+  ;; the first word of memory that no data segment set; then sets it: a second call must see zero again
+  (func (export "dirty")
+    (call $output_write (i32.const 0) (i32.const 100000) (i32.const 8))
+    (i64.store (i32.const 100000) (i64.const -1))
+    (drop (memory.grow (i32.const 16)))
+    (call $output_write (i32.const 0) (i32.const 1000000) (i32.const 8))
+    (i64.store (i32.const 1000000) (i64.const -1)))
+  (func (export "report") (local $i i64)
+    (loop $l
+      (call $progress (local.get $i) (i64.const 1000))
+      (local.set $i (i64.add (local.get $i) (i64.const 1)))
+      (br_if $l (i64.le_u (local.get $i) (i64.const 1000)))))
+  (func (export "chance")
+    (drop (call $random_get (i32.const 1024) (i32.const 16)))
+    (drop (call $clock_time_get (i32.const 0) (i64.const 0) (i32.const 1040)))
+    (drop (call $clock_time_get (i32.const 1) (i64.const 0) (i32.const 1048)))
+    (call $output_write (i32.const 0) (i32.const 1024) (i32.const 32)))
+
+  ;; sum of a tight loop
+  (func (export "loop") (local $i i32) (local $s i64)
+    (loop $l
+      (local.set $s (i64.add (i64.mul (local.get $s) (i64.const 31)) (i64.extend_i32_u (local.get $i))))
+      (local.set $i (i32.add (local.get $i) (i32.const 1)))
+      (br_if $l (i32.lt_u (local.get $i) (i32.const 100000000))))
+    (i64.store (i32.const 1024) (local.get $s))
+    (call $output_write (i32.const 0) (i32.const 1024) (i32.const 8)))
+
+  ;; traps
+  (func (export "trap_unreachable") unreachable)
+  (func (export "trap_divide") (drop (i32.div_u (i32.const 1) (i32.const 0))))
+  (func (export "trap_overflow") (drop (i32.div_s (i32.const 0x80000000) (i32.const -1))))
+  (func (export "trap_convert") (drop (i32.trunc_f32_s (f32.const nan))))
+  (func (export "trap_load") (drop (i32.load (i32.const -4))))
+  (func (export "trap_null") (call_indirect (type $none) (i32.const 3)))
+  (func (export "trap_index") (call_indirect (type $none) (i32.const 99)))
+  (func (export "trap_type") (call_indirect (type $none) (i32.const 2)))
+
+  ;; bad arguments
+  (func (export "bad_pointer") (call $output_write (i32.const 0) (i32.const 131070) (i32.const 100)))
+  (func (export "bad_wrap") (call $output_write (i32.const 0) (i32.const -1) (i32.const -1)))
+  (func (export "bad_input") (drop (call $input_len (i32.const 17))))
+  (func (export "bad_output") (call $output_write (i32.const 17) (i32.const 0) (i32.const 1)))
+  (func (export "bad_handle") (drop (call $blob_len (i64.const 3))))
+  (func (export "takes_one") (param i32))
+)

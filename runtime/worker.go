@@ -1,0 +1,394 @@
+//go:build linux
+
+package runtime
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// worker is the daemon's side of one worker process.
+type worker struct {
+	eng    *Engine
+	proc   *os.Process
+	conn   *net.UnixConn
+	board  *board
+	stderr int // memfd
+	hello  chan error
+	loaded chan loadedMsg
+	probed chan []Probe
+	gone   chan struct{} // closed when the process was waited for
+	words  string        // what it said last; to be read after gone
+
+	out    outbox
+	asking sync.Mutex
+	asks   bool // a question is being answered; a worker has one at a time
+	run    runState
+}
+
+// runState is what the scheduler knows of a worker. Guarded by the engine's lock.
+type runState struct {
+	bound    *bound
+	ready    bool      // the module is loaded and its native code vouched for
+	inflight []sent    // the first one runs
+	seq      uint64    // of the call that was sent last
+	bytes    int       // of the frames in flight
+	quantum  int       // calls that may still be sent ahead though others wait for a slot
+	filling  bool      // the present round of scheduling sends calls ahead
+	stalled  bool      // the running call is long: nothing is sent behind it
+	since    time.Time // when inflight[0] was started, or the worker became idle
+	timer    *time.Timer
+	timerAt  time.Time // when the timer fires; zero when it is not set
+	dead     bool
+}
+
+// sent is a call in flight; its job is nil when its caller left.
+type sent struct {
+	job   *job
+	seq   uint64
+	limit time.Duration
+}
+
+// killReason says why we killed a worker, and thus what becomes of the call that it ran.
+type killReason struct {
+	code, detail string
+}
+
+// outbox sends frames in the order in which they were put in. Whoever finds it idle sends; others leave their frames.
+type outbox struct {
+	mu      sync.Mutex
+	frames  []outFrame
+	spare   []outFrame
+	buf     []byte
+	fds     []int
+	sending bool
+	reason  *killReason // why the worker was killed
+}
+
+// outFrame is a call, or any other frame with at most one descriptor, which the outbox closes.
+type outFrame struct {
+	job *job
+	seq uint64
+	raw []byte
+	fd  int
+}
+
+func (w *worker) post(f outFrame) {
+	if f.job != nil {
+		f.job.hold()
+	}
+	w.out.mu.Lock()
+	w.out.frames = append(w.out.frames, f)
+	w.out.mu.Unlock()
+}
+
+// flush sends what is in the outbox, without blocking: what the socket does not take at once a goroutine sends.
+func (w *worker) flush() {
+	o := &w.out
+	o.mu.Lock()
+	if o.sending || len(o.frames) == 0 {
+		o.mu.Unlock()
+		return
+	}
+	o.sending = true
+	o.mu.Unlock()
+	if w.drain(false) {
+		return
+	}
+	w.eng.wg.Go(func() { w.drain(true) })
+}
+
+// drain sends until the outbox is empty. It returns false when it would have had to block but may not; bytes that are
+// left then stay in the buffer.
+func (w *worker) drain(block bool) bool {
+	o := &w.out
+	for {
+		if !w.writeOut(block) {
+			return false
+		}
+		o.mu.Lock()
+		if len(o.frames) == 0 {
+			o.sending = false
+			o.mu.Unlock()
+			return true
+		}
+		frames := o.frames
+		o.frames, o.spare = o.spare[:0], nil
+		o.mu.Unlock()
+		ok := w.encode(frames, block)
+		clear(frames)
+		o.mu.Lock()
+		o.spare = frames[:0]
+		o.mu.Unlock()
+		if !ok {
+			return false
+		}
+	}
+}
+
+// encode puts frames into the buffer, and writes where descriptors would become too many for one message. It always
+// takes all frames; false means that a write would have had to block.
+func (w *worker) encode(frames []outFrame, block bool) bool {
+	o, ok := &w.out, true
+	for i := range frames {
+		f := &frames[i]
+		n := 0
+		if f.job != nil {
+			n = len(f.job.fds)
+		}
+		if len(o.fds)+n+1 > maxFrameFDs {
+			// Rare: a block is taken here rather than frames split.
+			w.writeOut(true)
+		}
+		if f.job == nil {
+			o.buf = append(o.buf, f.raw...)
+			if f.fd >= 0 {
+				o.fds = append(o.fds, f.fd)
+			}
+			continue
+		}
+		o.buf = f.job.append(o.buf, f.seq)
+		for _, fd := range f.job.fds {
+			d, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+			if err != nil {
+				w.kill(&killReason{CodeCrash, "no descriptors left: " + err.Error()})
+				break
+			}
+			o.fds = append(o.fds, d)
+		}
+		f.job.release()
+	}
+	return ok
+}
+
+// writeOut writes the buffer. It returns false when that would block but may not. A broken connection counts as
+// written: the reader notices it.
+func (w *worker) writeOut(block bool) bool {
+	o := &w.out
+	raw, err := w.conn.SyscallConn()
+	for err == nil && len(o.buf) > 0 {
+		var oob []byte
+		if len(o.fds) > 0 {
+			oob = unix.UnixRights(o.fds...)
+		}
+		var n int
+		var werr error
+		err = raw.Write(func(fd uintptr) bool {
+			n, werr = unix.SendmsgN(int(fd), o.buf, oob, nil, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT)
+			return werr != unix.EAGAIN || !block
+		})
+		switch {
+		case err != nil || werr == unix.EINTR:
+			continue
+		case werr == unix.EAGAIN:
+			return false
+		case werr != nil:
+			err = werr
+			continue
+		}
+		o.buf = o.buf[:copy(o.buf, o.buf[n:])]
+		for _, fd := range o.fds {
+			_ = unix.Close(fd)
+		}
+		o.fds = o.fds[:0]
+	}
+	if err != nil {
+		for _, fd := range o.fds {
+			_ = unix.Close(fd)
+		}
+		o.buf, o.fds = o.buf[:0], o.fds[:0]
+	}
+	if cap(o.buf) > maxFrame {
+		o.buf = nil
+	}
+	return true
+}
+
+// read takes frames until the worker is gone. It is the only reader, and what it cannot make sense of ends the worker.
+func (w *worker) read() {
+	err := w.readFrames()
+	if err != nil && err != io.EOF {
+		w.kill(&killReason{CodeCrash, "its worker sent nonsense: " + err.Error()})
+	}
+	_ = w.proc.Signal(syscall.SIGKILL)
+	state, _ := w.proc.Wait()
+	w.words = w.lastWords(state)
+	w.eng.onDead(w, w.words)
+	_ = w.conn.Close()
+	_ = unix.Close(w.stderr)
+	w.board.close()
+	close(w.gone)
+}
+
+func (w *worker) readFrames() error {
+	buf := make([]byte, 64<<10)
+	oob := make([]byte, unix.CmsgSpace(4*253))
+	var have int
+	var fds []int
+	defer func() { closeAll(fds) }()
+	for {
+		n, oobn, flags, _, err := w.conn.ReadMsgUnix(buf[have:], oob)
+		if err != nil || n == 0 {
+			return io.EOF
+		}
+		have += n
+		if oobn > 0 {
+			got, err := parseRights(oob[:oobn])
+			fds = append(fds, got...)
+			if err != nil {
+				return err
+			}
+		}
+		if flags&unix.MSG_CTRUNC != 0 || len(fds) > 2*maxFrameFDs {
+			return fmt.Errorf("%w: too many descriptors", errFrame)
+		}
+		used, rest, err := w.handle(buf[:have], fds)
+		fds = rest
+		if err != nil {
+			return err
+		}
+		have = copy(buf, buf[used:have])
+		if have == len(buf) {
+			next := make([]byte, min(2*len(buf), maxFrame+frameHeader))
+			if len(next) == len(buf) {
+				return fmt.Errorf("%w: too long", errFrame)
+			}
+			copy(next, buf)
+			buf = next
+		}
+	}
+}
+
+func closeAll(fds []int) {
+	for _, fd := range fds {
+		_ = unix.Close(fd)
+	}
+}
+
+// handle acts on the whole frames in b; results of one read are handed on together.
+func (w *worker) handle(b []byte, fds []int) (used int, rest []int, err error) {
+	var results []*resultMsg
+	var resultFDs [][]int
+	defer func() {
+		if len(results) > 0 {
+			if e := w.eng.onResults(w, results, resultFDs); err == nil {
+				err = e
+			}
+		}
+	}()
+	for {
+		f, n, err := cutFrame(b[used:])
+		if err != nil || n == 0 {
+			return used, fds, err
+		}
+		if f.fds > len(fds) {
+			return used, fds, fmt.Errorf("%w: descriptors are missing", errFrame)
+		}
+		used += n
+		own := fds[:f.fds:f.fds]
+		fds = fds[f.fds:]
+		if f.kind == frameResult {
+			m, err := readResult(f.payload, own)
+			if err != nil {
+				closeAll(own)
+				return used, fds, err
+			}
+			results, resultFDs = append(results, &m), append(resultFDs, own)
+			continue
+		}
+		if err := w.other(f, own); err != nil {
+			closeAll(own)
+			return used, fds, err
+		}
+	}
+}
+
+func (w *worker) other(f frame, fds []int) error {
+	if f.kind != frameAsk && len(fds) > 0 {
+		return fmt.Errorf("%w: unexpected descriptors", errFrame)
+	}
+	switch f.kind {
+	case frameHello:
+		d := decoder{b: f.payload}
+		var err error
+		if v := d.string(); d.done() != nil || v != EngineVersion() {
+			err = fmt.Errorf("the worker is of another version: %q", v)
+		}
+		return offer(w.hello, err)
+	case frameLoaded:
+		m, err := readLoaded(f.payload)
+		if err != nil {
+			return err
+		}
+		return offer(w.loaded, m)
+	case frameProbed:
+		ps, err := readProbes(f.payload)
+		if err != nil {
+			return err
+		}
+		return offer(w.probed, ps)
+	case frameProgress:
+		m, err := readProgress(f.payload)
+		if err != nil {
+			return err
+		}
+		w.eng.onProgress(w, m)
+		return nil
+	case frameAsk:
+		m, err := readAsk(f.payload, fds)
+		if err != nil {
+			return err
+		}
+		return w.eng.onAsk(w, m)
+	}
+	return fmt.Errorf("%w: type %d", errFrame, f.kind)
+}
+
+// offer hands an answer to whoever waits for it; a second one was not asked for.
+func offer[T any](c chan T, v T) error {
+	select {
+	case c <- v:
+		return nil
+	default:
+		return fmt.Errorf("%w: answer to nothing", errFrame)
+	}
+}
+
+// kill ends the worker. The first reason counts. It may be called with or without the engine's lock held.
+func (w *worker) kill(why *killReason) {
+	w.out.mu.Lock()
+	if w.out.reason == nil {
+		w.out.reason = why
+	}
+	w.out.mu.Unlock()
+	_ = w.proc.Signal(syscall.SIGKILL)
+}
+
+func (w *worker) reason() *killReason {
+	w.out.mu.Lock()
+	defer w.out.mu.Unlock()
+	return w.out.reason
+}
+
+// lastWords says how the process ended, and what it wrote last.
+func (w *worker) lastWords(state *os.ProcessState) string {
+	b := make([]byte, 4096)
+	n, _ := unix.Pread(w.stderr, b, 0)
+	text := strings.TrimSpace(string(b[:max(n, 0)]))
+	how := "ended"
+	if state != nil {
+		how = state.String()
+	}
+	if text != "" {
+		how += ": " + text
+	}
+	return how
+}
