@@ -11,7 +11,13 @@ import (
 // Canonical checks that enc is an encoding of type t and returns the canonical one: the same bytes, except that JSON is
 // rewritten. It costs a pass over enc and no memory beyond the JSON tree. What a node wrote goes through here before anyone
 // else reads it.
-func Canonical(t Type, enc []byte) ([]byte, error) {
+func Canonical(t Type, enc []byte) ([]byte, error) { return canonical(t, enc, 0) }
+
+// maxAnyDepth bounds how deep values of type any may lie in each other (list<any> of any of list<any>...): the type's text
+// bounds every other nesting, but here a few bytes buy a level, and the stack of a Go program is not endless.
+const maxAnyDepth = 64
+
+func canonical(t Type, enc []byte, depth int) ([]byte, error) {
 	switch t {
 	case Bool:
 		return enc, expect(len(enc) == 1 && enc[0] <= 1, "bool must be one byte, 0 or 1")
@@ -41,7 +47,7 @@ func Canonical(t Type, enc []byte) ([]byte, error) {
 		_, err := DecodeFile(enc)
 		return enc, err
 	case Any:
-		return canonicalAny(enc)
+		return canonicalAny(enc, depth)
 	case Audio:
 		if len(enc) < audioHeader {
 			return nil, errors.New("audio is cut short")
@@ -52,9 +58,9 @@ func Canonical(t Type, enc []byte) ([]byte, error) {
 	}
 	switch t.Base() {
 	case "list":
-		return canonicalItems(t.Elem(), enc, false)
+		return canonicalItems(t.Elem(), enc, false, depth)
 	case "map":
-		return canonicalItems(t.Elem(), enc, true)
+		return canonicalItems(t.Elem(), enc, true, depth)
 	case "tensor":
 		return enc, checkTensor(t, enc)
 	}
@@ -68,12 +74,15 @@ func expect(ok bool, msg string) error {
 	return nil
 }
 
-func canonicalAny(enc []byte) ([]byte, error) {
+func canonicalAny(enc []byte, depth int) ([]byte, error) {
+	if depth >= maxAnyDepth {
+		return nil, fmt.Errorf("values of type any nested deeper than %d", maxAnyDepth)
+	}
 	t, inner, err := DecodeAny(enc)
 	if err != nil {
 		return nil, err
 	}
-	canon, err := Canonical(t, inner)
+	canon, err := canonical(t, inner, depth+1)
 	if err != nil || same(canon, inner) {
 		return enc, err
 	}
@@ -81,7 +90,7 @@ func canonicalAny(enc []byte) ([]byte, error) {
 }
 
 // canonicalItems checks every item; it copies only from the first item on whose bytes had to change.
-func canonicalItems(elem Type, enc []byte, isMap bool) ([]byte, error) {
+func canonicalItems(elem Type, enc []byte, isMap bool, depth int) ([]byte, error) {
 	items, err := Items(enc)
 	if err != nil {
 		return nil, err
@@ -97,7 +106,7 @@ func canonicalItems(elem Type, enc []byte, isMap bool) ([]byte, error) {
 			}
 			continue
 		}
-		canon, err := Canonical(elem, it)
+		canon, err := canonical(elem, it, depth)
 		if err != nil {
 			return nil, fmt.Errorf("item %d: %v", i, err)
 		}
@@ -135,7 +144,17 @@ func checkTensor(t Type, enc []byte) error {
 		}
 		want *= n
 	}
-	return expect(want == uint64(len(enc)-head), fmt.Sprintf("%s: %d bytes of elements, want %d", t, len(enc)-head, want))
+	if want != uint64(len(enc)-head) {
+		return fmt.Errorf("%s: %d bytes of elements, want %d", t, len(enc)-head, want)
+	}
+	if dtype == "bool" {
+		for i, b := range enc[head:] {
+			if b > 1 {
+				return fmt.Errorf("%s: element %d is %d, want 0 or 1", t, i, b)
+			}
+		}
+	}
+	return nil
 }
 
 // Convert turns an encoding of type from into one of type to; Assignable(from, to) must hold.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"sort"
 	"unicode/utf8"
@@ -228,7 +229,7 @@ func DecodeFile(enc []byte) (f FileRef, err error) {
 	copy(f.Digest[:], enc)
 	f.Size = int64(binary.LittleEndian.Uint64(enc[32:]))
 	f.Path = string(enc[fileHeader:])
-	if f.Size < 0 || !utf8.ValidString(f.Path) {
+	if f.Size < 0 || !fs.ValidPath(f.Path) || f.Path == "." {
 		return f, fmt.Errorf("file value with size %d and path %q", f.Size, f.Path)
 	}
 	return f, nil

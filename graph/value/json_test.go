@@ -1,0 +1,88 @@
+package value
+
+import (
+	"encoding/json"
+	"math"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestCanonicalJSON(t *testing.T) {
+	for doc, want := range map[string]string{
+		` { "b" : 1 , "a" : [ true , null , "x" ] } `: `{"a":[true,null,"x"],"b":1}`,
+		`"\u20ac$\u000F\nA'\u0042\"\\\/"`:             `"€$\u000f\nA'B\"\\/"`,
+		`"\b\t\n\f\r\u0001\u007f"`:                    "\"\\b\\t\\n\\f\\r\\u0001\u007f\"",
+		`"\ud83d\ude00"`:                              `"😀"`,
+		`[-0, -0.0, 1.0, 1e2, 0.1e-6, 1e21]`:          `[0,0,1,100,1e-7,1e+21]`,
+		// RFC 8785 section 3.2.2: numbers and literals of its example
+		`[333333333.33333329, 1E30, 4.50, 2e-3, 0.000000000000000000000000001]`: `[333333333.3333333,1e+30,4.5,0.002,1e-27]`,
+		// integers keep all their digits, unlike there
+		`123456789012345678901234567890`: `123456789012345678901234567890`,
+		`{"":{},"a":[]}`:                 `{"":{},"a":[]}`,
+		`"` + "\u2028" + `"`:             `"` + "\u2028" + `"`,
+	} {
+		got, err := CanonicalJSON([]byte(doc))
+		require.NoError(t, err, doc)
+		require.Equal(t, want, string(got))
+		again, err := CanonicalJSON(got)
+		require.NoError(t, err)
+		require.Equal(t, string(got), string(again))
+	}
+	for _, doc := range []string{
+		"", " ", "{", "[1,]", `{"a":1,}`, `{"a":1,"a":2}`, `{"a":1,"\u0061":2}`, "1 2", "[1]]", "nul", "01", "+1", "1e999", "\xff", `"` + "\xff" + `"`,
+		strings.Repeat("[", 200) + strings.Repeat("]", 200), strings.Repeat("1", 1001), "NaN", "'a'", `{a:1}`,
+	} {
+		_, err := CanonicalJSON([]byte(doc))
+		require.Error(t, err, "%.40q", doc)
+	}
+}
+
+// The samples of RFC 8785 appendix B: the bits of a float64 and its text.
+func TestNumberTexts(t *testing.T) {
+	for bits, want := range map[uint64]string{
+		0x0000000000000000: "0", 0x8000000000000000: "0", 0x0000000000000001: "5e-324", 0x8000000000000001: "-5e-324",
+		0x7fefffffffffffff: "1.7976931348623157e+308", 0xffefffffffffffff: "-1.7976931348623157e+308",
+		0x4340000000000000: "9007199254740992", 0xc340000000000000: "-9007199254740992", 0x4430000000000000: "295147905179352830000",
+		0x44b52d02c7e14af5: "9.999999999999997e+22", 0x44b52d02c7e14af6: "1e+23", 0x44b52d02c7e14af7: "1.0000000000000001e+23",
+		0x444b1ae4d6e2ef4e: "999999999999999700000", 0x444b1ae4d6e2ef4f: "999999999999999900000", 0x444b1ae4d6e2ef50: "1e+21",
+		0x3eb0c6f7a0b5ed8c: "9.999999999999997e-7", 0x3eb0c6f7a0b5ed8d: "0.000001",
+		0x41b3de4355555553: "333333333.3333332", 0x41b3de4355555554: "333333333.33333325", 0x41b3de4355555555: "333333333.3333333",
+		0x41b3de4355555556: "333333333.3333334", 0x41b3de4355555557: "333333333.33333343", 0xbecbf647612f3696: "-0.0000033333333333333333",
+		0x43143ff3c1cb0959: "1424953923781206.2",
+	} {
+		require.Equal(t, want, string(appendFloat(nil, math.Float64frombits(bits))), "%x", bits)
+	}
+}
+
+func FuzzCanonicalJSON(f *testing.F) {
+	for _, s := range []string{`{"a":[1,2.5,"x",null,true]}`, `"\ud800"`, `1e-7`, `-0`, `[[]]`, `{"a":{"a":{}}}`, "\"\\u0000\""} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		canon, err := CanonicalJSON(doc)
+		if err != nil {
+			return
+		}
+		require.True(t, json.Valid(doc))
+		require.True(t, json.Valid(canon))
+		again, err := CanonicalJSON(canon)
+		require.NoError(t, err)
+		require.Equal(t, string(canon), string(again))
+	})
+}
+
+func FuzzNumberTexts(f *testing.F) {
+	f.Add(uint64(0x3eb0c6f7a0b5ed8d))
+	f.Fuzz(func(t *testing.T, bits uint64) {
+		x := math.Float64frombits(bits)
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			return
+		}
+		back, err := strconv.ParseFloat(string(appendFloat(nil, x)), 64)
+		require.NoError(t, err)
+		require.Equal(t, x, back)
+	})
+}
