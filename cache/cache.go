@@ -50,7 +50,8 @@ type Cache struct {
 	db   atomic.Pointer[sqlite.DB]
 	swap sync.Mutex
 
-	keep keeper
+	keep     keeper
+	trimming sync.Mutex // held by the one Trim that works
 }
 
 // Open opens or creates the cache in dir (mode 0700). A database that is damaged, or of an older or newer levee that
@@ -103,12 +104,31 @@ func (c *Cache) openDB() (*sqlite.DB, error) {
 	if err == nil || !(unusable(err) || errors.As(err, &version)) {
 		return db, err
 	}
-	to, moved := sqlite.Quarantine(c.dbPath())
+	to, moved := c.quarantine()
 	if moved != nil {
 		return nil, errors.Join(err, moved)
 	}
 	c.log.Error("the cache could not be read; it was set aside and an empty one begun", "why", err, "kept", to)
 	return sqlite.Open(c.dbPath(), o)
+}
+
+// keptDamaged is how many databases stay in quarantine. A cache can be made again, so more would only fill the disk.
+const keptDamaged = 3
+
+// quarantine moves the database aside and removes those that were there longest.
+func (c *Cache) quarantine() (string, error) {
+	to, err := sqlite.Quarantine(c.dbPath())
+	if err != nil {
+		return "", err
+	}
+	old, err := os.ReadDir(filepath.Dir(to)) // sorted by name, which begins with the time
+	if err != nil {
+		return to, nil // it is aside, and that is what counts
+	}
+	for i := range len(old) - keptDamaged {
+		os.RemoveAll(filepath.Join(filepath.Dir(to), old[i].Name()))
+	}
+	return to, nil
 }
 
 // unusable reports whether the database must be set aside: it is damaged, or its tables are not those of the schema.
@@ -136,7 +156,7 @@ func (c *Cache) replace(old *sqlite.DB, why error) {
 	_ = old.Close() // it is given up: what it held is lost or on disk
 	if inPlace && unusable(why) {
 		c.count.damaged.Add(1)
-		to, err := sqlite.Quarantine(c.dbPath())
+		to, err := c.quarantine()
 		if err != nil {
 			c.log.Error("the damaged cache could not be set aside", "why", err)
 			return

@@ -321,6 +321,37 @@ func TestUsesAreWrittenTogether(t *testing.T) {
 	require.Empty(t, c.uses.take(), "a hot row waits for no writing")
 }
 
+func TestManyUsesAreWrittenAtOnce(t *testing.T) {
+	clk := &clock{at: time.Now()}
+	c := open(t, t.TempDir(), Options{now: clk.now})
+	keys := make([]Key, flushAt)
+	for n := range keys {
+		keys[n] = keyOf(n)
+		require.NoError(t, c.Put(t.Context(), &Entry{Key: keys[n]}))
+	}
+	clk.add(2 * time.Hour)
+	_, err := c.GetMany(t.Context(), keys)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		var n int
+		err := c.db.Load().Reader().QueryRow(`SELECT count(*) FROM use WHERE at = ?`, clk.now().Unix()).Scan(&n)
+		return err == nil && n == flushAt
+	}, 20*time.Second, time.Millisecond)
+}
+
+func TestOnlyTheLastDamagedDatabasesAreKept(t *testing.T) {
+	dir := t.TempDir()
+	for range keptDamaged + 2 {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "cache.db"), blob(1, 8192), 0o600))
+		c := open(t, dir, Options{})
+		require.NoError(t, c.Put(t.Context(), sample(t, c, 1)))
+		require.NoError(t, c.Close())
+	}
+	kept, err := os.ReadDir(filepath.Join(dir, "quarantine"))
+	require.NoError(t, err)
+	require.Len(t, kept, keptDamaged)
+}
+
 // TestHammer lets everything run at once; under -race it finds what is not guarded.
 func TestHammer(t *testing.T) {
 	c := open(t, t.TempDir(), Options{MaxBytes: 3 << 20})

@@ -46,6 +46,7 @@ func child(job, dir string) int {
 			fmt.Println(n)
 		}
 	}
+	fmt.Println("ready")
 	if err := mix(c, 2); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -116,7 +117,7 @@ func TestKilled(t *testing.T) {
 func mix(c *Cache, seed uint64) error {
 	ctx := context.Background()
 	rng := rand.New(rand.NewPCG(seed, 9))
-	for range 150 {
+	for range 500 {
 		n := rng.IntN(60)
 		switch rng.IntN(10) {
 		case 0:
@@ -156,7 +157,10 @@ func mix(c *Cache, seed uint64) error {
 func TestTwoProcesses(t *testing.T) {
 	dir := t.TempDir()
 	cmd := childCommand(t, "mix", dir)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
+	require.True(t, bufio.NewScanner(out).Scan())
 	c := open(t, dir, Options{})
 	require.NoError(t, mix(c, 1))
 	require.NoError(t, cmd.Wait())

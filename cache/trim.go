@@ -30,6 +30,8 @@ type Trimmed struct {
 // between which others write.
 func (c *Cache) Trim(ctx context.Context, max int64) (Trimmed, error) {
 	var t Trimmed
+	c.trimming.Lock() // two at once would each free what is too much
+	defer c.trimming.Unlock()
 	c.flushUses(ctx)
 	keep := c.keepSince()
 	u, err := c.Usage(ctx)
@@ -126,27 +128,46 @@ func (c *Cache) trimRows(ctx context.Context, t *Trimmed, need int64, keep time.
 	return c.trimSlice(ctx, t, slice)
 }
 
-// eachUse calls fn for each row that may be trimmed.
+// useRow is what trimming knows of a result.
+type useRow struct{ id, at, size, cost int64 }
+
+const usePage = 4096
+
+// eachUse calls fn for each row that may be trimmed. It reads page by page, so that no connection is held while fn works:
+// fn needs one too, and there may be only one.
 func (c *Cache) eachUse(ctx context.Context, keep time.Time, fn func(id, hour, size int64) error) error {
+	page := make([]useRow, 0, usePage)
+	for after := int64(math.MinInt64); ; after = page[len(page)-1].id {
+		var err error
+		if page, err = c.usePage(ctx, page[:0], after); err != nil || len(page) == 0 {
+			return err
+		}
+		for _, u := range page {
+			if !keep.IsZero() && u.at >= keep.Unix() {
+				continue
+			}
+			if err := fn(u.id, worth(u.at, u.size, u.cost), u.size); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (c *Cache) usePage(ctx context.Context, page []useRow, after int64) ([]useRow, error) {
 	db := c.db.Load()
-	rows, err := db.Reader().QueryContext(ctx, `SELECT id, at, size, cost FROM use`)
+	rows, err := db.Reader().QueryContext(ctx, `SELECT id, at, size, cost FROM use WHERE id > ? ORDER BY id LIMIT ?`, after, usePage)
 	if err != nil {
-		return c.failed(db, err)
+		return page, c.failed(db, err)
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var id, at, size, cost int64
-		if err := rows.Scan(&id, &at, &size, &cost); err != nil {
-			return err
+		var u useRow
+		if err := rows.Scan(&u.id, &u.at, &u.size, &u.cost); err != nil {
+			return page, err
 		}
-		if !keep.IsZero() && at >= keep.Unix() {
-			continue
-		}
-		if err := fn(id, worth(at, size, cost), size); err != nil {
-			return err
-		}
+		page = append(page, u)
 	}
-	return c.failed(db, rows.Err())
+	return page, c.failed(db, rows.Err())
 }
 
 // trimSlice removes results, and then their files: a crash between leaves a file that a later sweep finds.
