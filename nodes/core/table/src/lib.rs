@@ -1,1 +1,48 @@
+//! Core pack table: CSV and JSON in and out, choosing, sorting, grouping, joining. Ports and their meaning: node.json.
 
+#[path = "../../../sdk/rust/levee.rs"]
+mod levee;
+#[path = "../../shared/number.rs"]
+mod number;
+#[path = "../../shared/pack.rs"]
+#[macro_use]
+mod pack;
+
+mod aggregate;
+mod arrange;
+mod build;
+mod cell;
+mod csvread;
+mod csvwrite;
+mod describe;
+mod exact;
+mod filter;
+mod frame;
+mod fromjson;
+mod group;
+mod join;
+mod lists;
+mod tojson;
+mod totext;
+
+pack! {
+    "node_read_csv" => csvread::read_csv,
+    "node_write_csv" => csvwrite::write_csv,
+    "node_from_json" => fromjson::from_json,
+    "node_to_json" => tojson::to_json,
+    "node_from_lists" => lists::from_lists,
+    "node_select" => arrange::select,
+    "node_rename" => arrange::rename,
+    "node_filter" => filter::filter,
+    "node_sort" => arrange::sort,
+    "node_head" => arrange::head,
+    "node_concat" => arrange::concat,
+    "node_group" => group::group,
+    "node_join" => join::join,
+    "node_describe" => describe::describe,
+    "node_size" => lists::size,
+    "node_ints" => lists::ints,
+    "node_floats" => lists::floats,
+    "node_strings" => lists::strings,
+    "node_to_text" => totext::to_text,
+}
