@@ -1,0 +1,61 @@
+# levee: `make run` serves the demo, `make test` runs every test. Both need Go, gcc and make, nothing else.
+
+export CGO_CFLAGS := -O2 -g -Wno-deprecated-declarations
+export CGO_ENABLED := 1
+
+GO      ?= go
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -X main.version=$(VERSION)
+DEMO    ?= demo
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: all run build test race fuzz soak bench lint check nodes clean toolchain
+
+all: build
+
+# run builds levee, lays out a demo folder with real photographs, a table and a text, and serves it.
+run: build
+	@./levee init --demo $(DEMO)
+	./levee serve --once=false $(DEMO)
+
+build:
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o levee ./daemon/levee
+
+test:
+	$(GO) test ./...
+
+race:
+	$(GO) test -race ./...
+
+# fuzz gives every fuzz target FUZZTIME.
+FUZZTIME ?= 60s
+fuzz:
+	@for pkg in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+	    echo "== $$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+	  done; done
+
+# soak repeats the tests that kill, fill disks and drop thousands of files, under the race detector.
+soak:
+	LEVEE_SOAK=1 $(GO) test -race -count=3 -timeout 60m ./...
+
+bench: build
+	$(GO) test -run '^$$' -bench . -benchtime 1s ./graph/... ./cache/... ./runtime/... ./daemon/...
+
+lint:
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'run gofmt -w on these'; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+# check is what CI asks beyond the tests: style, tidy modules, core nodes equal to their sources.
+check: lint
+	$(GO) mod tidy -diff
+	nodes/build.sh --check
+
+# nodes rebuilds the core nodes from their sources (needs the toolchain that nodes/build.sh names).
+nodes:
+	nodes/build.sh
+
+clean:
+	rm -rf levee $(DEMO)

@@ -1,0 +1,70 @@
+package daemon
+
+import (
+	"errors"
+
+	"levee/graph"
+	"levee/runtime"
+)
+
+// codeOf is the stable code of a failure, for machines; "" for failures that have none.
+func codeOf(err error) string {
+	var failure *runtime.Error
+	var module *runtime.ModuleError
+	switch {
+	case errors.As(err, &failure):
+		return failure.Code
+	case errors.As(err, &module):
+		return module.Code
+	}
+	return ""
+}
+
+// The exit codes of the program; anything else is a failure too.
+const (
+	ExitOK          = 0
+	ExitFailed      = 1 // a node failed
+	ExitUsage       = 2
+	ExitInvalid     = 3 // the workflow is invalid
+	ExitDenied      = 4 // it asks for more than the operator allows
+	ExitModule      = 5 // a module is missing, refused or another than was named
+	ExitDaemon      = 6 // no daemon can be reached, or it cannot start
+	ExitLimit       = 7 // a time or memory limit
+	ExitGPU         = 8 // a GPU is required and there is none
+	ExitInterrupted = 130
+	ExitTerminated  = 143
+)
+
+// ExitCode is what the program exits with for an error.
+func ExitCode(err error) int {
+	var problems graph.Problems
+	var denied *DeniedError
+	var module *runtime.ModuleError
+	var sandbox *runtime.SandboxError
+	var failure *runtime.Error
+	switch {
+	case err == nil:
+		return ExitOK
+	case errors.As(err, &problems):
+		for _, p := range problems {
+			if p.Code != "uses" {
+				return ExitInvalid
+			}
+		}
+		return ExitModule
+	case errors.As(err, &denied):
+		return ExitDenied
+	case errors.As(err, &sandbox):
+		return ExitDaemon
+	case errors.As(err, &module):
+		return ExitModule
+	case errors.As(err, &failure):
+		switch failure.Code {
+		case runtime.CodeTimeout, runtime.CodeMemory, runtime.CodeOutput, runtime.CodeCompileTimeout:
+			return ExitLimit
+		case runtime.CodeRefused:
+			return ExitModule
+		}
+	}
+	return ExitFailed
+}

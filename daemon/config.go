@@ -1,0 +1,111 @@
+package daemon
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	goruntime "runtime"
+	"time"
+
+	"github.com/adrg/xdg"
+
+	"levee/runtime"
+)
+
+// Config is what an operator decides. The zero value of a field means what its comment says.
+type Config struct {
+	StateDir  string            // runs and their history; "": $STATE_DIRECTORY, else $XDG_STATE_HOME/levee
+	CacheDir  string            // results and native code, may be deleted; "": $CACHE_DIRECTORY, else $XDG_CACHE_HOME/levee
+	NodeDirs  []string          // folders of registered modules, searched before the core pack
+	Workers   int               // nodes that run at the same time; 0: one per CPU
+	CacheMax  int64             // bytes of results to keep; 0: 10 GiB
+	KeepRuns  time.Duration     // age at which ended runs are forgotten; 0: 90 days
+	Isolation runtime.Isolation // how nodes are held; the zero value is the full sandbox
+	Ceiling   Ceiling
+	// SharedFiles also takes files that their group or everybody may write.
+	SharedFiles bool
+	Log         *slog.Logger // nil: slog.Default()
+}
+
+// Ceiling is the most that any workflow may be granted, whatever it asks for. Folders are relative to the folder that is
+// served (or, for a single run, to the workflow's own folder).
+type Ceiling struct {
+	Read, Write []string      // nil: the whole folder; empty, not nil: nothing
+	Memory      int64         // bytes for one invocation; 0: 1 GiB
+	Time        time.Duration // for one invocation; 0: 1 hour
+}
+
+// What an invocation gets when neither node nor workflow says otherwise.
+const (
+	defaultMemory = 256 << 20
+	defaultTime   = 2 * time.Minute
+	maxOutput     = 1 << 30
+	maxLog        = 64 << 10
+)
+
+func (c Config) withDefaults() (Config, error) {
+	c.StateDir = firstDir(c.StateDir, os.Getenv("STATE_DIRECTORY"), filepath.Join(xdg.StateHome, "levee"))
+	c.CacheDir = firstDir(c.CacheDir, os.Getenv("CACHE_DIRECTORY"), filepath.Join(xdg.CacheHome, "levee"))
+	if c.Workers == 0 {
+		c.Workers = goruntime.NumCPU()
+	}
+	if c.Workers < 0 || c.Workers > 4096 {
+		return c, fmt.Errorf("%d workers: between 1 and 4096", c.Workers)
+	}
+	if c.CacheMax == 0 {
+		c.CacheMax = 10 << 30
+	}
+	if c.KeepRuns == 0 {
+		c.KeepRuns = 90 * 24 * time.Hour
+	}
+	if c.Ceiling.Read == nil {
+		c.Ceiling.Read = []string{"."}
+	}
+	if c.Ceiling.Write == nil {
+		c.Ceiling.Write = []string{"."}
+	}
+	if c.Ceiling.Memory == 0 {
+		c.Ceiling.Memory = 1 << 30
+	}
+	if c.Ceiling.Time == 0 {
+		c.Ceiling.Time = time.Hour
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	for _, dir := range []*string{&c.StateDir, &c.CacheDir} {
+		abs, err := filepath.Abs(*dir)
+		if err != nil {
+			return c, err
+		}
+		*dir = abs
+	}
+	return c, nil
+}
+
+func firstDir(dirs ...string) string {
+	for _, d := range dirs {
+		if d != "" {
+			return d
+		}
+	}
+	return ""
+}
+
+// Paths are the places where a daemon keeps things.
+type Paths struct {
+	State  string `json:"state"`
+	Cache  string `json:"cache"`
+	Native string `json:"native"`
+}
+
+// Paths resolves the folders of a configuration without touching them.
+func (c Config) Paths() (Paths, error) {
+	c, err := c.withDefaults()
+	return c.paths(), err
+}
+
+func (c Config) paths() Paths {
+	return Paths{State: c.StateDir, Cache: c.CacheDir, Native: filepath.Join(c.CacheDir, "native")}
+}

@@ -1,0 +1,155 @@
+// Package daemon joins the parts of levee: it loads workflows, runs them with the engine, the cache and the journal, watches
+// a folder for them, and resumes what a crash cut short. It is the only package that knows all the others.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"levee/cache"
+	"levee/daemon/journal"
+	"levee/runtime"
+	"levee/watch"
+)
+
+// Daemon owns the engine, the cache, the journal and the registry, and everything that runs.
+type Daemon struct {
+	*Checker
+	log     *slog.Logger
+	engine  *runtime.Engine
+	cache   *cache.Cache
+	journal *journal.Journal
+	now     func() time.Time
+
+	digests digestMemo
+	active  sync.WaitGroup // runs
+	stop    context.CancelFunc
+	upkeep  sync.WaitGroup
+}
+
+// Open starts a daemon; nothing runs yet. Errors that a caller decides by: *runtime.SandboxError.
+func Open(ctx context.Context, cfg Config) (_ *Daemon, err error) {
+	checker, err := NewChecker(cfg)
+	if err != nil {
+		return nil, err
+	}
+	cfg = checker.cfg
+	d := &Daemon{Checker: checker, log: cfg.Log, now: time.Now}
+	defer func() {
+		if err != nil {
+			d.Close()
+		}
+	}()
+	for _, dir := range []string{cfg.StateDir, cfg.CacheDir} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	d.engine, err = runtime.New(runtime.Config{Dir: cfg.CacheDir, Workers: cfg.Workers, Isolation: cfg.Isolation, Log: cfg.Log})
+	if err != nil {
+		return nil, err
+	}
+	if d.journal, err = journal.Open(ctx, cfg.StateDir, journal.Options{}); err != nil {
+		return nil, fmt.Errorf("run history: %w", err)
+	}
+	for _, note := range d.journal.Notes() {
+		d.log.Error(note)
+	}
+	if d.cache, err = cache.Open(cfg.CacheDir, cache.Options{MaxBytes: cfg.CacheMax, KeepSince: d.oldestOpen, Check: true, Log: cfg.Log}); err != nil {
+		return nil, fmt.Errorf("cache: %w", err)
+	}
+	bg, stop := context.WithCancel(context.WithoutCancel(ctx))
+	d.stop = stop
+	d.upkeep.Go(func() { d.maintain(bg) })
+	return d, nil
+}
+
+// Close waits for the runs in hand and lets go of everything.
+func (d *Daemon) Close() error {
+	d.active.Wait()
+	if d.stop != nil {
+		d.stop()
+	}
+	d.upkeep.Wait()
+	var errs []error
+	if d.engine != nil {
+		errs = append(errs, d.engine.Close())
+	}
+	if d.cache != nil {
+		errs = append(errs, d.cache.Close())
+	}
+	if d.journal != nil {
+		errs = append(errs, d.journal.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Upkeep of an unattended box: forget old runs, back the history up, keep the cache within its size.
+const (
+	backupEvery = time.Hour
+	keepHistory = 4 << 30 // bytes of history
+)
+
+func (d *Daemon) maintain(ctx context.Context) {
+	tick := time.NewTicker(backupEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := d.journal.Retain(ctx, d.cfg.KeepRuns, keepHistory); err != nil {
+			d.log.Warn("old runs not forgotten", "err", err)
+		}
+		if err := d.journal.Backup(ctx); err != nil {
+			d.log.Warn("history not backed up", "err", err)
+		}
+	}
+}
+
+// keepTrying repeats a write to the journal while the disk is full: a result in hand is not thrown away because of it.
+func (d *Daemon) keepTrying(ctx context.Context, write func() error) error {
+	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
+		err := write()
+		if !errors.Is(err, journal.ErrFull) {
+			return err
+		}
+		d.log.Error("the disk is full: waiting for room to record results", "dir", d.cfg.StateDir, "again in", wait)
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// Sandbox is what holds the nodes back on this machine.
+func (d *Daemon) Sandbox() runtime.SandboxReport { return d.engine.Sandbox() }
+
+// Paths are where this daemon keeps things.
+func (d *Daemon) Paths() Paths { return d.cfg.paths() }
+
+// Counters are what the engine and the cache did since the start.
+func (d *Daemon) Counters() (runtime.Stats, cache.Stats) { return d.engine.Stats(), d.cache.Stats() }
+
+func (c *Checker) openDir(path string) (*watch.Dir, error) {
+	dir, err := watch.OpenDir(path)
+	if err == nil {
+		dir.AllowShared = c.cfg.SharedFiles
+	}
+	return dir, err
+}
+
+func relative(base, path string) (string, error) {
+	rel, err := filepath.Rel(base, path)
+	return filepath.ToSlash(rel), err
+}

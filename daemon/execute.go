@@ -1,0 +1,260 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"levee/cache"
+	"levee/daemon/journal"
+	"levee/graph"
+	"levee/graph/value"
+	"levee/runtime"
+)
+
+// invoke gives the outputs of one invocation: from the cache, from equal work in flight, or by running the module. It is the
+// one place where graph, cache, engine and journal meet. What ran is in the cache before the journal says that it ended.
+func (r *Run) invoke(ctx context.Context, inv *graph.Invocation) ([]value.Value, error) {
+	t, _ := handle(inv.Node)
+	c := &invocation{Invocation: inv, run: r, typ: t, limits: limitsOf(inv.Node, r.grants), began: time.Now()}
+	c.key = key(t, c.limits, inv.Node.Outputs, inv.Inputs)
+	if err := c.checkRanges(); err != nil {
+		return nil, c.failed(ctx, err)
+	}
+	stored, err := c.lookup(ctx)
+	if err != nil && !errors.Is(err, cache.ErrMiss) {
+		return nil, c.failed(ctx, err)
+	}
+	if stored != nil && !r.req.NoCache && !r.req.Verify {
+		return c.done(ctx, stored, journal.Cached)
+	}
+	entry, ran, err := c.join(ctx)
+	if err != nil {
+		return nil, c.failed(ctx, err)
+	}
+	if stored != nil && r.req.Verify {
+		c.compare(stored, entry)
+	}
+	if !ran {
+		return c.done(ctx, entry, journal.Cached)
+	}
+	return c.done(ctx, entry, journal.Ran)
+}
+
+// invocation is the state of one invoke.
+type invocation struct {
+	*graph.Invocation
+	run    *Run
+	typ    nodeType
+	key    *cache.KeyBuilder
+	limits runtime.Limits
+	began  time.Time
+
+	log     []byte
+	peak    int64
+	compile time.Duration
+}
+
+// checkRanges holds wired values against the bounds that literals were held against when the workflow was checked.
+func (c *invocation) checkRanges() error {
+	for i := range c.typ.Inputs {
+		if v := c.Inputs[i]; !v.IsZero() {
+			if err := c.typ.Inputs[i].CheckRange(v); err != nil {
+				return &runtime.Error{Code: runtime.CodeFailed, Module: c.typ.Module.Name, Node: c.Path, Detail: err.Error()}
+			}
+		}
+	}
+	return nil
+}
+
+func (c *invocation) lookup(ctx context.Context) (*cache.Entry, error) {
+	if !c.typ.files() {
+		return c.run.daemon.cache.Get(ctx, c.key.Key())
+	}
+	return c.run.daemon.cache.Lookup(ctx, c.key.Key(), c.run.observeNow)
+}
+
+// join runs the module unless equal work is in flight. Work that touches files is never joined: the same name may be
+// another file for another workflow.
+func (c *invocation) join(ctx context.Context) (entry *cache.Entry, ran bool, err error) {
+	if c.typ.files() || c.run.req.NoCache || c.run.req.Verify {
+		entry, err = c.execute(ctx)
+		return entry, true, err
+	}
+	entry, _, err = c.run.daemon.cache.Join(ctx, c.key.Key(), func(ctx context.Context) (*cache.Entry, error) {
+		// Equal work may have ended between the lookup and here.
+		if stored, err := c.lookup(ctx); err == nil {
+			return stored, nil
+		}
+		ran = true
+		return c.execute(ctx)
+	})
+	return entry, ran && err == nil, err
+}
+
+// execute runs the module and stores what it gave.
+func (c *invocation) execute(ctx context.Context) (*cache.Entry, error) {
+	if c.typ.writes() {
+		if err := c.begin(ctx); err != nil {
+			return nil, err
+		}
+	}
+	access := c.run.fileAccess(c.typ)
+	res, err := c.call(ctx, access)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Close()
+	outputs, err := c.take(ctx, res)
+	if err != nil {
+		return nil, err
+	}
+	entry := &cache.Entry{
+		Key: c.key.Key(), Outputs: outputs, Node: c.typ.FullName, Site: c.site(), Parts: c.key.Parts(), Log: c.log,
+		Observations: access.seen, Cost: res.Duration,
+	}
+	if err := c.run.daemon.cache.Put(ctx, entry); err != nil {
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		// A result that cannot be kept is still a result; the next run will have to work for it again.
+		c.run.daemon.log.Warn("result not stored", "node", c.Path, "err", err)
+	}
+	return entry, nil
+}
+
+// call hands the invocation to the engine.
+func (c *invocation) call(ctx context.Context, access *fileAccess) (*runtime.Result, error) {
+	module, err := c.run.daemon.checked(c.typ.Module)
+	if err != nil {
+		return nil, err
+	}
+	call := &runtime.Call{
+		Module: module, Node: c.Path, Export: c.typ.Export, Outputs: max(len(c.typ.Outputs), 1), Owner: c.run.rec.ID,
+		Limits: c.limits, Files: access.functions(), Seed: c.key.Key(),
+		Progress: func(done, total int64) {
+			c.run.event("node_progress", c.Path, map[string]int64{"progress": done, "total": total})
+		},
+	}
+	inputs := make([]runtime.Input, len(c.Inputs))
+	defer func() {
+		for _, in := range inputs {
+			if in.File != nil {
+				in.File.Close()
+			}
+		}
+	}()
+	for i, v := range c.Inputs {
+		if inputs[i], err = c.run.input(ctx, v); err != nil {
+			return nil, fmt.Errorf("input %s: %w", c.typ.Inputs[i].Name, err)
+		}
+	}
+	if err := c.give(ctx, call, inputs); err != nil {
+		return nil, err
+	}
+	res, err := c.run.daemon.engine.Run(ctx, call)
+	c.keepLog(res, err)
+	return res, err
+}
+
+func (c *invocation) site() string { return c.run.flow.Path + "#" + c.Node.Site }
+
+// begin records an invocation with effects before it runs, and refuses to repeat one that may have happened.
+func (c *invocation) begin(ctx context.Context) error {
+	if prev, ok := c.run.effects[c.Path]; ok && !c.typ.Idempotent {
+		return &runtime.Error{Code: codeUnknownEffect, Module: c.typ.Module.Name, Node: c.Path, Detail: fmt.Sprintf(
+			"it was started at %s and levee was killed before it ended: whether its effect happened is not known, and its manifest does not say idempotent",
+			prev.Started.Format(time.RFC3339))}
+	}
+	rec := c.record(journal.Started)
+	return c.run.daemon.keepTrying(ctx, func() error { return c.run.daemon.journal.Begin(ctx, rec) })
+}
+
+// codeUnknownEffect is the failure of an invocation that may have had its effect already.
+const codeUnknownEffect = "E_UNKNOWN_EFFECT"
+
+func (c *invocation) record(status journal.InvocationStatus) journal.Invocation {
+	return journal.Invocation{
+		Run: c.run.rec.ID, Path: c.Path, Site: c.Node.Site, Attempt: c.Attempt, Status: status, Type: c.typ.FullName,
+		Module: c.typ.Module.Hash, Key: c.key.Key(), Started: c.began, Ended: time.Now(), Compile: c.compile, Peak: c.peak,
+		Log: c.log, Effect: c.typ.writes(),
+	}
+}
+
+// done records the end of an invocation and returns its outputs.
+func (c *invocation) done(ctx context.Context, entry *cache.Entry, status journal.InvocationStatus) ([]value.Value, error) {
+	if status == journal.Ran {
+		c.run.ran.Add(1)
+	} else {
+		c.run.cached.Add(1)
+	}
+	rec := c.record(status)
+	rec.Key = c.key.Key().Observed(entry.Observations)
+	for i, p := range c.Node.Outputs {
+		if !entry.Outputs[i].IsZero() {
+			rec.Outputs = append(rec.Outputs, journal.Named{Name: p.Name, Value: entry.Outputs[i]})
+		}
+	}
+	return entry.Outputs, c.run.recordEnd(ctx, rec)
+}
+
+// failed records a failed or cancelled invocation and returns err. Failures are never stored in the cache.
+func (c *invocation) failed(ctx context.Context, err error) error {
+	rec := c.record(journal.FailedNode)
+	if ctx.Err() != nil {
+		rec.Status = journal.CancelledNode
+	} else {
+		c.run.failed.Add(1)
+	}
+	rec.Error, rec.Code = err.Error(), codeOf(err)
+	if recErr := c.run.recordEnd(context.WithoutCancel(ctx), rec); recErr != nil {
+		c.run.daemon.log.Error("failure not recorded", "run", c.run.rec.ID, "node", c.Path, "err", recErr)
+	}
+	return err
+}
+
+// compare notes where a result differs from the stored one.
+func (c *invocation) compare(stored, fresh *cache.Entry) {
+	for i, p := range c.Node.Outputs {
+		if stored.Outputs[i].Digest != fresh.Outputs[i].Digest {
+			c.run.mu.Lock()
+			c.run.mismatches = append(c.run.mismatches, Mismatch{Node: c.Path, Module: c.typ.Module.Name, Output: p.Name})
+			c.run.mu.Unlock()
+		}
+	}
+}
+
+// keepLog makes one text of what the guest said, a line each, at most 64 KiB a stream.
+func (c *invocation) keepLog(res *runtime.Result, err error) {
+	var failure *runtime.Error
+	switch {
+	case res != nil:
+		c.peak, c.compile = res.PeakMemory, res.Compile
+		c.log = logText(res.Log, res.Stdout, res.Stderr, res.Dropped)
+	case errors.As(err, &failure):
+		c.log = logText(failure.Log, failure.Stdout, failure.Stderr, failure.Dropped)
+	}
+}
+
+var levels = [...]string{"debug", "info", "warning", "error"}
+
+func logText(lines []runtime.LogLine, stdout, stderr []byte, dropped int64) []byte {
+	var b bytes.Buffer
+	for _, l := range lines {
+		fmt.Fprintf(&b, "%s: %s\n", levels[min(max(l.Level, 0), len(levels)-1)], l.Text)
+	}
+	for _, s := range []struct {
+		name string
+		text []byte
+	}{{"stdout", stdout}, {"stderr", stderr}} {
+		for line := range bytes.Lines(s.text) {
+			fmt.Fprintf(&b, "%s: %s\n", s.name, bytes.TrimRight(line, "\n"))
+		}
+	}
+	if dropped > 0 {
+		fmt.Fprintf(&b, "(%s more were dropped)\n", SizeText(dropped))
+	}
+	return b.Bytes()
+}

@@ -1,0 +1,249 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"sync"
+	"time"
+
+	"levee/cache"
+	"levee/graph/value"
+	"levee/runtime"
+	"levee/watch"
+)
+
+// The operations that an invocation can be seen to do. A result is good only while each of them would give the same digest.
+const (
+	opRead  = "read"  // of one file; the zero digest: it was not there
+	opList  = "list"  // of a glob; the digest of the list's encoding
+	opWrite = "write" // of one file: what it held afterwards
+)
+
+// fileAccess serves the file functions of one invocation below the workflow's folder, within its grants, and notes what it did.
+type fileAccess struct {
+	run   *Run
+	read  bool // granted
+	write bool
+
+	mu   sync.Mutex
+	seen []cache.Observation // guarded by mu
+}
+
+func (r *Run) fileAccess(t nodeType) *fileAccess {
+	return &fileAccess{run: r, read: t.reads() && len(r.grants.Read) > 0, write: t.writes() && len(r.grants.Write) > 0}
+}
+
+// functions are what the engine links; nil ones are not there for the module.
+func (a *fileAccess) functions() *runtime.Files {
+	var f runtime.Files
+	if a.read {
+		f.Read, f.List = a.Read, a.List
+	}
+	if a.write {
+		f.Write = a.Write
+	}
+	return &f
+}
+
+func (a *fileAccess) note(op, arg string, d value.Digest) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.seen = append(a.seen, cache.Observation{Op: op, Path: arg, Digest: d})
+}
+
+// Read returns the sealed content of a file.
+func (a *fileAccess) Read(_ context.Context, name string) (*os.File, int64, error) {
+	if err := a.run.mayRead(name); err != nil {
+		return nil, 0, err
+	}
+	f, size, digest, err := a.run.seal(name)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			a.note(opRead, name, value.Digest{})
+		}
+		return nil, 0, err
+	}
+	a.note(opRead, name, digest)
+	return f, size, nil
+}
+
+// List returns the files that match a glob.
+func (a *fileAccess) List(_ context.Context, glob string) ([]string, error) {
+	if err := a.run.mayList(glob); err != nil {
+		return nil, err
+	}
+	names, err := a.run.dir.Glob(glob, 0)
+	if err != nil {
+		return nil, err
+	}
+	a.note(opList, glob, listDigest(names))
+	return names, nil
+}
+
+// Write makes a file hold data; a file that already does is left alone.
+func (a *fileAccess) Write(_ context.Context, name string, data *os.File, size int64) error {
+	if err := a.run.mayWrite(name); err != nil {
+		return err
+	}
+	digest, err := a.run.writeFile(name, func() io.Reader { return io.NewSectionReader(data, 0, size) }, size)
+	if err == nil {
+		a.note(opWrite, name, digest)
+	}
+	return err
+}
+
+func (r *Run) mayRead(name string) error {
+	if err := watch.CheckPath(name); err != nil {
+		return err
+	}
+	if !within(name, r.grants.Read) {
+		return fmt.Errorf("reading %q is not granted (the workflow allows read: %q)", name, r.grants.Read)
+	}
+	return nil
+}
+
+func (r *Run) mayList(glob string) error {
+	if err := watch.CheckPattern(glob); err != nil {
+		return err
+	}
+	if !within(globDir(glob), r.grants.Read) {
+		return fmt.Errorf("listing %q is not granted (the workflow allows read: %q)", glob, r.grants.Read)
+	}
+	return nil
+}
+
+func (r *Run) mayWrite(name string) error {
+	if err := watch.CheckPath(name); err != nil {
+		return err
+	}
+	if !within(name, r.grants.Write) || within(name, []string{path.Base(r.flow.Path)}) {
+		return fmt.Errorf("writing %q is not granted (the workflow allows write: %q)", name, r.grants.Write)
+	}
+	return nil
+}
+
+// writeFile writes unless the same content is there, and returns the content's digest.
+func (r *Run) writeFile(name string, open func() io.Reader, size int64) (value.Digest, error) {
+	digest, _, err := value.SumReader(open())
+	if err != nil {
+		return digest, err
+	}
+	if same, err := r.dir.Same(name, open(), size); err == nil && same {
+		return digest, nil
+	}
+	_, err = r.dir.WriteFile(name, open(), size)
+	return digest, err
+}
+
+func listDigest(names []string) value.Digest {
+	items := make([][]byte, len(names))
+	for i, n := range names {
+		items[i] = []byte(n)
+	}
+	return value.Sum(value.EncodeList(items))
+}
+
+// observe says what the operations of a stored result would give now. What is no longer granted gives another digest.
+func (r *Run) observeNow(seen []cache.Observation) ([]cache.Observation, error) {
+	now := make([]cache.Observation, len(seen))
+	for i, o := range seen {
+		now[i] = cache.Observation{Op: o.Op, Path: o.Path, Digest: r.lookAt(o)}
+	}
+	return now, nil
+}
+
+func (r *Run) lookAt(o cache.Observation) value.Digest {
+	denied := value.Sum([]byte("denied"))
+	switch o.Op {
+	case opRead, opWrite:
+		may := r.mayRead
+		if o.Op == opWrite {
+			may = r.mayWrite
+		}
+		if may(o.Path) != nil {
+			return denied
+		}
+		digest, _, err := r.daemon.fileDigest(r.dir, o.Path)
+		if err != nil {
+			return value.Digest{}
+		}
+		return digest
+	case opList:
+		if r.mayList(o.Path) != nil {
+			return denied
+		}
+		if names, err := r.dir.Glob(o.Path, 0); err == nil {
+			return listDigest(names)
+		}
+	}
+	return denied
+}
+
+// digestMemo remembers the digests of files whose signature did not change since: hashing a folder of photographs again for
+// every batch would cost more than the batch.
+type digestMemo struct {
+	mu   sync.Mutex
+	seen map[watch.Signature]value.Digest // guarded by mu
+}
+
+const memoMax = 100_000
+
+// fileDigest names the content of a file as it is now.
+func (d *Daemon) fileDigest(dir *watch.Dir, name string) (value.Digest, int64, error) {
+	return d.settledDigest(dir, name, watch.Signature{})
+}
+
+var errUnsettled = errors.New("the file changed again")
+
+// settledDigest is fileDigest for a file that must still look as it did when it had settled; the zero signature is any look.
+func (d *Daemon) settledDigest(dir *watch.Dir, name string, want watch.Signature) (value.Digest, int64, error) {
+	f, info, err := dir.Open(name, maxFile)
+	if err != nil {
+		return value.Digest{}, 0, err
+	}
+	defer f.Close()
+	sig := watch.SignatureOf(info)
+	if want != (watch.Signature{}) && sig != want {
+		return value.Digest{}, 0, errUnsettled
+	}
+	m := &d.digests
+	m.mu.Lock()
+	digest, ok := m.seen[sig]
+	m.mu.Unlock()
+	if ok {
+		return digest, info.Size(), nil
+	}
+	digest, size, err := value.SumReader(f)
+	if err != nil {
+		return digest, size, err
+	}
+	after, err := f.Stat()
+	if err != nil {
+		return digest, size, err
+	}
+	if watch.SignatureOf(after) != sig {
+		return digest, size, errUnsettled
+	}
+	if d.now().Sub(info.ModTime()) > clockTick {
+		m.keep(sig, digest)
+	}
+	return digest, size, nil
+}
+
+// clockTick is after how long another change of a file is sure to give it another time stamp: file systems tick in steps of up
+// to 10 ms, FAT in steps of 2 s.
+const clockTick = 4 * time.Second
+
+func (m *digestMemo) keep(sig watch.Signature, digest value.Digest) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.seen) >= memoMax || m.seen == nil {
+		m.seen = make(map[watch.Signature]value.Digest)
+	}
+	m.seen[sig] = digest
+}

@@ -1,0 +1,194 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"levee/cache"
+	"levee/daemon/journal"
+	"levee/graph/value"
+)
+
+// History looks at what was run, beside a daemon that may be running.
+type History struct {
+	*journal.Journal
+	Cache *cache.Cache
+}
+
+// OpenHistory opens the history and the cache for looking.
+func OpenHistory(ctx context.Context, cfg Config) (*History, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(cfg.CacheDir, 0o700); err != nil {
+		return nil, err
+	}
+	h := &History{}
+	if h.Journal, err = journal.Open(ctx, cfg.StateDir, journal.Options{ReadOnly: true}); err != nil {
+		return nil, fmt.Errorf("run history in %s: %w", cfg.StateDir, err)
+	}
+	if h.Cache, err = cache.Open(cfg.CacheDir, cache.Options{Log: cfg.Log}); err != nil {
+		h.Journal.Close()
+		return nil, fmt.Errorf("cache: %w", err)
+	}
+	return h, nil
+}
+
+// Close closes both.
+func (h *History) Close() error { return errors.Join(h.Cache.Close(), h.Journal.Close()) }
+
+// Bytes returns the encoding of an output of a run.
+func (h *History) Bytes(ctx context.Context, v value.Value) ([]byte, error) {
+	return h.Cache.Bytes(ctx, v)
+}
+
+// Explanation says what an invocation's result depends on, and what was different the last time.
+type Explanation struct {
+	Invocation journal.Invocation `json:"invocation"`
+	Key        cache.Key          `json:"-"`
+	KeyText    string             `json:"key"`
+	Parts      []cache.Part       `json:"parts"`   // empty when the result is no longer in the cache
+	Nearest    *cache.Nearby      `json:"nearest"` // the result of the same node that is most like it; nil: there is none
+}
+
+// Why explains the invocations of a run at a path or site.
+func (h *History) Why(ctx context.Context, run, node string) ([]Explanation, error) {
+	rec, err := h.Run(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	invs, err := h.Invocations(ctx, rec.ID, node)
+	if err != nil {
+		return nil, err
+	}
+	if len(invs) == 0 {
+		return nil, fmt.Errorf("run %s has no node %q (levee inspect %s lists them)", shortID(rec.ID), node, shortID(rec.ID))
+	}
+	list := make([]Explanation, 0, len(invs))
+	for _, inv := range invs {
+		e, err := explain(ctx, h.Cache, rec.Workflow, inv)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, e)
+	}
+	return list, nil
+}
+
+func explain(ctx context.Context, c *cache.Cache, workflow string, inv journal.Invocation) (Explanation, error) {
+	e := Explanation{Invocation: inv, Key: cache.Key(inv.Key), KeyText: cache.Key(inv.Key).String()}
+	entry, err := c.Detail(ctx, e.Key)
+	if errors.Is(err, cache.ErrMiss) {
+		return e, nil
+	}
+	if err != nil {
+		return e, err
+	}
+	e.Parts = entry.Parts
+	e.Nearest, err = c.Nearest(ctx, workflow+"#"+inv.Site, entry.Parts, e.Key)
+	return e, err
+}
+
+// WhyRan is one line on why an invocation of a run was not found in the cache: "" when nothing is known.
+func (d *Daemon) WhyRan(ctx context.Context, flow *Workflow, run, path string) string {
+	invs, err := d.journal.Invocations(ctx, run, path)
+	if err != nil || len(invs) == 0 {
+		return ""
+	}
+	e, err := explain(ctx, d.cache, flow.Path, invs[0])
+	if err != nil || e.Nearest == nil {
+		return ""
+	}
+	return DiffText(e.Nearest.Diff)
+}
+
+// DiffText says in one line what differs.
+func DiffText(diff []cache.Difference) string {
+	var parts []string
+	for _, d := range diff {
+		switch was, now := d.Was.Preview, d.Now.Preview; {
+		case was == "" || now == "" || was == now || len(was)+len(now) > 60:
+			parts = append(parts, d.Label+" changed")
+		default:
+			parts = append(parts, fmt.Sprintf("%s: %s -> %s", d.Label, was, now))
+		}
+	}
+	return Printable(strings.Join(parts, ", "))
+}
+
+// TriggerFiles are the files that a workflow's trigger matches now, for a run by hand.
+func (d *Daemon) TriggerFiles(flow *Workflow) ([]value.FileRef, error) {
+	t := flow.Graph.Trigger
+	if t == nil {
+		return nil, nil
+	}
+	dir, err := d.openDir(flow.Dir)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	var files []value.FileRef
+	seen := map[string]bool{}
+	for _, glob := range t.Files {
+		names, err := dir.Glob(glob, 0)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			if seen[name] {
+				continue
+			}
+			seen[name] = true
+			digest, size, err := d.fileDigest(dir, name)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			files = append(files, value.FileRef{Path: name, Size: size, Digest: digest})
+		}
+	}
+	sortFiles(files)
+	return files, nil
+}
+
+// InputFile makes the value of a workflow's input of a file's content: bytes and texts as they are, everything else as JSON.
+func (d *Daemon) InputFile(ctx context.Context, p *value.Port, name string) (value.Value, error) {
+	f, err := os.Open(filepath.Clean(name))
+	if err != nil {
+		return value.Value{}, err
+	}
+	defer f.Close()
+	if p.Type == value.Bytes {
+		return d.cache.PutReader(ctx, f)
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxInputText+1))
+	if err != nil {
+		return value.Value{}, err
+	}
+	if len(text) > maxInputText {
+		return value.Value{}, fmt.Errorf("%s has more than %s", name, SizeText(maxInputText))
+	}
+	return d.InputText(ctx, p, string(text))
+}
+
+const maxInputText = 256 << 20
+
+// InputText makes the value of a workflow's input of what a person typed.
+func (d *Daemon) InputText(ctx context.Context, p *value.Port, text string) (value.Value, error) {
+	v, err := value.ParseText(p.Type, text)
+	if err != nil {
+		return v, fmt.Errorf("input %s %v", p.Name, err)
+	}
+	if err := p.CheckRange(v); err != nil {
+		return v, err
+	}
+	if enc, ok := v.Inline(); ok && v.Size > value.InlineMax {
+		return d.cache.PutValue(ctx, v.Type, enc)
+	}
+	return v, nil
+}

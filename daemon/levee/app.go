@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/lmittmann/tint"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"levee/daemon"
+	"levee/runtime"
+)
+
+// app is the command line: its global flags and its two streams. stdout is the result, stderr the progress.
+type app struct {
+	drain, cut context.Context
+	out, err   io.Writer
+
+	config    daemon.Config
+	json      bool
+	color     string
+	logFormat string
+	isolation string
+	verbose   bool
+	readOnly  bool
+}
+
+func (a *app) root() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "levee",
+		Short: "Runs workflows that you drop into a folder; every node is sandboxed, and nothing runs twice",
+		Long: "levee runs workflows that you drop into a folder. Every node is a WebAssembly module without files, network or clock\n" +
+			"unless the workflow asks and you allow it. Unchanged nodes never run twice.",
+		SilenceErrors: true, SilenceUsage: true, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.SetOut(a.out)
+	cmd.SetErr(a.err)
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	f := cmd.PersistentFlags()
+	f.StringVar(&a.config.StateDir, "state", os.Getenv("LEVEE_STATE"), "folder of the run history (default: see levee paths)")
+	f.StringVar(&a.config.CacheDir, "cache", os.Getenv("LEVEE_CACHE"), "folder of stored results; may be deleted (default: see levee paths)")
+	f.StringSliceVar(&a.config.NodeDirs, "nodes", filepath.SplitList(os.Getenv("LEVEE_NODES")), "folders of registered modules")
+	f.BoolVar(&a.json, "json", false, "machine-readable output; the last line says how it ended")
+	f.StringVar(&a.color, "color", "auto", "auto, always or never")
+	f.StringVar(&a.logFormat, "log-format", "auto", "auto, text or json")
+	f.BoolVarP(&a.verbose, "verbose", "v", false, "log more")
+	cmd.AddCommand(
+		a.runCommand(), a.serveCommand(), a.checkCommand(), a.initCommand(), a.callCommand(),
+		a.runsCommand(), a.inspectCommand(), a.logsCommand(), a.whyCommand(),
+		a.nodesCommand(), a.packCommand(), a.cacheCommand(),
+		a.doctorCommand(), a.pathsCommand(), a.schemaCommand(), a.versionCommand(),
+	)
+	usageErrors(cmd)
+	return cmd
+}
+
+// usageErrors makes what cobra says about arguments usage errors, in all commands.
+func usageErrors(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return usageError{fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
+			}
+			return nil
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		usageErrors(sub)
+	}
+}
+
+// engineFlags are those of commands that run nodes.
+func (a *app) engineFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.IntVar(&a.config.Workers, "jobs", 0, "nodes that run at the same time (default: one per CPU)")
+	f.StringVar(&a.isolation, "isolation", string(runtime.IsolationProcess), "process, or weak: goes on without what the kernel lacks (for modules you trust)")
+	a.ceilingFlags(cmd)
+}
+
+// ceilingFlags are what the operator allows at most.
+func (a *app) ceilingFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringSliceVar(&a.config.Ceiling.Read, "allow-read", nil, "the most that workflows may read: folders below the served one (default: all of it)")
+	f.StringSliceVar(&a.config.Ceiling.Write, "allow-write", nil, "the most that workflows may write (default: all of the served folder)")
+	f.BoolVar(&a.readOnly, "read-only", false, "workflows may write nothing")
+	f.DurationVar(&a.config.Ceiling.Time, "max-time", 0, "the most time that one node may take (default 1h)")
+	f.BoolVar(&a.config.SharedFiles, "shared-files", false, "also take files that others may write")
+}
+
+// settings completes the configuration from the flags.
+func (a *app) settings() (daemon.Config, error) {
+	cfg := a.config
+	switch runtime.Isolation(a.isolation) {
+	case "", runtime.IsolationProcess, runtime.IsolationWeak:
+		cfg.Isolation = runtime.Isolation(a.isolation)
+	default:
+		return cfg, usageError{fmt.Errorf("--isolation %q: process or weak", a.isolation)}
+	}
+	if a.readOnly {
+		cfg.Ceiling.Write = []string{}
+	}
+	log, err := a.logger()
+	cfg.Log = log
+	return cfg, err
+}
+
+func (a *app) logger() (*slog.Logger, error) {
+	level := slog.LevelWarn
+	if a.verbose {
+		level = slog.LevelDebug
+	}
+	switch {
+	case a.logFormat == "json":
+		return slog.New(slog.NewJSONHandler(a.err, &slog.HandlerOptions{Level: level})), nil
+	case a.logFormat == "auto" && a.terminal(a.err):
+		return slog.New(tint.NewHandler(a.err, &tint.Options{Level: level, TimeFormat: "15:04:05", NoColor: !a.colors(a.err)})), nil
+	case a.logFormat == "auto" || a.logFormat == "text":
+		return slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: level})), nil
+	}
+	return nil, usageError{fmt.Errorf("--log-format %q: auto, text or json", a.logFormat)}
+}
+
+// open starts a daemon for a command.
+func (a *app) open(ctx context.Context) (*daemon.Daemon, error) {
+	cfg, err := a.settings()
+	if err != nil {
+		return nil, err
+	}
+	return daemon.Open(ctx, cfg)
+}
+
+func (a *app) history(ctx context.Context) (*daemon.History, error) {
+	cfg, err := a.settings()
+	if err != nil {
+		return nil, err
+	}
+	return daemon.OpenHistory(ctx, cfg)
+}
+
+func (a *app) terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
+}
+
+// colors follows no-color.org and the usual flags.
+func (a *app) colors(w io.Writer) bool {
+	switch {
+	case a.color == "never" || (a.color == "auto" && os.Getenv("NO_COLOR") != ""):
+		return false
+	case a.color == "always" || os.Getenv("CLICOLOR_FORCE") != "":
+		return true
+	}
+	return a.terminal(w)
+}
+
+func (a *app) printJSON(v any) {
+	line, err := json.Marshal(v)
+	if err != nil {
+		line, _ = json.Marshal(map[string]string{"type": "error", "error": err.Error()})
+	}
+	fmt.Fprintf(a.out, "%s\n", line)
+}
+
+// printError writes an error for a person. Problems of a workflow bring their own form.
+func (a *app) printError(err error) {
+	if problems, ok := daemon.Problems(err); ok {
+		problems.Write(a.err, "text")
+		return
+	}
+	fmt.Fprintln(a.err, "levee: "+daemon.Printable(strings.TrimSpace(err.Error())))
+}

@@ -1,0 +1,96 @@
+// Levee runs workflows that people drop into a folder; every node is a sandboxed WebAssembly module.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"levee/daemon"
+	"levee/runtime"
+)
+
+var version = "devel" // set by the Makefile
+
+func main() {
+	if runtime.WorkerMain() {
+		return
+	}
+	os.Exit(run(os.Args[1:]))
+}
+
+// run is main with an exit code. The first signal asks to drain, the second one to stop at once.
+func run(args []string) int {
+	drain, startDrain := context.WithCancelCause(context.Background())
+	cut, startCut := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	go func() {
+		for s := range signals {
+			if drain.Err() == nil {
+				startDrain(interrupted{s})
+			} else {
+				startCut(daemon.ErrStopping)
+			}
+		}
+	}()
+	defer close(signals)
+
+	a := &app{drain: drain, cut: cut, out: os.Stdout, err: os.Stderr}
+	cmd := a.root()
+	cmd.SetArgs(args)
+	return a.end(cmd.ExecuteContext(drain))
+}
+
+// interrupted is why a context ended: a signal.
+type interrupted struct{ os.Signal }
+
+func (i interrupted) Error() string { return "interrupted (" + i.Signal.String() + ")" }
+
+// usageError is a mistake in the command line.
+type usageError struct{ error }
+
+// exitError has been told to the user already, and only carries the exit code.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit %d", int(e)) }
+
+// end prints an error and returns the exit code. With --json the last line always says how it ended.
+func (a *app) end(err error) int {
+	code := exitCode(err)
+	if a.json {
+		last := map[string]any{"type": "end", "code": code, "error": nil}
+		if err != nil {
+			last["error"] = err.Error()
+		}
+		a.printJSON(last)
+		return code
+	}
+	var told exitError
+	if err != nil && !errors.As(err, &told) {
+		a.printError(err)
+	}
+	return code
+}
+
+func exitCode(err error) int {
+	var told exitError
+	var usage usageError
+	var signal interrupted
+	switch {
+	case errors.As(err, &told):
+		return int(told)
+	case errors.As(err, &usage):
+		return daemon.ExitUsage
+	case errors.As(err, &signal):
+		if signal.Signal == syscall.SIGTERM {
+			return daemon.ExitTerminated
+		}
+		return daemon.ExitInterrupted
+	}
+	return daemon.ExitCode(err)
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/google/renameio/v2"
+	"github.com/spf13/cobra"
+
+	"levee/daemon"
+	"levee/nodes"
+)
+
+func (a *app) nodesCommand() *cobra.Command {
+	var markdown bool
+	cmd := &cobra.Command{
+		Use: "nodes [TYPE]", Short: "List the node types, or describe one", Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			reg, err := nodes.New(a.config.NodeDirs...)
+			if err != nil {
+				return err
+			}
+			types, broken := reg.List()
+			for _, err := range broken {
+				fmt.Fprintln(a.err, daemon.Printable("levee: "+err.Error()))
+			}
+			if len(args) == 1 {
+				t, err := reg.Resolve(args[0], os.ReadFile)
+				if err != nil {
+					return err
+				}
+				types = []*nodes.NodeType{t}
+			}
+			switch {
+			case a.json:
+				for _, t := range types {
+					a.printJSON(typeJSON(t))
+				}
+			case markdown:
+				fmt.Fprint(a.out, nodes.Page(types))
+			case len(args) == 1:
+				fmt.Fprint(a.out, types[0].Text())
+			default:
+				tw := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
+				for _, t := range types {
+					fmt.Fprintf(tw, "%s\t%s\t%s\n", t.FullName, t.Module.Version, oneLine(t.Doc))
+				}
+				return tw.Flush()
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&markdown, "markdown", false, "as a page of documentation")
+	return cmd
+}
+
+func typeJSON(t *nodes.NodeType) map[string]any {
+	return map[string]any{
+		"type": "node_type", "name": t.FullName, "version": t.Module.Version, "sha256": fmt.Sprintf("%x", t.Module.Hash), "doc": t.Doc,
+		"inputs": t.Inputs, "outputs": t.Outputs, "wants": t.Wants, "devices": t.Devices, "abi": t.ABI, "idempotent": t.Idempotent,
+	}
+}
+
+func (a *app) packCommand() *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use: "pack MODULE.wasm MANIFEST.json", Short: "Put a manifest into a module", Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			module, err := os.ReadFile(args[0])
+			if err != nil {
+				return err
+			}
+			manifest, err := os.ReadFile(args[1])
+			if err != nil {
+				return err
+			}
+			packed, err := nodes.Pack(module, manifest)
+			if err != nil {
+				return fmt.Errorf("%s: %w", args[1], err)
+			}
+			m, err := nodes.ReadModule(args[0], packed, nil)
+			if err != nil {
+				return err
+			}
+			if output == "" {
+				output = args[0]
+			}
+			if err := renameio.WriteFile(output, packed, 0o644); err != nil {
+				return err
+			}
+			var names []string
+			for _, n := range m.Manifest.Nodes {
+				names = append(names, m.Name+"/"+n.Name)
+			}
+			fmt.Fprintf(a.out, "%s: %s %s: %s\n", output, m.Name, m.Version, strings.Join(names, ", "))
+			return nil
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "", "write here instead of over the module")
+	return cmd
+}
+
+func (a *app) callCommand() *cobra.Command {
+	var in []string
+	cmd := &cobra.Command{
+		Use:     "call TYPE",
+		Short:   "Run one node alone",
+		Example: "  levee call text/upper --in text=hello\n  levee call ./resize.wasm --in image=@photo.bin",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d, err := a.open(a.drain)
+			if err != nil {
+				return err
+			}
+			defer d.Close()
+			var names []string
+			for _, arg := range in {
+				name, _, ok := strings.Cut(arg, "=")
+				if !ok {
+					return usageError{fmt.Errorf("--in %s: wants PORT=VALUE or PORT=@FILE", arg)}
+				}
+				names = append(names, name)
+			}
+			flow, err := d.SingleNode(args[0], names)
+			if err != nil {
+				return err
+			}
+			req := daemon.Request{Why: "levee call"}
+			if err := a.fill(a.drain, d, flow, &req, nil, in); err != nil {
+				return err
+			}
+			return a.runOnce(a.drain, d, flow, req)
+		},
+	}
+	cmd.Flags().StringArrayVar(&in, "in", nil, "PORT=VALUE or PORT=@FILE: an input")
+	a.engineFlags(cmd)
+	return cmd
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"levee/daemon"
+	"levee/daemon/journal"
+	"levee/graph/value"
+)
+
+func (a *app) runCommand() *cobra.Command {
+	var set, input []string
+	var req daemon.Request
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use:   "run FILE",
+		Short: "Run a workflow once",
+		Example: "  levee run hello.flow.yaml --set name=Ada\n" +
+			"  levee run sums.flow.yaml --input data=@flights.csv",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: workflowFiles,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, cancel := context.WithCancelCause(a.drain)
+			defer cancel(nil)
+			if timeout > 0 {
+				stop := time.AfterFunc(timeout, func() { cancel(fmt.Errorf("the run took longer than --timeout %s", timeout)) })
+				defer stop.Stop()
+			}
+			d, err := a.open(ctx)
+			if err != nil {
+				return err
+			}
+			defer d.Close()
+			flow, err := d.LoadFile(args[0])
+			if err != nil {
+				return err
+			}
+			if err := a.fill(ctx, d, flow, &req, set, input); err != nil {
+				return err
+			}
+			req.Why = "levee run"
+			return a.runOnce(ctx, d, flow, req)
+		},
+	}
+	f := cmd.Flags()
+	f.StringArrayVar(&set, "set", nil, "NAME=VALUE: an input; VALUE is a text, number or JSON as its type says")
+	f.StringArrayVar(&input, "input", nil, "NAME=@FILE: an input from a file")
+	f.BoolVar(&req.NoCache, "no-cache", false, "run every node")
+	f.BoolVar(&req.Verify, "verify", false, "run every node and compare with the stored results: finds modules that are not deterministic")
+	f.DurationVar(&timeout, "timeout", 0, "give up after this long")
+	a.engineFlags(cmd)
+	return cmd
+}
+
+func workflowFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return []string{"yaml", "yml", "json"}, cobra.ShellCompDirectiveFilterFileExt
+}
+
+// fill gives the request its inputs and files.
+func (a *app) fill(ctx context.Context, d *daemon.Daemon, flow *daemon.Workflow, req *daemon.Request, set, input []string) (err error) {
+	req.Inputs = make(map[string]value.Value)
+	ports := value.Signature{Inputs: flow.Graph.Inputs}
+	give := func(flag, arg string) error {
+		name, text, ok := strings.Cut(arg, "=")
+		if !ok {
+			return usageError{fmt.Errorf("--%s %s: wants NAME=VALUE", flag, arg)}
+		}
+		port, ok := ports.Input(name)
+		if !ok {
+			return usageError{fmt.Errorf("--%s %s: the workflow has no input %q%s", flag, arg, name, inputNames(flow))}
+		}
+		var v value.Value
+		if file, isFile := strings.CutPrefix(text, "@"); isFile && flag == "input" {
+			v, err = d.InputFile(ctx, port, file)
+		} else {
+			v, err = d.InputText(ctx, port, text)
+		}
+		if err != nil {
+			return usageError{fmt.Errorf("--%s %s: %w", flag, name, err)}
+		}
+		req.Inputs[name] = v
+		return nil
+	}
+	for _, arg := range set {
+		if err := give("set", arg); err != nil {
+			return err
+		}
+	}
+	for _, arg := range input {
+		if err := give("input", arg); err != nil {
+			return err
+		}
+	}
+	for _, p := range flow.Graph.Inputs {
+		if _, ok := req.Inputs[p.Name]; !ok && len(p.Default) == 0 && !p.Optional {
+			return usageError{fmt.Errorf("the workflow needs a value for %s (%s): --set %s=VALUE", p.Name, p.Type, p.Name)}
+		}
+	}
+	req.Files, err = d.TriggerFiles(flow)
+	if t := flow.Graph.Trigger; err == nil && t != nil && t.PerFile {
+		return usageError{fmt.Errorf("the workflow runs once per file of %s: serve its folder", strings.Join(t.Files, ", "))}
+	}
+	return err
+}
+
+func inputNames(flow *daemon.Workflow) string {
+	var names []string
+	for _, p := range flow.Graph.Inputs {
+		names = append(names, p.Name)
+	}
+	if len(names) == 0 {
+		return " (it has none)"
+	}
+	return " (it has " + strings.Join(names, ", ") + ")"
+}
+
+// runOnce runs a workflow with progress on stderr and its outputs on stdout.
+func (a *app) runOnce(ctx context.Context, d *daemon.Daemon, flow *daemon.Workflow, req daemon.Request) error {
+	var lines *console
+	if a.json {
+		req.Observe = func(e journal.Event) { a.printJSON(e) }
+	} else {
+		lines = newConsole(a, d, flow)
+		req.Observe = lines.event
+	}
+	res, err := d.Run(ctx, flow, req)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		a.printJSON(resultJSON(res))
+	} else {
+		lines.end(res)
+		a.printOutputs(res)
+	}
+	for _, m := range res.Mismatches {
+		fmt.Fprintf(a.err, "not deterministic: node %s, module %s: output %s differs from the stored result\n", m.Node, m.Module, m.Output)
+	}
+	if len(res.Mismatches) > 0 && res.Err == nil {
+		return exitError(daemon.ExitFailed)
+	}
+	if res.Err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return res.Err
+}
+
+func resultJSON(r *daemon.Result) map[string]any {
+	return map[string]any{
+		"type": "result", "job_id": r.ID, "status": r.Status, "outputs": r.Outputs, "counts": r.Counts, "written": r.Written,
+		"us": r.Duration.Microseconds(), "mismatches": r.Mismatches,
+	}
+}

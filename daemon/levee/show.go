@@ -1,0 +1,245 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"levee/cache"
+	"levee/daemon"
+	"levee/daemon/journal"
+)
+
+func (a *app) runsCommand() *cobra.Command {
+	var filter journal.Filter
+	cmd := &cobra.Command{
+		Use: "runs", Short: "List the runs, the newest first", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			h, err := a.history(a.drain)
+			if err != nil {
+				return err
+			}
+			defer h.Close()
+			runs, err := h.Runs(a.drain, filter)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				for _, r := range runs {
+					a.printJSON(r)
+				}
+				return nil
+			}
+			tw := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
+			for _, r := range runs {
+				fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%d ran, %d cached\t%s\n", r.ID[:8], r.Accepted.Format("2006-01-02 15:04:05"), r.Status, daemon.Printable(joinFile(r)), r.Counts.Ran, r.Counts.Cached, daemon.Printable(oneLine(r.Error, r.Why)))
+			}
+			return tw.Flush()
+		},
+	}
+	cmd.Flags().IntVar(&filter.Last, "last", 20, "how many; 0: all")
+	cmd.Flags().BoolVar(&filter.Failed, "failed", false, "only failed ones")
+	return cmd
+}
+
+func joinFile(r journal.Run) string {
+	if r.File != "" {
+		return r.Name + " " + r.File
+	}
+	return r.Name
+}
+
+func oneLine(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			line, _, _ := strings.Cut(t, "\n")
+			return line
+		}
+	}
+	return ""
+}
+
+func (a *app) inspectCommand() *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use: "inspect RUN [NODE]", Short: "Show a run: its nodes, outputs and cause of failure", Args: cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			h, err := a.history(a.drain)
+			if err != nil {
+				return err
+			}
+			defer h.Close()
+			run, err := h.Run(a.drain, args[0])
+			if err != nil {
+				return err
+			}
+			if output != "" {
+				return a.writeOutput(h, run, output)
+			}
+			node := ""
+			if len(args) == 2 {
+				node = args[1]
+			}
+			invs, err := h.Invocations(a.drain, run.ID, node)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				a.printJSON(run)
+				for i := range invs {
+					a.printJSON(invs[i])
+				}
+				return nil
+			}
+			a.showRun(run, invs)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&output, "output", "", "write this output's bytes to stdout instead")
+	return cmd
+}
+
+// writeOutput writes the encoding of an output: texts, bytes and JSON as they are.
+func (a *app) writeOutput(h *daemon.History, run journal.Run, name string) error {
+	for _, o := range run.Outputs {
+		if o.Name == name {
+			b, err := h.Bytes(a.drain, o.Value)
+			if err != nil {
+				return err
+			}
+			_, err = a.out.Write(b)
+			return err
+		}
+	}
+	return usageError{fmt.Errorf("run %s has no output %q", run.ID[:8], name)}
+}
+
+func (a *app) showRun(r journal.Run, invs []journal.Invocation) {
+	fmt.Fprintf(a.out, "run %s  %s  %s\n", r.ID, r.Status, r.Workflow)
+	fmt.Fprintf(a.out, "started %s (%s)", r.Accepted.Format(time.RFC3339), daemon.Printable(r.Why))
+	if !r.Finished.IsZero() {
+		fmt.Fprintf(a.out, ", took %s", took(r.Finished.Sub(r.Accepted)))
+	}
+	fmt.Fprintf(a.out, "\n%d ran, %d cached, %d failed, %d skipped\n", r.Counts.Ran, r.Counts.Cached, r.Counts.Failed, r.Counts.Skipped)
+	if r.Error != "" {
+		fmt.Fprintf(a.out, "error: %s\n", daemon.Printable(r.Error))
+	}
+	if len(invs) > 0 {
+		fmt.Fprintln(a.out)
+	}
+	tw := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
+	for _, i := range invs {
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", daemon.Printable(i.Path), i.Type, i.Status, took(i.Ended.Sub(i.Started)), daemon.Printable(oneLine(i.Error, i.Cause)))
+	}
+	tw.Flush()
+	if len(r.Outputs) > 0 {
+		fmt.Fprintln(a.out)
+	}
+	for _, o := range r.Outputs {
+		fmt.Fprintf(a.out, "%s: %s\n", o.Name, showValue(o.Value))
+	}
+}
+
+func (a *app) logsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "logs RUN [NODE]", Short: "Show what the nodes of a run said; with --json, everything that happened", Args: cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			h, err := a.history(a.drain)
+			if err != nil {
+				return err
+			}
+			defer h.Close()
+			run, err := h.Run(a.drain, args[0])
+			if err != nil {
+				return err
+			}
+			if a.json {
+				events, err := h.Events(a.drain, run.ID, 0)
+				for _, e := range events {
+					a.printJSON(e)
+				}
+				return err
+			}
+			node := ""
+			if len(args) == 2 {
+				node = args[1]
+			}
+			invs, err := h.Invocations(a.drain, run.ID, node)
+			for _, i := range invs {
+				log := i.Log
+				if len(log) == 0 && i.Status == journal.Cached {
+					if e, err := h.Cache.Detail(a.drain, cache.Key(i.Key)); err == nil {
+						log = e.Log
+					}
+				}
+				for line := range strings.Lines(string(log)) {
+					fmt.Fprintf(a.out, "%s  %s\n", daemon.Printable(i.Path), daemon.Printable(strings.TrimRight(line, "\n")))
+				}
+				if i.Error != "" {
+					fmt.Fprintf(a.out, "%s  %s\n", daemon.Printable(i.Path), daemon.Printable(i.Error))
+				}
+			}
+			return err
+		},
+	}
+}
+
+func (a *app) whyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "why RUN NODE", Short: "Say what a node's result depends on, and what was different the last time", Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			h, err := a.history(a.drain)
+			if err != nil {
+				return err
+			}
+			defer h.Close()
+			list, err := h.Why(a.drain, args[0], args[1])
+			if err != nil {
+				return err
+			}
+			for _, e := range list {
+				if a.json {
+					a.printJSON(e)
+				} else {
+					a.showWhy(e)
+				}
+			}
+			return nil
+		},
+	}
+}
+
+func (a *app) showWhy(e daemon.Explanation) {
+	fmt.Fprintf(a.out, "%s  %s  key %s\n", daemon.Printable(e.Invocation.Path), e.Invocation.Status, e.Key.Short())
+	if e.Parts == nil {
+		fmt.Fprintln(a.out, "  its result is not in the cache: it failed, was not run, or was trimmed")
+		return
+	}
+	changed := map[string]cache.Difference{}
+	if e.Nearest != nil {
+		for _, d := range e.Nearest.Diff {
+			changed[d.Label] = d
+		}
+	}
+	tw := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
+	for _, p := range e.Parts {
+		mark, was := " ", ""
+		if d, ok := changed[p.Label]; ok {
+			mark, was = "*", "was "+d.Was.Preview
+			if d.Was.Label == "" {
+				was = "was not there"
+			}
+		}
+		fmt.Fprintf(tw, "  %s %s\t%s\t%s\n", mark, daemon.Printable(p.Label), daemon.Printable(p.Preview), daemon.Printable(was))
+	}
+	tw.Flush()
+	switch {
+	case e.Nearest == nil:
+		fmt.Fprintln(a.out, "  there is no other result of this node to compare with")
+	default:
+		fmt.Fprintf(a.out, "  compared with the result of %s: %s\n", e.Nearest.Created.Format(time.RFC3339), daemon.DiffText(e.Nearest.Diff))
+	}
+}

@@ -1,0 +1,238 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	goruntime "runtime"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"levee/daemon"
+	"levee/graph"
+	"levee/nodes"
+	"levee/runtime"
+)
+
+func (a *app) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version and the engine's", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if a.json {
+				a.printJSON(map[string]string{"type": "version", "version": version, "engine": runtime.EngineVersion(), "go": goruntime.Version(), "system": goruntime.GOOS + "/" + goruntime.GOARCH})
+				return nil
+			}
+			fmt.Fprintf(a.out, "levee %s\nengine %s\n%s %s/%s\n", version, runtime.EngineVersion(), goruntime.Version(), goruntime.GOOS, goruntime.GOARCH)
+			return nil
+		},
+	}
+}
+
+func (a *app) pathsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "paths", Short: "Print where levee keeps things", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			cfg, err := a.settings()
+			if err != nil {
+				return err
+			}
+			p, err := cfg.Paths()
+			if err != nil {
+				return err
+			}
+			if a.json {
+				a.printJSON(p)
+				return nil
+			}
+			fmt.Fprintf(a.out, "history  %s\nresults  %s (may be deleted)\nnative   %s (may be deleted)\n", p.State, p.Cache, p.Native)
+			return nil
+		},
+	}
+}
+
+func (a *app) schemaCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "schema", Short: "Print the JSON Schema of workflow files, for editors", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := a.out.Write(graph.Schema())
+			return err
+		},
+	}
+}
+
+func (a *app) doctorCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "doctor", Short: "Check what this machine gives: sandbox, engine, disk, watches", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			cfg, err := a.settings()
+			if err != nil {
+				return err
+			}
+			checks := daemon.Examine(a.drain, cfg)
+			bad := false
+			tw := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
+			for _, c := range checks {
+				bad = bad || !c.OK
+				if a.json {
+					a.printJSON(c)
+					continue
+				}
+				state := "ok"
+				if !c.OK {
+					state = "BAD"
+				}
+				fmt.Fprintf(tw, "%s\t%s\t%s\n", state, c.Name, c.Detail)
+			}
+			tw.Flush()
+			if bad {
+				return exitError(daemon.ExitFailed)
+			}
+			return nil
+		},
+	}
+	a.engineFlags(cmd)
+	return cmd
+}
+
+func (a *app) initCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "init [DIR]", Short: "Lay out a folder with a first workflow", Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			dir := "."
+			if len(args) == 1 {
+				dir = args[0]
+			}
+			var made []string
+			err := fs.WalkDir(nodes.Scaffold(), ".", func(name string, e fs.DirEntry, err error) error {
+				if err != nil || e.IsDir() {
+					return err
+				}
+				text, err := fs.ReadFile(nodes.Scaffold(), name)
+				if err != nil {
+					return err
+				}
+				made = append(made, name)
+				return lay(filepath.Join(dir, filepath.FromSlash(name)), text)
+			})
+			if err == nil {
+				made = append(made, ".levee/workflow.schema.json")
+				err = lay(filepath.Join(dir, ".levee", "workflow.schema.json"), graph.Schema())
+			}
+			if err != nil {
+				return err
+			}
+			for _, name := range made {
+				fmt.Fprintln(a.out, filepath.Join(dir, name))
+			}
+			fmt.Fprintf(a.err, "try: cd %s && levee run hello.flow.yaml\n", dir)
+			return nil
+		},
+	}
+}
+
+// lay writes a file unless another one is there.
+func lay(name string, text []byte) error {
+	if old, err := os.ReadFile(name); err == nil && string(old) == string(text) {
+		return nil
+	} else if err == nil {
+		return fmt.Errorf("%s is there already and is another one: nothing was overwritten", name)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(name, text, 0o644)
+}
+
+func (a *app) cacheCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "cache", Short: "Look at the stored results", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	var limit int
+	ls := &cobra.Command{
+		Use: "ls", Short: "List the results, the newest first", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return a.withHistory(func(h *daemon.History) error {
+				items, err := h.Cache.List(a.drain, 0, limit)
+				if err != nil {
+					return err
+				}
+				tw := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
+				for _, i := range items {
+					if a.json {
+						a.printJSON(i)
+						continue
+					}
+					fmt.Fprintf(tw, "%s\t%s\t%s\t%s\tmade %s\tused %s\n", i.Key.Short(), i.Node, daemon.SizeText(i.Size), took(i.Cost), i.Created.Format(time.DateTime), i.Used.Format(time.DateTime))
+				}
+				tw.Flush()
+				u, err := h.Cache.Usage(a.drain)
+				if err == nil {
+					fmt.Fprintf(a.err, "%s in %s\n", daemon.SizeText(u.Bytes()), h.Cache.Dir())
+				}
+				return err
+			})
+		},
+	}
+	ls.Flags().IntVar(&limit, "last", 50, "how many")
+	verify := &cobra.Command{
+		Use: "verify", Short: "Hash every stored result again and drop what is damaged", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return a.withHistory(func(h *daemon.History) error {
+				r, err := h.Cache.Verify(a.drain)
+				if err != nil {
+					return err
+				}
+				if a.json {
+					a.printJSON(r)
+				} else {
+					fmt.Fprintf(a.out, "%s, %s, %s hashed; dropped: %d damaged, %d incomplete, %s\n", count(r.Entries, "result"), count(r.Files, "file"), daemon.SizeText(r.Bytes), r.BadEntries, r.Incomplete, count(r.BadFiles, "damaged file"))
+				}
+				if !r.Clean() {
+					return exitError(daemon.ExitFailed)
+				}
+				return nil
+			})
+		},
+	}
+	var most string
+	trim := &cobra.Command{
+		Use: "trim", Short: "Drop the results that were used least recently and are cheap to make again", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			size, err := daemon.ParseSize(most)
+			if err != nil {
+				return usageError{fmt.Errorf("--max %s: %w", most, err)}
+			}
+			return a.withHistory(func(h *daemon.History) error {
+				t, err := h.Cache.Trim(a.drain, size)
+				if err != nil {
+					return err
+				}
+				if a.json {
+					a.printJSON(t)
+				} else {
+					fmt.Fprintf(a.out, "dropped %s, %s, %s\n", count(t.Entries, "result"), count(t.Files, "file"), daemon.SizeText(t.Bytes))
+				}
+				return nil
+			})
+		},
+	}
+	trim.Flags().StringVar(&most, "max", "10GiB", "the size to keep")
+	cmd.AddCommand(ls, verify, trim)
+	return cmd
+}
+
+func (a *app) withHistory(do func(*daemon.History) error) error {
+	h, err := a.history(a.drain)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	return do(h)
+}

@@ -1,0 +1,79 @@
+package daemon
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"levee/daemon/journal"
+	"levee/graph/value"
+)
+
+// orphans claims the open runs below a folder whose process is gone, oldest first.
+func (d *Daemon) orphans(ctx context.Context, root string) ([]*journal.Run, error) {
+	open, err := d.journal.Orphans(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var mine []*journal.Run
+	for i := range open {
+		rec := &open[i]
+		if rel, err := filepath.Rel(root, rec.Workflow); err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
+			continue
+		}
+		won, err := d.journal.Claim(ctx, rec)
+		if err != nil {
+			return nil, err
+		}
+		if won {
+			mine = append(mine, rec)
+		}
+	}
+	return mine, nil
+}
+
+// request is what a recorded run was asked to do.
+func request(rec *journal.Run) Request {
+	req := Request{Inputs: make(map[string]value.Value, len(rec.Inputs)), Files: rec.Files, Trigger: rec.Trigger, Why: rec.Why}
+	for _, in := range rec.Inputs {
+		req.Inputs[in.Name] = in.Value
+	}
+	for i := range rec.Files {
+		if rec.File == rec.Files[i].Path {
+			req.File = &rec.Files[i]
+		}
+	}
+	return req
+}
+
+// resume takes up a claimed run. What had finished is found in the cache by its key, so only the rest runs.
+func (d *Daemon) resume(ctx context.Context, flow *Workflow, rec *journal.Run, observe func(journal.Event)) (*Result, error) {
+	r := &Run{daemon: d, flow: flow, req: request(rec), grants: flow.Grants, rec: *rec, effects: make(map[string]journal.Invocation)}
+	r.req.Observe = observe
+	invs, err := d.journal.Invocations(ctx, rec.ID, "")
+	if err != nil {
+		return nil, err
+	}
+	for _, inv := range invs {
+		if inv.Status == journal.Started {
+			r.effects[inv.Path] = inv
+		}
+	}
+	return r.execute(ctx)
+}
+
+// abandon ends a claimed run that cannot be taken up: its workflow was edited, moved or removed meanwhile.
+func (d *Daemon) abandon(ctx context.Context, rec *journal.Run, why string) error {
+	rec.Status, rec.Finished, rec.Error = journal.Superseded, time.Now(), why
+	return d.journal.Finish(ctx, rec)
+}
+
+// oldestOpen is since when the cache must keep what was used: open runs will ask for it again.
+func (d *Daemon) oldestOpen() time.Time {
+	at, open, err := d.journal.OldestOpen(context.Background())
+	if err != nil || !open {
+		return time.Now()
+	}
+	return at
+}

@@ -1,0 +1,193 @@
+package daemon
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"levee/daemon/journal"
+	"levee/graph"
+	"levee/graph/value"
+	"levee/watch"
+)
+
+// Request asks for one run of a workflow.
+type Request struct {
+	Inputs  map[string]value.Value
+	Files   []value.FileRef // what trigger.files matched, sorted by path
+	File    *value.FileRef  // the one file of a per-file trigger
+	Trigger string          // at most one run has this trigger; "": always a new run
+	Why     string          // what started it, for people
+
+	NoCache bool // run every node, store the results
+	Verify  bool // run every node and compare with the stored results
+
+	Observe func(journal.Event) // called in order of Seq, from one goroutine at a time; may be nil
+}
+
+// Run is one execution of a workflow.
+type Run struct {
+	daemon *Daemon
+	flow   *Workflow
+	req    Request
+	grants Grants
+	dir    *watch.Dir
+	files  map[value.Digest]string // content of trigger files -> path
+
+	rec     journal.Run // fixed after accept, but for Outputs, Counts and the end, which finish writes
+	feed    *feed
+	effects map[string]journal.Invocation // invocations with effects that an earlier process began and did not end
+
+	ran, cached, failed, skipped atomic.Int64
+
+	mu         sync.Mutex
+	mismatches []Mismatch // guarded by mu
+}
+
+// Mismatch is a node that, run again, gave another result than the one that is stored.
+type Mismatch struct{ Node, Module, Output string }
+
+// Result is how a run ended.
+type Result struct {
+	ID         string
+	Status     journal.Status
+	Outputs    []journal.Named
+	Counts     journal.Counts
+	Written    []string // files, relative to the workflow's folder
+	Mismatches []Mismatch
+	Duration   time.Duration
+	Err        error // nil, or the root cause
+}
+
+// Run executes a workflow and returns when it has ended. The error is for what kept it from starting: *DeniedError,
+// *journal.DuplicateError, a full disk. A failed node is in Result.Err.
+func (d *Daemon) Run(ctx context.Context, flow *Workflow, req Request) (*Result, error) {
+	r, err := d.accept(ctx, flow, req)
+	if err != nil {
+		return nil, err
+	}
+	return r.execute(ctx)
+}
+
+func (d *Daemon) accept(ctx context.Context, flow *Workflow, req Request) (*Run, error) {
+	if flow.Denied != nil {
+		return nil, flow.Denied
+	}
+	r := &Run{daemon: d, flow: flow, req: req, grants: flow.Grants}
+	r.rec = journal.Run{
+		ID: newID(), Workflow: flow.Path, Name: flow.Graph.Name, Source: flow.Source, Files: req.Files,
+		Trigger: req.Trigger, Why: req.Why, Status: journal.Accepted, Accepted: time.Now(),
+	}
+	if r.rec.Trigger == "" {
+		r.rec.Trigger = r.rec.ID
+	}
+	if req.File != nil {
+		r.rec.File = req.File.Path
+	}
+	for name, v := range req.Inputs {
+		r.rec.Inputs = append(r.rec.Inputs, journal.Named{Name: name, Value: v})
+	}
+	return r, d.journal.Accept(ctx, &r.rec)
+}
+
+func newID() string {
+	var b [8]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+// execute runs an accepted run to its end, and records that end whatever happens.
+func (r *Run) execute(ctx context.Context) (*Result, error) {
+	begin := time.Now()
+	d := r.daemon
+	d.active.Add(1)
+	defer d.active.Done()
+
+	r.startFeed(ctx)
+	defer r.stopFeed()
+	r.event("job_update", "", map[string]any{"status": "running", "workflow": r.flow.Path, "why": r.req.Why})
+	res := &Result{ID: r.rec.ID}
+	outputs, written, err := r.walk(ctx)
+	res.Written = written
+	res.Outputs, res.Mismatches, res.Err = outputs, r.mismatches, err
+	res.Status = statusOf(ctx, err)
+	res.Counts = journal.Counts{Ran: int(r.ran.Load()), Cached: int(r.cached.Load()), Failed: int(r.failed.Load()), Skipped: int(r.skipped.Load())}
+	res.Duration = time.Since(begin)
+
+	if res.Status == journal.Interrupted {
+		return res, nil // stays open: the next start resumes it
+	}
+	r.rec.Status, r.rec.Finished, r.rec.Outputs, r.rec.Counts = res.Status, time.Now(), outputs, res.Counts
+	if err != nil {
+		r.rec.Error, r.rec.Code = err.Error(), codeOf(err)
+		var failure *graph.RunError
+		if errors.As(err, &failure) {
+			r.rec.Cause = failure.Path
+		}
+	}
+	ended := context.WithoutCancel(ctx) // a cancelled run must still be recorded as such
+	if err := d.keepTrying(ended, func() error { return d.journal.Finish(ended, &r.rec) }); err != nil {
+		return res, fmt.Errorf("recording the end of run %s: %w", r.rec.ID, err)
+	}
+	r.event("job_update", "", map[string]any{"status": res.Status, "error": r.rec.Error, "ran": res.Counts.Ran, "cached": res.Counts.Cached})
+	return res, nil
+}
+
+// walk opens the workflow's folder, runs its graph, and writes what the workflow wants as files.
+func (r *Run) walk(ctx context.Context) ([]journal.Named, []string, error) {
+	dir, err := r.daemon.openDir(r.flow.Dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer dir.Close()
+	r.dir = dir
+	r.files = make(map[value.Digest]string, len(r.req.Files))
+	for _, f := range r.req.Files {
+		r.files[f.Digest] = f.Path
+	}
+	got, err := graph.Run(ctx, r.flow.Graph, graph.Inputs{Values: r.req.Inputs, Files: r.req.Files, File: r.req.File}, graph.Runner{
+		Exec: r.invoke, Save: r.save, Observe: r.observe,
+		Open:  func(ctx context.Context, v value.Value) (io.ReaderAt, error) { return r.reader(ctx, v) },
+		After: func(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop },
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	written, err := r.writeOutputs(ctx, got.Outputs)
+	var outputs []journal.Named
+	for _, o := range got.Outputs {
+		if !o.Value.IsZero() {
+			outputs = append(outputs, journal.Named{Name: o.Output.Name, Value: o.Value})
+			r.event("output_update", "", describe(o.Output.Name, o.Value))
+		}
+	}
+	return outputs, written, err
+}
+
+// Why a run's context ends early.
+var (
+	// ErrSuperseded ends a run whose workflow was edited.
+	ErrSuperseded = errors.New("superseded by a newer version of the workflow")
+	// ErrStopping ends a run because the daemon stops; it is resumed at the next start.
+	ErrStopping = errors.New("levee is stopping")
+)
+
+func statusOf(ctx context.Context, err error) journal.Status {
+	switch cause := context.Cause(ctx); {
+	case err == nil:
+		return journal.Completed
+	case errors.Is(cause, ErrStopping):
+		return journal.Interrupted
+	case errors.Is(cause, ErrSuperseded):
+		return journal.Superseded
+	case cause != nil:
+		return journal.Cancelled
+	}
+	return journal.Failed
+}

@@ -1,0 +1,389 @@
+package daemon
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"path"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"levee/daemon/journal"
+	"levee/graph"
+	"levee/watch"
+)
+
+// ServeOptions say how a folder is served. Zero values stand for the defaults.
+type ServeOptions struct {
+	Settle time.Duration // how long a file must be quiet; 0: 250 ms
+	Once   bool          // do what there is to do, then return
+	Notify func(Notice)  // what happens, in order, from one goroutine at a time; may be nil
+}
+
+// Notice is something that happened in a served folder.
+type Notice struct {
+	Kind     NoticeKind     `json:"type"`
+	Path     string         `json:"path,omitempty"` // of the workflow, relative to the folder
+	Flow     *Workflow      `json:"-"`
+	Problems graph.Problems `json:"problems,omitempty"`
+	Kept     bool           `json:"kept,omitempty"` // Broken: the last good version stays
+	Text     string         `json:"text,omitempty"`
+	Event    *journal.Event `json:"event,omitempty"`
+	Result   *Result        `json:"-"`
+}
+
+// NoticeKind tells notices apart.
+type NoticeKind string
+
+// The kinds of notices.
+const (
+	Loaded    NoticeKind = "loaded"    // a workflow is checked and will run
+	Broken    NoticeKind = "broken"    // a workflow has problems
+	Waiting   NoticeKind = "waiting"   // a workflow waits for a grant, an input or files
+	Gone      NoticeKind = "gone"      // a workflow's file was removed
+	Unchanged NoticeKind = "unchanged" // nothing to do: this was run before
+	Happened  NoticeKind = "event"     // something in a run
+	Ended     NoticeKind = "ended"     // a run ended
+	Warning   NoticeKind = "warning"   // something is wrong with the folder
+)
+
+// folder is the state of Serve. One goroutine owns it: changes, the ends of runs and the end of the context come to it.
+type folder struct {
+	d      *Daemon
+	dir    *watch.Dir
+	root   string
+	opts   ServeOptions
+	flows  map[string]*served         // by path relative to the root
+	files  map[string]watch.Signature // every settled file
+	cut    context.Context            // ends when runs must end at once
+	runs   sync.WaitGroup
+	ended  chan ended
+	active int
+
+	say sync.Mutex // around opts.Notify
+}
+
+// served is one workflow of the folder.
+type served struct {
+	path    string
+	good    *Workflow // the last version without problems; nil: there is none
+	broken  bool      // what lies there now has problems
+	ctx     context.Context
+	cancel  func(error)
+	running int
+	again   string    // why another run must follow the one that runs; "": none must
+	queue   []pending // per-file runs that wait for their turn
+	queued  map[string]bool
+}
+
+type pending struct {
+	file string
+	why  string
+}
+
+type ended struct {
+	flow *served
+	res  *Result
+	err  error
+}
+
+// Serve watches a folder and runs the workflows in it until ctx ends; then it starts nothing new and waits for what runs,
+// until cut ends too: that leaves the runs unfinished, to be resumed by the next Serve.
+func (d *Daemon) Serve(ctx, cut context.Context, root string, opts ServeOptions) error {
+	root, err := filepath.Abs(root)
+	if err != nil {
+		return err
+	}
+	dir, err := d.openDir(root)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	f := &folder{
+		d: d, dir: dir, root: root, opts: opts, cut: cut, flows: make(map[string]*served),
+		files: make(map[string]watch.Signature), ended: make(chan ended),
+	}
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	batches := make(chan watch.Batch)
+	failed := make(chan error, 1)
+	go func() {
+		failed <- watch.Tree(watching, watch.Options{Root: root, Settle: opts.Settle, Log: f.trouble}, func(b watch.Batch) {
+			select {
+			case batches <- b:
+			case <-watching.Done():
+			}
+		})
+	}()
+	err = f.loop(ctx, batches, failed)
+	stop()
+	f.drain()
+	return err
+}
+
+func (f *folder) loop(ctx context.Context, batches <-chan watch.Batch, failed <-chan error) error {
+	begun := false
+	for {
+		if f.opts.Once && begun && f.active == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-failed:
+			return err
+		case b := <-batches:
+			f.batch(ctx, b)
+			begun = true
+		case e := <-f.ended:
+			f.runEnded(ctx, e)
+		}
+	}
+}
+
+// drain waits for the runs in hand.
+func (f *folder) drain() {
+	idle := make(chan struct{})
+	go func() { f.runs.Wait(); close(idle) }()
+	for {
+		select {
+		case e := <-f.ended:
+			f.active--
+			f.report(e)
+		case <-idle:
+			return
+		}
+	}
+}
+
+func (f *folder) notify(n Notice) {
+	if f.opts.Notify != nil {
+		f.say.Lock()
+		defer f.say.Unlock()
+		f.opts.Notify(n)
+	}
+}
+
+func (f *folder) trouble(err error) { f.notify(Notice{Kind: Warning, Text: Printable(err.Error())}) }
+
+// batch takes in what changed: workflows are loaded again, workflows whose modules changed too, and data starts runs.
+func (f *folder) batch(ctx context.Context, b watch.Batch) {
+	if b.Replaced {
+		if dir, err := f.d.openDir(f.root); err == nil {
+			f.dir.Close()
+			f.dir = dir
+		}
+	}
+	for _, r := range b.Refused {
+		f.trouble(r)
+	}
+	changed := make([]string, 0, len(b.Added)+len(b.Changed))
+	for _, list := range [][]watch.Entry{b.Added, b.Changed} {
+		for _, e := range list {
+			f.files[e.Path] = e.Signature
+			changed = append(changed, e.Path)
+		}
+	}
+	for _, p := range b.Removed {
+		delete(f.files, p)
+		f.removed(p)
+	}
+	fresh := f.loadChanged(changed, b.Removed)
+	if b.Initial {
+		f.resumeAll(ctx)
+	}
+	for _, s := range fresh {
+		why := "started"
+		if !b.Initial {
+			why = "edited"
+		}
+		f.start(ctx, s, why)
+	}
+	f.data(ctx, append(changed, b.Removed...), fresh)
+}
+
+func (f *folder) removed(p string) {
+	if s, ok := f.flows[p]; ok {
+		delete(f.flows, p)
+		s.queue, s.again, s.good = nil, "", nil
+		clear(s.queued)
+		f.notify(Notice{Kind: Gone, Path: p})
+	}
+}
+
+// loadChanged loads the workflows that a batch touches and returns those that are another version now.
+func (f *folder) loadChanged(changed, removed []string) (fresh []*served) {
+	touched := map[string]bool{}
+	for _, p := range changed {
+		if IsWorkflow(p) {
+			touched[p] = true
+		}
+	}
+	for _, p := range slices.Concat(changed, removed) {
+		if ext := path.Ext(p); ext != ".wasm" && path.Ext(trimExt(p)) != ".wasm" {
+			continue
+		}
+		for _, s := range f.flows {
+			if s.broken || s.good == nil || s.uses(p) {
+				touched[s.path] = true
+			}
+		}
+	}
+	for _, p := range sorted(touched) {
+		if s := f.load(p); s != nil {
+			fresh = append(fresh, s)
+		}
+	}
+	return fresh
+}
+
+func trimExt(p string) string { return p[:len(p)-len(path.Ext(p))] }
+
+func sorted(set map[string]bool) []string {
+	list := make([]string, 0, len(set))
+	for k := range set {
+		list = append(list, k)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// uses reports whether a workflow uses the module at a path relative to the root, or its sidecar.
+func (s *served) uses(p string) bool {
+	for file := range s.good.Files {
+		if q := path.Join(path.Dir(s.path), file); p == q || p == q+".json" {
+			return true
+		}
+	}
+	return false
+}
+
+// load reads a workflow of the folder; nil when it is broken or the same as before.
+func (f *folder) load(p string) *served {
+	s := f.flows[p]
+	if s == nil {
+		s = &served{path: p, queued: make(map[string]bool)}
+		f.flows[p] = s
+	}
+	flow, err := f.read(p)
+	if err != nil {
+		s.broken = true
+		problems, ok := Problems(err)
+		if !ok {
+			problems = graph.Problems{{File: path.Base(p), Line: 1, Col: 1, Code: "read", Message: Printable(err.Error())}}
+		}
+		f.notify(Notice{Kind: Broken, Path: p, Problems: problems, Kept: s.good != nil})
+		return nil
+	}
+	s.broken = false
+	if s.good != nil && s.good.ID == flow.ID {
+		return nil
+	}
+	if s.cancel != nil {
+		s.cancel(ErrSuperseded)
+	}
+	s.good = flow
+	f.notify(Notice{Kind: Loaded, Path: p, Flow: flow})
+	return s
+}
+
+func (f *folder) read(p string) (*Workflow, error) {
+	dir, err := f.dir.Sub(path.Dir(p))
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	dir.AllowShared = f.dir.AllowShared
+	source, err := dir.ReadFile(path.Base(p), graph.MaxFileSize)
+	if err != nil {
+		return nil, err
+	}
+	return f.d.check(filepath.Join(f.root, filepath.FromSlash(p)), source, dir, path.Dir(p))
+}
+
+// resumeAll takes up the runs that an earlier process left.
+func (f *folder) resumeAll(ctx context.Context) {
+	recs, err := f.d.orphans(ctx, f.root)
+	if err != nil {
+		f.trouble(fmt.Errorf("runs of before were not resumed: %v", err))
+		return
+	}
+	for _, rec := range recs {
+		rel, _ := relative(f.root, rec.Workflow)
+		s := f.flows[rel]
+		if s == nil || s.good == nil || s.good.Denied != nil || string(s.good.Source) != string(rec.Source) {
+			if err := f.d.abandon(ctx, rec, "levee was stopped in the middle of it, and the workflow changed since"); err != nil {
+				f.trouble(err)
+			}
+			continue
+		}
+		flow := s.good
+		f.launch(s, func(ctx context.Context) (*Result, error) { return f.d.resume(ctx, flow, rec, f.watcher(s)) })
+	}
+}
+
+func (f *folder) watcher(s *served) func(journal.Event) {
+	p, flow := s.path, s.good
+	return func(e journal.Event) { f.notify(Notice{Kind: Happened, Path: p, Flow: flow, Event: &e}) }
+}
+
+// launch runs something of a workflow in the background; its end comes to the loop.
+func (f *folder) launch(s *served, run func(context.Context) (*Result, error)) {
+	if s.cancel == nil {
+		ctx, cancel := context.WithCancelCause(context.WithoutCancel(f.cut))
+		stop := context.AfterFunc(f.cut, func() { cancel(ErrStopping) })
+		s.cancel = func(cause error) { stop(); cancel(cause) }
+		s.ctx = ctx
+	}
+	ctx := s.ctx
+	s.running++
+	f.active++
+	f.runs.Go(func() {
+		res, err := run(ctx)
+		f.ended <- ended{s, res, err}
+	})
+}
+
+// runEnded starts what waited for the run.
+func (f *folder) runEnded(ctx context.Context, e ended) {
+	f.active--
+	f.report(e)
+	s := e.flow
+	s.running--
+	if s.running == 0 {
+		s.cancel(nil)
+		s.cancel = nil
+	}
+	if s.again != "" && s.running == 0 {
+		why := s.again
+		s.again = ""
+		f.start(ctx, s, why)
+	}
+	f.next(ctx, s)
+}
+
+func (f *folder) report(e ended) {
+	var dup *journal.DuplicateError
+	switch {
+	case errors.As(e.err, &dup):
+		f.notify(Notice{Kind: Unchanged, Path: e.flow.path, Text: dup.Error()})
+	case e.err != nil:
+		f.notify(Notice{Kind: Warning, Path: e.flow.path, Text: Printable(e.err.Error())})
+	default:
+		f.notify(Notice{Kind: Ended, Path: e.flow.path, Flow: e.flow.good, Result: e.res})
+	}
+}
+
+// identity is what makes two runs the same: the same version of a workflow on the same files.
+func identity(flow *Workflow, req *Request) string {
+	h := sha256.New()
+	h.Write(flow.ID[:])
+	for _, file := range req.Files {
+		h.Write(file.Encode())
+		h.Write([]byte{0})
+	}
+	return fmt.Sprintf("%x", h.Sum(nil))
+}

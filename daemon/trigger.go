@@ -1,0 +1,212 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"levee/daemon/journal"
+	"levee/graph"
+	"levee/graph/value"
+	"levee/watch"
+)
+
+// start runs a workflow as it is now, or says what it waits for.
+func (f *folder) start(ctx context.Context, s *served, why string) {
+	flow := s.good
+	if ctx.Err() != nil || flow == nil {
+		return
+	}
+	if flow.Denied != nil {
+		f.notify(Notice{Kind: Waiting, Path: s.path, Flow: flow, Text: flow.Denied.Error()})
+		return
+	}
+	if missing := missingInputs(flow.Graph); len(missing) > 0 {
+		f.notify(Notice{Kind: Waiting, Path: s.path, Flow: flow, Text: "waiting: it needs a value for " + strings.Join(missing, ", ") + " (levee run " + path.Base(s.path) + " --set NAME=VALUE)"})
+		return
+	}
+	t := flow.Graph.Trigger
+	switch {
+	case t == nil:
+		f.run(ctx, s, Request{Why: why})
+	case t.PerFile:
+		for _, p := range f.matches(s) {
+			f.enqueue(s, pending{file: p, why: why})
+		}
+		f.next(ctx, s)
+	default:
+		f.runBatch(ctx, s, why)
+	}
+}
+
+func missingInputs(g *graph.Graph) (names []string) {
+	for _, p := range g.Inputs {
+		if len(p.Default) == 0 && !p.Optional {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
+
+// data starts runs of the workflows whose trigger matches what changed, but for those that this batch started already.
+func (f *folder) data(ctx context.Context, changed []string, fresh []*served) {
+	for _, p := range sortedKeys(f.flows) {
+		s := f.flows[p]
+		if s.good == nil || s.good.Graph.Trigger == nil || s.good.Denied != nil || slices.Contains(fresh, s) {
+			continue
+		}
+		var hits []string
+		for _, c := range changed {
+			if f.matchesOne(s, c) {
+				hits = append(hits, c)
+			}
+		}
+		switch {
+		case len(hits) == 0:
+		case s.good.Graph.Trigger.PerFile:
+			for _, h := range hits {
+				if _, there := f.files[h]; there {
+					f.enqueue(s, pending{file: h, why: h})
+				}
+			}
+			f.next(ctx, s)
+		default:
+			f.runBatch(ctx, s, countText(len(hits), "file")+" changed")
+		}
+	}
+}
+
+func countText(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+func sortedKeys(m map[string]*served) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// matchesOne reports whether a file of the folder matches the workflow's trigger, whose globs are relative to its own folder.
+func (f *folder) matchesOne(s *served, p string) bool {
+	base := path.Dir(s.path)
+	rel := p
+	if base != "." {
+		var ok bool
+		if rel, ok = strings.CutPrefix(p, base+"/"); !ok {
+			return false
+		}
+	}
+	return slices.ContainsFunc(s.good.Graph.Trigger.Files, func(glob string) bool { return watch.Match(glob, rel) })
+}
+
+// matches are the settled files that the workflow's trigger matches, sorted.
+func (f *folder) matches(s *served) (list []string) {
+	for p := range f.files {
+		if f.matchesOne(s, p) {
+			list = append(list, p)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// runBatch runs a workflow on all files that match now; while it runs, one more such run is remembered.
+func (f *folder) runBatch(ctx context.Context, s *served, why string) {
+	if s.running > 0 {
+		s.again = why
+		return
+	}
+	files, unsettled := f.refs(s, f.matches(s))
+	if len(files) == 0 {
+		f.notify(Notice{Kind: Waiting, Path: s.path, Flow: s.good, Text: "waiting for files: " + strings.Join(s.good.Graph.Trigger.Files, ", ")})
+		return
+	}
+	if unsettled > 0 {
+		f.trouble(fmt.Errorf("%s: %s could not be read or changed again and was left out for now", s.path, countText(unsettled, "file")))
+	}
+	f.run(ctx, s, Request{Why: why, Files: files})
+}
+
+// refs hashes files; one that is not as it had settled is left out: another batch will bring it.
+func (f *folder) refs(s *served, paths []string) (files []value.FileRef, left int) {
+	base := path.Dir(s.path)
+	for _, p := range paths {
+		digest, size, err := f.d.settledDigest(f.dir, p, f.files[p])
+		if err != nil {
+			left++
+			continue
+		}
+		rel := p
+		if base != "." {
+			rel = strings.TrimPrefix(p, base+"/")
+		}
+		files = append(files, value.FileRef{Path: rel, Size: size, Digest: digest})
+	}
+	return files, left
+}
+
+// enqueue remembers a per-file run unless it waits already.
+func (f *folder) enqueue(s *served, p pending) {
+	if !s.queued[p.file] {
+		s.queued[p.file] = true
+		s.queue = append(s.queue, p)
+	}
+}
+
+// perFileRuns is how many per-file runs of one workflow are under way at once: enough to keep the workers busy, few enough that
+// thousands of files do not become thousands of open runs.
+const perFileRuns = 8
+
+// next starts per-file runs that wait.
+func (f *folder) next(ctx context.Context, s *served) {
+	for s.running < perFileRuns && len(s.queue) > 0 && s.good != nil && ctx.Err() == nil {
+		p := s.queue[0]
+		s.queue = s.queue[1:]
+		delete(s.queued, p.file)
+		if files, _ := f.refs(s, []string{p.file}); len(files) == 1 {
+			f.run(ctx, s, Request{Why: p.why, Files: files, File: &files[0]})
+		}
+	}
+}
+
+// run starts a run unless the last one of the same workflow, and file, was the same.
+func (f *folder) run(ctx context.Context, s *served, req Request) {
+	flow := s.good
+	file := ""
+	if req.File != nil {
+		file = req.File.Path
+	}
+	last, err := f.d.journal.Runs(ctx, journal.Filter{Last: 1, Workflow: flow.Path, File: file})
+	if err != nil {
+		f.trouble(fmt.Errorf("%s: %v", s.path, err))
+		return
+	}
+	content, prev := identity(flow, &req), ""
+	if len(last) > 0 {
+		if strings.HasPrefix(last[0].Trigger, content) && settledStatus(last[0].Status) {
+			f.notify(Notice{Kind: Unchanged, Path: s.path, Flow: flow, Text: fmt.Sprintf("unchanged since run %s (%s)", shortID(last[0].ID), last[0].Status)})
+			return
+		}
+		prev = last[0].ID
+	}
+	req.Trigger = content + "/" + prev
+	req.Observe = f.watcher(s)
+	f.launch(s, func(ctx context.Context) (*Result, error) { return f.d.Run(ctx, flow, req) })
+}
+
+// settledStatus reports whether a run that ended so, or goes on, need not be repeated on the same content.
+func settledStatus(s journal.Status) bool { return s == journal.Completed || s == journal.Accepted }
+
+func shortID(id string) string { return id[:min(8, len(id))] }
+
+func sortFiles(files []value.FileRef) {
+	slices.SortFunc(files, func(a, b value.FileRef) int { return strings.Compare(a.Path, b.Path) })
+}

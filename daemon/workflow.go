@@ -1,0 +1,240 @@
+package daemon
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"levee/graph"
+	"levee/nodes"
+	"levee/runtime"
+	"levee/watch"
+)
+
+// What is read of what people drop.
+const maxModule = 32 << 20
+
+// Workflow is a workflow file that was read and checked, with the modules it named at that moment.
+type Workflow struct {
+	Path   string // absolute
+	Dir    string // its folder: what all its paths are relative to
+	Source []byte
+	Graph  *graph.Graph
+	Grants Grants
+	Denied error // *DeniedError when it asks for more than the ceiling allows
+
+	ID    [32]byte        // over the source and the modules: equal IDs behave equally
+	Files map[string]bool // the modules beside it that it uses, by path relative to Dir
+}
+
+// IsWorkflow reports whether a file's name says that it is a workflow.
+func IsWorkflow(name string) bool {
+	base := filepath.Base(name)
+	for _, ext := range []string{".yaml", ".yml", ".json"} {
+		if base == "workflow"+ext || (strings.HasSuffix(base, ".flow"+ext) && base != ".flow"+ext) {
+			return true
+		}
+	}
+	return false
+}
+
+// Checker loads workflows and checks them against the modules they name. It runs nothing.
+type Checker struct {
+	cfg      Config
+	registry *nodes.Registry
+	modules  moduleTable
+}
+
+// NewChecker is for looking at workflows without a daemon.
+func NewChecker(cfg Config) (*Checker, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	registry, err := nodes.New(cfg.NodeDirs...)
+	return &Checker{cfg: cfg, registry: registry}, err
+}
+
+// LoadFile reads and checks a workflow anywhere; ceilings are relative to its own folder. The error is graph.Problems when
+// the file is wrong.
+func (c *Checker) LoadFile(path string) (*Workflow, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := c.openDir(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	source, err := dir.ReadFile(filepath.Base(path), graph.MaxFileSize)
+	if err != nil {
+		return nil, err
+	}
+	return c.check(path, source, dir, ".")
+}
+
+// check makes a workflow of the text of a file. dir is the file's folder, base that folder's path relative to what ceilings
+// are relative to.
+func (c *Checker) check(path string, source []byte, dir *watch.Dir, base string) (*Workflow, error) {
+	w := &Workflow{Path: path, Dir: filepath.Dir(path), Source: source, Files: make(map[string]bool)}
+	file, _ := graph.Parse(filepath.Base(path), source)
+	id := sha256.New()
+	fmt.Fprintf(id, "%d\x00", len(source))
+	id.Write(source)
+	resolve := c.registry.Resolver(func(rel string) ([]byte, error) {
+		w.Files[rel] = true
+		return dir.ReadFile(rel, maxModule)
+	})
+	g, problems := graph.Check(file, func(uses string) (*graph.Type, error) {
+		t, err := resolve(uses)
+		if err != nil {
+			return nil, err
+		}
+		id.Write(t.Module.Hash[:])
+		if _, err := c.checked(t.Module); err != nil {
+			return nil, err
+		}
+		return &graph.Type{Name: t.FullName, Signature: t.Signature, Devices: t.Devices, Handle: t}, nil
+	})
+	if g != nil {
+		problems = append(problems, ungranted(filepath.Base(path), source, g)...)
+	}
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	id.Sum(w.ID[:0])
+	w.Graph = g
+	w.Grants, w.Denied = grants(g, c.cfg.Ceiling, base)
+	return w, nil
+}
+
+// ungranted finds the nodes that want files of a workflow that allows none.
+func ungranted(name string, source []byte, g *graph.Graph) (problems graph.Problems) {
+	lines := strings.Split(string(source), "\n")
+	g.Walk(func(n *graph.Node) {
+		t, ok := handle(n)
+		if !ok {
+			return
+		}
+		for _, want := range []struct {
+			wants bool
+			verb  string
+			dirs  []string
+		}{{t.reads(), "read", g.Allow.Read}, {t.writes(), "write", g.Allow.Write}} {
+			if want.wants && len(want.dirs) == 0 {
+				p := graph.Problem{File: name, Line: n.Pos.Line, Col: n.Pos.Col, Code: "grant", Message: fmt.Sprintf(
+					"%s wants to %s files: add allow: { %s: [FOLDER] } to the workflow", t.FullName, want.verb, want.verb)}
+				if n.Pos.Line > 0 && n.Pos.Line <= len(lines) {
+					p.Source = lines[n.Pos.Line-1]
+				}
+				problems = append(problems, p)
+			}
+		}
+	})
+	return problems
+}
+
+// nodeType is a node type as the daemon asks about it.
+type nodeType struct{ *nodes.NodeType }
+
+func handle(n *graph.Node) (nodeType, bool) {
+	if n.Type == nil {
+		return nodeType{}, false
+	}
+	t, ok := n.Type.Handle.(*nodes.NodeType)
+	return nodeType{t}, ok
+}
+
+func (t nodeType) reads() bool  { return t.wantsTo(nodes.WantRead) }
+func (t nodeType) writes() bool { return t.wantsTo(nodes.WantWrite) }
+func (t nodeType) files() bool  { return len(t.Wants) > 0 }
+
+func (t nodeType) wantsTo(what string) bool {
+	for _, w := range t.Wants {
+		if w == what {
+			return true
+		}
+	}
+	return false
+}
+
+// Problems returns what is wrong in a workflow file when that is what err says.
+func Problems(err error) (graph.Problems, bool) {
+	var ps graph.Problems
+	ok := errors.As(err, &ps)
+	return ps, ok
+}
+
+// SingleNode is a workflow of one node with these of its inputs given by the run; paths are relative to the working folder.
+func (c *Checker) SingleNode(uses string, inputs []string) (*Workflow, error) {
+	wd, err := filepath.Abs(".")
+	if err != nil {
+		return nil, err
+	}
+	if strings.Contains(uses, ".wasm") && !strings.HasPrefix(uses, "./") && !filepath.IsAbs(uses) {
+		uses = "./" + uses
+	}
+	dir, err := c.openDir(wd)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	t, err := c.registry.Resolve(uses, func(rel string) ([]byte, error) { return dir.ReadFile(rel, maxModule) })
+	if err != nil {
+		return nil, err
+	}
+	doc := map[string]any{"levee": 1, "name": t.FullName}
+	types, wires := map[string]any{}, map[string]any{}
+	for _, name := range inputs {
+		p, ok := t.Input(name)
+		if !ok {
+			return nil, fmt.Errorf("%s has no input %q (levee nodes %s)", t.FullName, name, t.FullName)
+		}
+		types[name] = map[string]any{"type": p.Type.Subst(nil)}
+		wires[name] = "inputs." + name
+	}
+	allow, outputs := map[string]any{}, map[string]any{}
+	for _, w := range t.Wants {
+		allow[w] = []string{"."}
+	}
+	for _, p := range t.Outputs {
+		outputs[p.Name] = "node." + p.Name
+	}
+	doc["inputs"], doc["allow"], doc["outputs"] = types, allow, outputs
+	doc["nodes"] = map[string]any{"node": map[string]any{"uses": uses, "in": wires}}
+	source, err := json.Marshal(doc)
+	if err != nil {
+		return nil, err
+	}
+	return c.check(filepath.Join(wd, "call.flow.json"), source, dir, ".")
+}
+
+// moduleTable holds the checked form of each module once, by hash.
+type moduleTable struct {
+	mu   sync.Mutex
+	seen map[[32]byte]*runtime.Module // guarded by mu
+}
+
+// checked is the engine's form of a module: preflight is done once per hash.
+func (c *Checker) checked(m *nodes.ModuleFile) (*runtime.Module, error) {
+	t := &c.modules
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if mod, ok := t.seen[m.Hash]; ok {
+		return mod, nil
+	}
+	mod, err := runtime.NewModule(m.Name, m.Wasm)
+	if err != nil {
+		return nil, err
+	}
+	if t.seen == nil {
+		t.seen = make(map[[32]byte]*runtime.Module)
+	}
+	t.seen[m.Hash] = mod
+	return mod, nil
+}
