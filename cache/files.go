@@ -55,10 +55,15 @@ func (s *fileStore) path(d value.Digest) string {
 
 func (s *fileStore) tmp() string { return filepath.Join(s.dir, "tmp") }
 
-// has reports whether the file is there with the right size; its content is verified when it is opened.
+// has reports whether the file is there with the right size, and notes the use, because whoever asks is about to hand
+// the value on; its content is verified when it is opened.
 func (s *fileStore) has(d value.Digest, size int64) bool {
 	info, err := os.Lstat(s.path(d))
-	return err == nil && info.Mode().IsRegular() && info.Size() == size
+	if err != nil || !info.Mode().IsRegular() || info.Size() != size {
+		return false
+	}
+	s.note(s.path(d), info)
+	return true
 }
 
 // open returns a read-only descriptor whose content was verified. A damaged file is removed.
@@ -148,12 +153,18 @@ func hashFile(ctx context.Context, f *os.File) (value.Digest, int64, error) {
 	}
 }
 
-// touch notes the use of a file in its modification time.
+// touch notes the use of an open file.
 func (s *fileStore) touch(f *os.File) {
-	info, err := f.Stat()
-	if now := s.now(); err == nil && now.Sub(info.ModTime()) > useStep {
-		// A use that is not noted costs a value at worst, and only when it is rarely used.
-		_ = os.Chtimes(f.Name(), time.Time{}, now)
+	if info, err := f.Stat(); err == nil {
+		s.note(f.Name(), info)
+	}
+}
+
+// note puts the time of use into the modification time. One that is not noted costs a value at worst, and only a rarely
+// used one, so errors are left alone.
+func (s *fileStore) note(path string, info os.FileInfo) {
+	if now := s.now(); now.Sub(info.ModTime()) > useStep {
+		_ = os.Chtimes(path, time.Time{}, now)
 	}
 }
 

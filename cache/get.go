@@ -27,7 +27,7 @@ func (c *Cache) Get(ctx context.Context, k Key) (*Entry, error) {
 	return found[0], nil
 }
 
-// GetMany is Get for many keys at once, which costs about two thirds per key. The result has one element per key, nil
+// GetMany is Get for many keys at once, which costs about half per key. The result has one element per key, nil
 // for a miss.
 func (c *Cache) GetMany(ctx context.Context, keys []Key) ([]*Entry, error) {
 	found, err := c.read(ctx, keys)

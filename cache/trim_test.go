@@ -96,11 +96,11 @@ func TestTrimKeepsWhatOpenRunsUse(t *testing.T) {
 	e, err := c.Get(t.Context(), keyOf("sample", 10))
 	require.NoError(t, err)
 	checkSample(t, c, 10, e)
-	require.True(t, c.files.has(input.Digest, input.Size))
+	require.True(t, there(c, input))
 	opened = time.Time{}
 	_, err = c.Trim(t.Context(), 0)
 	require.NoError(t, err)
-	require.False(t, c.files.has(input.Digest, input.Size))
+	require.False(t, there(c, input))
 }
 
 func TestFilesGoWithTheirLastResult(t *testing.T) {
@@ -120,10 +120,24 @@ func TestFilesGoWithTheirLastResult(t *testing.T) {
 	}
 	var done Trimmed
 	require.NoError(t, c.trimSlice(t.Context(), &done, ids[:1]))
-	require.True(t, c.files.has(shared.Digest, shared.Size))
+	require.True(t, there(c, shared))
 	require.NoError(t, c.trimSlice(t.Context(), &done, ids[1:]))
-	require.False(t, c.files.has(shared.Digest, shared.Size))
+	require.False(t, there(c, shared))
 	require.Equal(t, 1, done.Files)
+}
+
+func TestTrimLeavesFilesOfFreshHits(t *testing.T) {
+	clk := &clock{at: time.Now()}
+	c := open(t, t.TempDir(), Options{now: clk.now})
+	require.NoError(t, c.Put(t.Context(), sample(t, c, 5)))
+	clk.add(24 * time.Hour)
+	e, err := c.Get(t.Context(), keyOf("sample", 5))
+	require.NoError(t, err)
+	_, err = c.Trim(t.Context(), 0)
+	require.NoError(t, err)
+	f, err := c.Open(t.Context(), e.Outputs[3])
+	require.NoError(t, err, "a hit whose values are gone before they are opened is of no use")
+	require.NoError(t, f.Close())
 }
 
 func TestSweepTakesOrphansAndLeftovers(t *testing.T) {
@@ -136,12 +150,12 @@ func TestSweepTakesOrphansAndLeftovers(t *testing.T) {
 	require.NoError(t, c.Put(t.Context(), sample(t, c, 5)))
 	_, err = c.Trim(t.Context(), 1<<40)
 	require.NoError(t, err)
-	require.True(t, c.files.has(orphan.Digest, orphan.Size), "somebody may be about to use it")
+	require.True(t, there(c, orphan), "somebody may be about to use it")
 	require.FileExists(t, leftover)
 	clk.add(orphanGrace + time.Hour)
 	_, err = c.Trim(t.Context(), 1<<40)
 	require.NoError(t, err)
-	require.False(t, c.files.has(orphan.Digest, orphan.Size))
+	require.False(t, there(c, orphan))
 	require.NoFileExists(t, leftover)
 	e, err := c.Get(t.Context(), keyOf("sample", 5))
 	require.NoError(t, err)
@@ -196,4 +210,10 @@ func TestVerifyRemovesWhatIsDamaged(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, r.Clean(), "%+v", r)
 	require.Equal(t, 147, r.Entries)
+}
+
+// there looks for a value file without noting a use.
+func there(c *Cache, v value.Value) bool {
+	_, err := c.files.stat(v.Digest)
+	return err == nil
 }

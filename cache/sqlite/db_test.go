@@ -270,5 +270,7 @@ func TestErrorKinds(t *testing.T) {
 	require.True(t, IsCorrupt(wrap(sqlite3.Error{Code: sqlite3.ErrNotADB})))
 	require.True(t, IsCorrupt(wrap(sqlite3.Error{Code: sqlite3.ErrCorrupt})))
 	require.True(t, IsBusy(wrap(sqlite3.Error{Code: sqlite3.ErrBusy})))
+	require.True(t, IsMisfit(wrap(sqlite3.Error{Code: sqlite3.ErrError})))
+	require.False(t, IsMisfit(wrap(quota)) || IsMisfit(nil))
 	require.False(t, IsCorrupt(nil) || IsFull(nil) || IsBusy(nil) || isFsync(nil))
 }
