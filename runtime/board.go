@@ -73,6 +73,15 @@ func (b *board) start(seq uint64) bool {
 	}
 }
 
+// started is the call that the worker claimed last, or 0 when that is not known.
+func (b *board) started() uint64 {
+	now := atomic.LoadUint64(b.word())
+	if now&revokedBit != 0 {
+		return 0
+	}
+	return now
+}
+
 // revoke takes back every call up to seq that the worker has not started, and says which one it started last; 0 means
 // that this is not known, for calls were revoked already and none was started since.
 func (b *board) revoke(seq uint64) uint64 {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -283,14 +282,20 @@ func (c *conn) send(b []byte, fds []int) error {
 		oob = unix.UnixRights(fds...)
 	}
 	for len(b) > 0 {
-		n, err := unix.SendmsgN(c.fd, b, oob, nil, unix.MSG_NOSIGNAL)
-		if err == unix.EINTR {
-			continue
+		var n int
+		var err error
+		if oob == nil {
+			n, err = unix.Write(c.fd, b)
+		} else {
+			n, err = unix.SendmsgN(c.fd, b, oob, nil, 0)
 		}
-		if err != nil {
-			if strings.Contains(err.Error(), "broken pipe") || errors.Is(err, unix.EPIPE) {
-				return io.EOF
-			}
+		switch err {
+		case nil:
+		case unix.EINTR:
+			continue
+		case unix.EPIPE, unix.ECONNRESET:
+			return io.EOF
+		default:
 			return err
 		}
 		b, oob = b[n:], nil

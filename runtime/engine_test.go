@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -17,6 +16,9 @@ import (
 func TestMain(m *testing.M) {
 	if WorkerMain() {
 		return
+	}
+	if os.Getenv(echoEnv) != "" {
+		echoMain()
 	}
 	os.Exit(m.Run())
 }
@@ -76,4 +78,3 @@ func TestEcho(t *testing.T) {
 	require.Equal(t, int64(1), e.Stats().Compiled)
 }
 
-var _ = time.Second

@@ -27,6 +27,8 @@ type guest struct {
 	config   wazero.ModuleConfig
 	ctx      context.Context
 	call     callState
+
+	hasInit bool
 }
 
 // callState is what a call has beside the guest's own memory. It is made anew for each call; buffers are kept.
@@ -91,6 +93,7 @@ func newGuest(code []byte, dir string, funcs [][2]string, compilers int) (g *gue
 	if g.compiled, err = g.rt.CompileModule(ctx, code); err != nil {
 		return nil, err
 	}
+	_, g.hasInit = g.compiled.ExportedFunctions()["_initialize"]
 	g.config = wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(zeros{})
 	g.ctx = experimental.WithMemoryAllocator(context.Background(), g.region)
 	return g, nil
@@ -146,11 +149,6 @@ func (g *guest) run(m *callMsg) *resultMsg {
 }
 
 func (g *guest) invoke(m *callMsg) error {
-	if mem := g.compiled.ExportedMemories()["memory"]; mem != nil {
-		if need := int64(mem.Min()) << 16; need > m.limits.Memory {
-			return &stop{CodeMemory, "the module begins with " + sizeText(need) + " of memory"}
-		}
-	}
 	mod, err := g.rt.InstantiateModule(g.ctx, g.compiled, g.config)
 	if err != nil {
 		g.region.Free()
@@ -158,11 +156,9 @@ func (g *guest) invoke(m *callMsg) error {
 	}
 	defer mod.Close(g.ctx)
 	var stack [1]uint64
-	if m.abi == Reactor {
-		if init := mod.ExportedFunction("_initialize"); init != nil {
-			if err := init.CallWithStack(g.ctx, stack[:]); err != nil {
-				return err
-			}
+	if m.abi == Reactor && g.hasInit {
+		if err := mod.ExportedFunction("_initialize").CallWithStack(g.ctx, stack[:]); err != nil {
+			return err
 		}
 	}
 	fn := mod.ExportedFunction(m.export)

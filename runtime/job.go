@@ -25,9 +25,10 @@ type job struct {
 	refs atomic.Int32
 
 	// Guarded by the engine's lock.
-	bound  *bound
-	list   *jobList // while queued
-	worker *worker  // while sent
+	bound   *bound
+	list    *jobList // while queued
+	worker  *worker  // while sent
+	retries int
 
 	ended chan struct{} // closed after res and err are set
 	res   *Result
@@ -45,6 +46,9 @@ func newJob(ctx context.Context, c *Call) (*job, error) {
 	}
 	if err := j.admit(export); err != nil {
 		return nil, j.fault(CodeRefused, err.Error())
+	}
+	if m := c.Module.Info.Memory; m != nil && int64(m.Min)<<16 > j.limit.Memory {
+		return nil, j.fault(CodeMemory, "the module begins with "+sizeText(int64(m.Min)<<16)+" of memory")
 	}
 	j.msg = callMsg{abi: c.ABI, export: export, outputs: c.Outputs, limits: j.limit, seed: c.Seed, args: c.Args}
 	j.msg.inputs = make([]wireValue, len(c.Inputs))
@@ -73,9 +77,6 @@ func (j *job) admit(export string) error {
 	}
 	if len(c.Inputs) > maxPorts || c.Outputs > maxPorts || c.Outputs < 0 || args > inlineMax {
 		return errors.New("the call has too many ports or arguments")
-	}
-	if m := c.Module.Info.Memory; m != nil && int64(m.Min)<<16 > j.limit.Memory {
-		return nil // the worker says so, as E_MEMORY
 	}
 	return nil
 }

@@ -83,6 +83,9 @@ func checkLinks(info *Info) error {
 	if len(info.Imports) > 0 && info.MemoryExport != "memory" {
 		return refused("imports host functions but does not export its memory under the name \"memory\"")
 	}
+	if e, ok := info.Export("_initialize"); ok && (e.Kind != wasm.KindFunc || e.Type != wasm.Func("", "")) {
+		return refused("exports _initialize, but not as a function without parameters and results")
+	}
 	return nil
 }
 

@@ -11,6 +11,9 @@ import (
 // stallAfter is how long a call may run before those that were sent ahead behind it are taken back.
 const stallAfter = 10 * time.Millisecond
 
+// maxRetries bounds how often a call goes back to the queue because its worker died before it began.
+const maxRetries = 3
+
 // schedule gives queued calls to workers and starts workers where that pays. It returns the workers that have
 // something to send, which the caller does after it gave back the engine's lock.
 func (e *Engine) schedule() (dirty []*worker) {
@@ -268,7 +271,12 @@ func (e *Engine) onDead(w *worker, words string) {
 			continue
 		}
 		j.worker = nil
-		if i == 0 || e.pool.closed {
+		// A worker that died while nobody looked never started its next call, which then has lost nothing.
+		unstarted := reason == nil && w.board.started() < s.seq && j.retries < maxRetries
+		if unstarted {
+			j.retries++
+		}
+		if i == 0 && !unstarted || e.pool.closed {
 			lost = append(lost, j)
 		} else {
 			back = append(back, j)

@@ -1,0 +1,330 @@
+//go:build linux
+
+package runtime
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+// children lists the pids of this process's children.
+func children(t testing.TB) (pids []int) {
+	t.Helper()
+	names, err := filepath.Glob("/proc/[0-9]*/stat")
+	require.NoError(t, err)
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			continue
+		}
+		_, rest, _ := strings.Cut(string(b), ") ")
+		fields := strings.Fields(rest)
+		if len(fields) > 1 && fields[1] == strconv.Itoa(os.Getpid()) {
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(name)))
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+func openFiles(t testing.TB) int {
+	t.Helper()
+	names, err := os.ReadDir("/proc/self/fd")
+	require.NoError(t, err)
+	return len(names)
+}
+
+// runningPid waits until a worker runs a call and returns its process.
+func runningPid(t *testing.T, e *Engine) int {
+	t.Helper()
+	pid := 0
+	require.Eventually(t, func() bool {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		for w := range e.pool.workers {
+			if len(w.run.inflight) > 0 && w.board.started() == w.run.inflight[0].seq {
+				pid = w.proc.Pid
+			}
+		}
+		return pid != 0
+	}, 10*time.Second, time.Millisecond)
+	return pid
+}
+
+func TestKilledWorker(t *testing.T) {
+	e, m := newEngine(t, func(c *Config) { c.Workers = 1 }), guestModule(t)
+	_, err := run(t, e, m, "silent")
+	require.NoError(t, err)
+	var wg sync.WaitGroup
+	var first error
+	wg.Go(func() { _, first = run(t, e, m, "say_and_spin") })
+	pid := runningPid(t, e)
+	others := make([]error, 5)
+	for i := range others {
+		wg.Go(func() { _, others[i] = run(t, e, m, "silent") })
+	}
+	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+	wg.Wait()
+	var ge *Error
+	require.ErrorAs(t, first, &ge)
+	require.Equal(t, CodeCrash, ge.Code)
+	require.Contains(t, ge.Detail, "killed")
+	for _, err := range others {
+		require.NoError(t, err, "calls that had not started are not lost")
+	}
+	require.Equal(t, int64(1), e.Stats().Crashed)
+}
+
+func TestCancel(t *testing.T) {
+	e, m := newEngine(t, func(c *Config) { c.Workers = 1 }), guestModule(t)
+	_, err := run(t, e, m, "silent")
+	require.NoError(t, err)
+	running, stopRunning := context.WithCancel(context.Background())
+	waiting, stopWaiting := context.WithCancel(context.Background())
+	var errRunning, errWaiting error
+	var wg sync.WaitGroup
+	wg.Go(func() { _, errRunning = e.Run(running, &Call{Module: m, Export: "spin"}) })
+	runningPid(t, e)
+	other := make(chan struct{})
+	wg.Go(func() { defer close(other); _, errWaiting = e.Run(waiting, &Call{Module: m, Export: "silent"}) })
+	require.Eventually(t, func() bool { return e.Stats().Queued == 1 }, 10*time.Second, time.Millisecond)
+	stopWaiting()
+	<-other
+	require.ErrorIs(t, errWaiting, context.Canceled)
+	require.Zero(t, e.Stats().Queued)
+	require.Equal(t, 1, e.Stats().Running, "the running call goes on")
+	stopRunning()
+	wg.Wait()
+	require.ErrorIs(t, errRunning, context.Canceled)
+	_, err = run(t, e, m, "silent")
+	require.NoError(t, err)
+	_, err = e.Run(running, &Call{Module: m, Export: "silent"})
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestCloseLeavesNothing(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	files, pids := openFiles(t), len(children(t))
+	m := guestModule(t)
+	e, err := New(Config{Dir: t.TempDir()})
+	require.NoError(t, err)
+	_, err = run(t, e, m, "silent")
+	require.NoError(t, err)
+	var wg sync.WaitGroup
+	for range 6 {
+		wg.Go(func() {
+			_, err := run(t, e, m, "spin")
+			require.ErrorIs(t, err, ErrClosed)
+		})
+	}
+	runningPid(t, e)
+	require.NoError(t, e.Close())
+	wg.Wait()
+	require.NoError(t, e.Close(), "twice is harmless")
+	_, err = run(t, e, m, "silent")
+	require.ErrorIs(t, err, ErrClosed)
+	require.Equal(t, files, openFiles(t))
+	require.Len(t, children(t), pids)
+}
+
+func TestIdleWorkersLeave(t *testing.T) {
+	e, m := newEngine(t, func(c *Config) { c.IdleAfter = 20 * time.Millisecond }), guestModule(t)
+	_, err := run(t, e, m, "silent")
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		return len(e.pool.bounds) == 0 && len(e.pool.workers) <= 1
+	}, 10*time.Second, time.Millisecond)
+	_, err = run(t, e, m, "silent")
+	require.NoError(t, err)
+	require.Equal(t, int64(1), e.Stats().Compiled)
+	require.Equal(t, int64(1), e.Stats().Loaded, "the second worker found native code")
+}
+
+func TestWorkersAreBounded(t *testing.T) {
+	e := newEngine(t, func(c *Config) { c.Workers = 1 })
+	b, err := os.ReadFile("testdata/guest.wasm")
+	require.NoError(t, err)
+	for i := range 6 {
+		// A custom section makes each a module of its own.
+		m, err := NewModule("guest", append(append([]byte{}, b...), 0, 3, 1, 'x', byte(i)))
+		require.NoError(t, err)
+		_, err = run(t, e, m, "silent")
+		require.NoError(t, err)
+		require.LessOrEqual(t, e.Stats().Workers, 3)
+	}
+	require.Equal(t, int64(6), e.Stats().Compiled)
+}
+
+func TestCompileOnce(t *testing.T) {
+	e, m := newEngine(t), guestModule(t)
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			_, err := run(t, e, m, "silent")
+			require.NoError(t, err)
+		})
+	}
+	wg.Wait()
+	require.Equal(t, int64(1), e.Stats().Compiled)
+}
+
+// slowModule takes the compiler longer than anybody waits: nested loops over many locals.
+func slowModule(t testing.TB, depth int) *Module {
+	t.Helper()
+	leb := func(n int) []byte {
+		var b []byte
+		for {
+			c := byte(n & 0x7f)
+			n >>= 7
+			if n == 0 {
+				return append(b, c)
+			}
+			b = append(b, c|0x80)
+		}
+	}
+	var body []byte
+	body = append(body, 1)
+	body = append(append(body, leb(depth)...), 0x7f)
+	for range depth {
+		body = append(body, 0x03, 0x40)
+	}
+	for i := range depth {
+		body = append(append(body, 0x20), leb(i)...)
+		body = append(body, 0x41, 1, 0x6a, 0x22)
+		body = append(body, leb(i)...)
+		body = append(body, 0x0d, 0, 0x0b)
+	}
+	body = append(body, 0x0b)
+	code := append(append([]byte{1}, leb(len(body))...), body...)
+	b := []byte("\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x03\x02\x01\x00\x07\x05\x01\x01f\x00\x00\x0a")
+	b = append(append(b, leb(len(code))...), code...)
+	m, err := NewModule("slow", b)
+	require.NoError(t, err)
+	return m
+}
+
+func TestCompileTimeout(t *testing.T) {
+	e := newEngine(t, func(c *Config) { c.CompileTime = 300 * time.Millisecond })
+	slow := slowModule(t, 500)
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			_, err := run(t, e, slow, "f")
+			var ge *Error
+			require.ErrorAs(t, err, &ge)
+			require.Equal(t, CodeCompileTimeout, ge.Code)
+			require.Equal(t, "compile time 300ms", ge.Limit)
+			require.Equal(t, "n", ge.Node)
+		})
+	}
+	_, err := run(t, e, guestModule(t), "silent")
+	require.NoError(t, err, "another module is not held up")
+	wg.Wait()
+}
+
+func TestChangedNativeCode(t *testing.T) {
+	dir, m := t.TempDir(), guestModule(t)
+	in := func(f func(e *Engine)) {
+		e, err := New(Config{Dir: dir})
+		require.NoError(t, err)
+		defer e.Close()
+		_, err = run(t, e, m, "silent")
+		require.NoError(t, err)
+		f(e)
+	}
+	code := func() string {
+		names, err := filepath.Glob(dir + "/native/*/*/*")
+		require.NoError(t, err)
+		require.Len(t, names, 1)
+		return names[0]
+	}
+	in(func(e *Engine) {
+		require.Equal(t, int64(1), e.Stats().Compiled)
+		require.Eventually(t, func() bool { return e.native.has(m.Hash) }, 10*time.Second, time.Millisecond)
+	})
+	in(func(e *Engine) {
+		require.Equal(t, int64(1), e.Stats().Loaded)
+		require.Zero(t, e.Stats().Compiled)
+	})
+	st, err := os.Stat(code())
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o400), st.Mode().Perm())
+
+	b, err := os.ReadFile(code())
+	require.NoError(t, err)
+	b[len(b)/2] ^= 1
+	require.NoError(t, os.Chmod(code(), 0o600))
+	require.NoError(t, os.WriteFile(code(), b, 0o600))
+	in(func(e *Engine) {
+		require.Equal(t, int64(1), e.Stats().Compiled, "changed code is not run")
+		require.Eventually(t, func() bool { return e.native.verify(m.Hash) == nil }, 10*time.Second, time.Millisecond)
+	})
+
+	// A hard link is somebody else's handle on the file.
+	require.NoError(t, os.Link(code(), dir+"/link"))
+	in(func(e *Engine) {
+		require.Equal(t, int64(1), e.Stats().Compiled)
+		require.Eventually(t, func() bool { return e.native.verify(m.Hash) == nil }, 10*time.Second, time.Millisecond)
+	})
+
+	// Another key vouches for nothing.
+	require.NoError(t, os.Chmod(dir+"/"+keyName, 0o644))
+	in(func(e *Engine) { require.Equal(t, int64(1), e.Stats().Compiled) })
+}
+
+func TestForeignDirectory(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.Chmod(dir, 0o777))
+	_, err := New(Config{Dir: dir})
+	require.ErrorContains(t, err, "written by others")
+	_, err = New(Config{})
+	require.Error(t, err)
+	_, err = New(Config{Dir: t.TempDir(), Isolation: "none"})
+	require.Error(t, err)
+	_, err = New(Config{Dir: t.TempDir(), Executable: "/bin/true"})
+	require.ErrorContains(t, err, "runtime.WorkerMain")
+}
+
+func TestSandbox(t *testing.T) {
+	r := newEngine(t).Sandbox()
+	require.Positive(t, r.Landlock)
+	require.True(t, r.Seccomp)
+	require.Contains(t, r.Engine, "compiler")
+	require.Len(t, r.Probes, len(probes))
+	for _, p := range r.Probes {
+		require.True(t, p.Blocked, "%s: %s", p.Name, p.Detail)
+	}
+	// What the probes would show without the walls: otherwise they prove nothing.
+	open := 0
+	for _, p := range []int{0, 1} {
+		err := probes[p].try()
+		require.False(t, isDenied(err), "%s: %v", probes[p].name, err)
+		open++
+	}
+	require.Equal(t, 2, open)
+}
+
+func TestStartedByHand(t *testing.T) {
+	p, err := os.StartProcess("/proc/self/exe", []string{"levee"}, &os.ProcAttr{Env: []string{workerEnv + "=1"}})
+	require.NoError(t, err)
+	st, err := p.Wait()
+	require.NoError(t, err)
+	require.Equal(t, 2, st.ExitCode())
+	t.Setenv(workerEnv, "1")
+	_, err = New(Config{Dir: t.TempDir()})
+	require.Error(t, err)
+	require.False(t, errors.Is(err, ErrClosed))
+}

@@ -1,0 +1,237 @@
+//go:build linux
+
+package runtime
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// fakeJob is a job for tests of the queue alone.
+func fakeJob(owner string, b *bound) *job {
+	return &job{call: &Call{Owner: owner}, bound: b}
+}
+
+func TestQueueTakesTurns(t *testing.T) {
+	var q queue
+	a, b := &bound{}, &bound{}
+	w := &worker{}
+	for range 4 {
+		q.push(fakeJob("big", a))
+	}
+	q.push(fakeJob("small", a))
+	q.push(fakeJob("big", b))
+	q.push(fakeJob("small", b))
+	any := func(*bound, *job) *worker { return w }
+	var owners string
+	for q.length > 0 {
+		j, _ := q.pop(any)
+		owners += j.call.Owner[:1]
+	}
+	require.Equal(t, "bsbsbbb", owners)
+	require.Empty(t, q.owners)
+	require.Zero(t, a.queued+b.queued)
+}
+
+func TestQueuePassesWhatCannotRun(t *testing.T) {
+	var q queue
+	stuck, free := &bound{}, &bound{}
+	w := &worker{}
+	q.push(fakeJob("o", stuck))
+	q.push(fakeJob("o", free))
+	only := func(b *bound, _ *job) *worker {
+		if b == free {
+			return w
+		}
+		return nil
+	}
+	j, got := q.pop(only)
+	require.Same(t, free, j.bound)
+	require.Same(t, w, got)
+	j, _ = q.pop(only)
+	require.Nil(t, j)
+	require.Equal(t, 1, q.length)
+	q.remove(q.owners[0].lists[0].jobs[0])
+	require.Zero(t, q.length)
+	require.Empty(t, q.owners)
+}
+
+func TestQueueGivesBackInOrder(t *testing.T) {
+	var q queue
+	b := &bound{}
+	w := &worker{}
+	var jobs []*job
+	for range 6 {
+		j := fakeJob("o", b)
+		jobs = append(jobs, j)
+		q.push(j)
+	}
+	any := func(*bound, *job) *worker { return w }
+	var taken []*job
+	for range 4 {
+		j, _ := q.pop(any)
+		taken = append(taken, j)
+	}
+	q.pushFront(taken[1:])
+	for i := 1; i < 6; i++ {
+		j, _ := q.pop(any)
+		require.Same(t, jobs[i], j)
+	}
+}
+
+func TestOwnersShare(t *testing.T) {
+	e, m := newEngine(t, func(c *Config) { c.Workers = 1 }), guestModule(t)
+	_, err := run(t, e, m, "silent")
+	require.NoError(t, err)
+	hold, release := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { _, _ = e.Run(hold, &Call{Module: m, Export: "spin"}) })
+	runningPid(t, e)
+	var order []string
+	var mu sync.Mutex
+	start := func(owner string, n int) {
+		for range n {
+			wg.Go(func() {
+				_, err := run(t, e, m, "loop", func(c *Call) { c.Owner = owner; c.Export = "silent" })
+				require.NoError(t, err)
+				mu.Lock()
+				order = append(order, owner)
+				mu.Unlock()
+			})
+		}
+	}
+	start("big", 40)
+	require.Eventually(t, func() bool { return e.Stats().Queued == 40 }, 10*time.Second, time.Millisecond)
+	start("small", 2)
+	require.Eventually(t, func() bool { return e.Stats().Queued == 42 }, 10*time.Second, time.Millisecond)
+	release()
+	wg.Wait()
+	last := 0
+	for i, o := range order {
+		if o == "small" {
+			last = i
+		}
+	}
+	require.Less(t, last, 40, "the small run does not wait for all of the big one")
+}
+
+// A call that turns out long must not hold up those that were sent ahead behind it.
+func TestLongCallAmongShortOnes(t *testing.T) {
+	e, m := newEngine(t, func(c *Config) { c.Workers = 2 }), guestModule(t)
+	for range 50 {
+		_, err := run(t, e, m, "silent")
+		require.NoError(t, err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	var long error
+	wg.Go(func() { _, long = e.Run(ctx, &Call{Module: m, Export: "spin"}) })
+	var short sync.WaitGroup
+	for range 200 {
+		short.Go(func() {
+			_, err := run(t, e, m, "silent")
+			require.NoError(t, err)
+		})
+	}
+	short.Wait()
+	require.Equal(t, 1, e.Stats().Running)
+	cancel()
+	wg.Wait()
+	require.ErrorIs(t, long, context.Canceled)
+}
+
+func TestModulesShareSlots(t *testing.T) {
+	e := newEngine(t, func(c *Config) { c.Workers = 1 })
+	a, b := guestModule(t), testModule(t, "stdio")
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for i := range 16 {
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					_, err := run(t, e, a, "silent", func(c *Call) { c.Owner = fmt.Sprint(i) })
+					require.NoError(t, err)
+				}
+			}
+		})
+	}
+	for range 5 {
+		_, err := e.Run(context.Background(), &Call{Module: b, ABI: Stdio, Outputs: 1, Owner: "other"})
+		require.NoError(t, err, "a flood of one module does not starve another")
+	}
+	close(stop)
+	wg.Wait()
+}
+
+// TestHammer runs everything against everything; it is most useful under -race.
+func TestHammer(t *testing.T) {
+	e := newEngine(t, func(c *Config) { c.IdleAfter = 10 * time.Millisecond })
+	guest, stdio := guestModule(t), testModule(t, "stdio")
+	var wg sync.WaitGroup
+	var ended atomic.Int64
+	for g := range 16 {
+		wg.Go(func() {
+			r := rand.New(rand.NewPCG(uint64(g), 1))
+			for range 60 {
+				ctx, cancel := context.WithCancel(context.Background())
+				c := &Call{Module: guest, Owner: fmt.Sprint(g % 4), Outputs: 1, Limits: Limits{Time: 2 * time.Second}}
+				want := ""
+				switch r.IntN(12) {
+				case 0:
+					c.Export, want = "trap_divide", CodeTrap
+				case 1:
+					c.Export = "spin"
+					time.AfterFunc(time.Duration(r.IntN(5))*time.Millisecond, cancel)
+				case 2:
+					c.Export, want = "spin", CodeTimeout
+					c.Limits.Time = 5 * time.Millisecond
+				case 3:
+					c.Module, c.ABI = stdio, Stdio
+				case 4:
+					c.Export = "silent"
+					time.AfterFunc(time.Duration(r.IntN(100))*time.Microsecond, cancel)
+				default:
+					c.Export = "echo"
+				}
+				in := make([]byte, 8+r.IntN(300_000)*r.IntN(2))
+				binary.LittleEndian.PutUint64(in, r.Uint64())
+				c.Inputs = []Input{{Bytes: in}}
+				res, err := e.Run(ctx, c)
+				switch {
+				case ctx.Err() != nil:
+				case want != "":
+					var ge *Error
+					require.ErrorAs(t, err, &ge)
+					require.Equal(t, want, ge.Code)
+				case c.Export == "echo":
+					require.NoError(t, err)
+					require.Equal(t, in, outputBytes(t, res.Outputs[0]))
+				default:
+					require.NoError(t, err)
+				}
+				if res != nil {
+					res.Close()
+				}
+				cancel()
+				ended.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	require.Equal(t, int64(16*60), ended.Load())
+	s := e.Stats()
+	require.Zero(t, s.Running)
+	require.Zero(t, s.Queued)
+	require.Zero(t, s.Crashed)
+}

@@ -1,0 +1,33 @@
+;; Asks for files. Input 0 is a path or pattern. Build: wat2wasm files.wat -o files.wasm
+(module
+  (import "levee_v1" "input_read" (func $input_read (param i32 i64 i32 i32) (result i32)))
+  (import "levee_v1" "output_write" (func $output_write (param i32 i32 i32)))
+  (import "levee_v1" "file_read" (func $file_read (param i32 i32) (result i64)))
+  (import "levee_v1" "file_list" (func $file_list (param i32 i32) (result i64)))
+  (import "levee_v1" "blob_len" (func $blob_len (param i64) (result i64)))
+  (import "levee_v1" "blob_read" (func $blob_read (param i64 i64 i32 i32) (result i32)))
+  (import "levee_v1" "file_write" (func $file_write (param i32 i32 i32 i32) (result i32)))
+  (import "levee_v1" "file_write_input" (func $file_write_input (param i32 i32 i32) (result i32)))
+  (import "levee_v1" "last_error" (func $last_error (param i32 i32) (result i32)))
+  (memory (export "memory") 3)
+  (func $name (result i32) (call $input_read (i32.const 0) (i64.const 0) (i32.const 1024) (i32.const 1024)))
+  (func $error (call $output_write (i32.const 1) (i32.const 4096) (call $last_error (i32.const 4096) (i32.const 4096))))
+  (func $copy (param $h i64) (local $off i64) (local $n i32)
+    (if (i64.lt_s (local.get $h) (i64.const 0)) (then (call $error) return))
+    (loop $more
+      (local.set $n (call $blob_read (local.get $h) (local.get $off) (i32.const 65536) (i32.const 65536)))
+      (call $output_write (i32.const 0) (i32.const 65536) (local.get $n))
+      (local.set $off (i64.add (local.get $off) (i64.extend_i32_u (local.get $n))))
+      (br_if $more (i64.lt_u (local.get $off) (call $blob_len (local.get $h))))))
+  (func (export "read") (call $copy (call $file_read (i32.const 1024) (call $name))))
+  (func (export "list") (call $copy (call $file_list (i32.const 1024) (call $name))))
+  ;; the path's own bytes become the file's content
+  (func (export "write") (if (call $file_write (i32.const 1024) (call $name) (i32.const 1024) (call $name)) (then (call $error))))
+  (func (export "write_input") (if (call $file_write_input (i32.const 1024) (call $name) (i32.const 1)) (then (call $error))))
+  (func (export "write_and_spin") (drop (call $file_write (i32.const 1024) (call $name) (i32.const 1024) (call $name))) (loop $l (br $l)))
+  (func (export "many") (local $i i32)
+    (loop $l
+      (if (i64.lt_s (call $file_read (i32.const 1024) (call $name)) (i64.const 0)) (then (call $error) return))
+      (local.set $i (i32.add (local.get $i) (i32.const 1)))
+      (br_if $l (i32.lt_u (local.get $i) (i32.const 100000)))))
+)
