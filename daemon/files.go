@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"levee/cache"
 	"levee/graph/value"
+	"levee/nodes"
 	"levee/runtime"
 	"levee/watch"
 )
@@ -26,28 +28,36 @@ const (
 
 // fileAccess serves the file functions of one invocation below the workflow's folder, within its grants, and notes what it did.
 type fileAccess struct {
-	run   *Run
-	read  bool // granted
-	write bool
+	run *Run
+	typ nodeType
 
 	mu   sync.Mutex
 	seen []cache.Observation // guarded by mu
 }
 
 func (r *Run) fileAccess(t nodeType) *fileAccess {
-	return &fileAccess{run: r, read: t.reads() && len(r.grants.Read) > 0, write: t.writes() && len(r.grants.Write) > 0}
+	return &fileAccess{run: r, typ: t}
 }
 
-// functions are what the engine links; nil ones are not there for the module.
+// functions are what the engine links: those that some node type of the module wants. One module may hold node types that
+// want less than others; these may import, but a call is denied.
 func (a *fileAccess) functions() *runtime.Files {
 	var f runtime.Files
-	if a.read {
+	if a.typ.moduleWants(nodes.WantRead) {
 		f.Read, f.List = a.Read, a.List
 	}
-	if a.write {
+	if a.typ.moduleWants(nodes.WantWrite) {
 		f.Write = a.Write
 	}
 	return &f
+}
+
+// denied is the answer to a node type whose manifest does not want what it tries.
+func (a *fileAccess) denied(want string) error {
+	if a.typ.wantsTo(want) {
+		return nil
+	}
+	return fmt.Errorf("%s does not want to %s files (its manifest says so)", a.typ.FullName, want)
 }
 
 func (a *fileAccess) note(op, arg string, d value.Digest) {
@@ -58,7 +68,7 @@ func (a *fileAccess) note(op, arg string, d value.Digest) {
 
 // Read returns the sealed content of a file.
 func (a *fileAccess) Read(_ context.Context, name string) (*os.File, int64, error) {
-	if err := a.run.mayRead(name); err != nil {
+	if err := cmp.Or(a.denied(nodes.WantRead), a.run.mayRead(name)); err != nil {
 		return nil, 0, err
 	}
 	f, size, digest, err := a.run.seal(name)
@@ -74,7 +84,7 @@ func (a *fileAccess) Read(_ context.Context, name string) (*os.File, int64, erro
 
 // List returns the files that match a glob.
 func (a *fileAccess) List(_ context.Context, glob string) ([]string, error) {
-	if err := a.run.mayList(glob); err != nil {
+	if err := cmp.Or(a.denied(nodes.WantRead), a.run.mayList(glob)); err != nil {
 		return nil, err
 	}
 	names, err := a.run.dir.Glob(glob, 0)
@@ -87,7 +97,7 @@ func (a *fileAccess) List(_ context.Context, glob string) ([]string, error) {
 
 // Write makes a file hold data; a file that already does is left alone.
 func (a *fileAccess) Write(_ context.Context, name string, data *os.File, size int64) error {
-	if err := a.run.mayWrite(name); err != nil {
+	if err := cmp.Or(a.denied(nodes.WantWrite), a.run.mayWrite(name)); err != nil {
 		return err
 	}
 	digest, err := a.run.writeFile(name, func() io.Reader { return io.NewSectionReader(data, 0, size) }, size)

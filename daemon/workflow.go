@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -154,9 +155,12 @@ func (t nodeType) reads() bool  { return t.wantsTo(nodes.WantRead) }
 func (t nodeType) writes() bool { return t.wantsTo(nodes.WantWrite) }
 func (t nodeType) files() bool  { return len(t.Wants) > 0 }
 
-func (t nodeType) wantsTo(what string) bool {
-	for _, w := range t.Wants {
-		if w == what {
+func (t nodeType) wantsTo(what string) bool { return slices.Contains(t.Wants, what) }
+
+// moduleWants reports whether any node type of the module wants something.
+func (t nodeType) moduleWants(what string) bool {
+	for i := range t.Module.Manifest.Nodes {
+		if slices.Contains(t.Module.Manifest.Nodes[i].Wants, what) {
 			return true
 		}
 	}
