@@ -64,7 +64,7 @@ func TestParseManifestRefuses(t *testing.T) {
 	}
 	for _, c := range []struct{ name, doc, err string }{
 		{"no JSON", `levee: 1`, "manifest: "},
-		{"empty", ``, "empty JSON document"},
+		{"empty", ``, "manifest: "},
 		{"a list", `[]`, "must be a JSON object"},
 		{"text behind", with(``) + "x", "behind the JSON document"},
 		{"duplicate key", `{"levee":1,"levee":1}`, `key "levee" twice`},
