@@ -36,10 +36,10 @@ type group struct {
 	missing    *Cause                // why plain lacks some
 }
 
-// A group does not start new elements while more than maxEarly values or maxHeld bytes wait behind one slow element.
+// A group starts no elements while more than maxEarly elements, and more than maxHeld bytes, wait behind one slow element.
 const (
 	maxEarly = 1024
-	maxHeld  = 64 << 20
+	maxHeld  = 16 << 20
 )
 
 func (g *group) each() bool { return g.node.Kind == Each }
@@ -79,7 +79,6 @@ func (x *run) startGroup(s *scope, i int32) {
 	}
 	cause, err := x.split(g)
 	x.mu.Lock()
-	defer x.mu.Unlock()
 	switch {
 	case s.stop != nil:
 		g.from.close()
@@ -113,7 +112,6 @@ func (x *run) startElement(g *group, i int) {
 	s := newScope(g.scope.ctx, g.body, g)
 	s.elem, s.path = elem, g.pathOf(i)+"."
 	x.mu.Lock()
-	defer x.mu.Unlock()
 	g.starting--
 	switch {
 	case g.stopped != nil:
@@ -243,7 +241,6 @@ func (x *run) finishGroup(g *group) {
 		outs, err = x.listsOf(g)
 	}
 	x.mu.Lock()
-	defer x.mu.Unlock()
 	s.states[i].group = nil
 	switch {
 	case err != nil && !ownEnd(s.ctx, err):

@@ -35,12 +35,15 @@ func heldBy(outs []value.Value) int64 {
 	return n
 }
 
-// collect is the step that appends the values whose turn it is to the group's lists.
+const maxBatch = 64
+
+// collect is the step that appends the values whose turn it is to the group's lists, some at a time: what is taken out of
+// early no longer counts as held.
 func (x *run) collect(g *group) {
 	x.mu.Lock()
 	from := g.turn
 	var batch [][]value.Value
-	for {
+	for len(batch) < maxBatch {
 		outs, ok := g.early[g.turn]
 		if !ok {
 			break
@@ -58,7 +61,6 @@ func (x *run) collect(g *group) {
 		err = x.append(g, batch[k])
 	}
 	x.mu.Lock()
-	defer x.mu.Unlock()
 	g.collecting = false
 	if err != nil && g.stopped == nil {
 		if ownEnd(g.scope.ctx, err) {
@@ -78,6 +80,9 @@ func (x *run) append(g *group, outs []value.Value) (err error) {
 		return nil
 	}
 	for k := range g.lists {
+		if outs[k].IsZero() {
+			return fmt.Errorf("output %s: on_error has no value for it", g.node.Outputs[k].Name)
+		}
 		v, err := x.convert(g.scope.ctx, outs[k], g.lists[k].elem)
 		if err == nil {
 			err = g.lists[k].add(g.scope.ctx, x, v)
@@ -146,9 +151,6 @@ const (
 )
 
 func (c *collector) add(ctx context.Context, x *run, v value.Value) error {
-	if v.IsZero() {
-		return fmt.Errorf("item %d is missing", len(c.sizes))
-	}
 	if len(c.sizes) >= value.MaxItems {
 		return fmt.Errorf("more than %d items", value.MaxItems)
 	}
@@ -179,7 +181,7 @@ func (c *collector) flush(ctx context.Context, x *run) error {
 			return err
 		}
 		c.parts = append(c.parts, v)
-		c.buf = nil
+		c.buf = c.buf[:0] // Save does not keep it
 		return nil
 	}
 	c.parts = append(c.parts, loaded(value.Bytes, c.buf))

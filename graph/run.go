@@ -32,7 +32,8 @@ type Runner struct {
 	// Open gives access to the encoding of a value that does not carry it. A reader that is an io.Closer is closed.
 	Open func(ctx context.Context, v value.Value) (io.ReaderAt, error)
 	// Save makes a value of type t of which the encoding is prefix and then the encodings of parts, one behind the other. It is
-	// asked for values that would be large, and for pieces of them (of type bytes) while a large list grows.
+	// asked for values that would be large, and for pieces of them (of type bytes) while a large list grows. It must not keep
+	// prefix, which is used again.
 	Save func(ctx context.Context, t value.Type, prefix []byte, parts []value.Value) (value.Value, error)
 	// Observe is told what happens, in order, by one goroutine at a time, with the run's lock held: it must not block. May be nil.
 	Observe func(Event)
@@ -132,6 +133,7 @@ type run struct {
 	steps   queue[step]
 	groups  []queue[*group] // by depth: groups that may start another element
 	workers int
+	coming  bool // a worker was started and has not taken its first step
 	ended   bool
 	wrong   error // the outputs could not be made
 	result  *Result

@@ -32,7 +32,7 @@ type Event struct {
 	Path    string
 	Attempt int
 	Outputs []value.Value // Done, and Failed where on_error gave values; in the order of the node's outputs
-	Cause   *Cause        // Skipped, Cancelled, Failed of a group
+	Cause   *Cause        // Skipped, Cancelled, Failed; Done of a plain group: why an output is missing
 	Err     error         // Retrying, Failed, Cancelled
 	Handled bool          // Failed: on_error lets the run go on
 

@@ -297,7 +297,7 @@ func (l *trace) of(path string) string {
 			continue
 		}
 		text := e.State.String()
-		if e.Cause != nil && e.State != graph.Failed {
+		if e.Cause != nil && (e.State == graph.Skipped || e.State == graph.Cancelled) {
 			text += " (" + e.Cause.String() + ")"
 		}
 		list = append(list, text)

@@ -93,7 +93,7 @@ func (x *run) end(s *scope, i int32, ph phase, e Event) {
 	}
 	x.tell(e)
 	s.left--
-	if s.stop == nil && (ph != failed || e.Node.Error.Skip) {
+	if s.stop == nil {
 		x.release(s, i)
 	}
 	x.maybeEndScope(s)
@@ -177,7 +177,7 @@ func (x *run) drop(s *scope, i int32) {
 	}
 }
 
-// finish is the last step of a scope: it makes the outputs of its graph. Called without mu.
+// finish is the last step of a scope: it makes the outputs of its graph.
 func (x *run) finish(s *scope) {
 	x.mu.Lock()
 	stopped := s.stop != nil || s.fault != nil
@@ -194,7 +194,6 @@ func (x *run) finish(s *scope) {
 	}
 	s.cancel()
 	x.mu.Lock()
-	defer x.mu.Unlock()
 	x.endElement(s, outs, missing, err)
 }
 
@@ -206,7 +205,6 @@ func (x *run) finishRun(s *scope, stopped bool) {
 		outputs, wrong = x.results(s)
 	}
 	x.mu.Lock()
-	defer x.mu.Unlock()
 	x.result.Outputs, x.wrong, x.ended = outputs, wrong, true
 	close(x.over)
 }

@@ -222,3 +222,43 @@ func TestRunRefusesCycles(t *testing.T) {
 	_, _, err := f.execute(t, graph.Runner{}, graph.Inputs{})
 	require.EqualError(t, err, "node a waits for itself")
 }
+
+func TestRunRefusesGraphsThatWereNotChecked(t *testing.T) {
+	f := newFlow()
+	a := f.task("a")
+	a.Deps = append(a.Deps, newFlow().task("z"))
+	_, _, err := f.execute(t, graph.Runner{}, graph.Inputs{})
+	require.EqualError(t, err, "node a depends on z, which is not in the same graph")
+
+	f = newFlow()
+	f.task("a")
+	f.g.Nodes = append(f.g.Nodes, f.g.Nodes[0])
+	_, _, err = f.execute(t, graph.Runner{}, graph.Inputs{})
+	require.EqualError(t, err, "node a stands in the graph twice")
+
+	f = newFlow()
+	g := f.plain("g", func(*flow) {})
+	g.Outputs = []value.Port{{Name: "out", Type: value.Int}}
+	_, _, err = f.execute(t, graph.Runner{}, graph.Inputs{})
+	require.EqualError(t, err, "group g has no output out in its body")
+
+	// A wire to a node that is not among the Deps is an error of that node, not a hang and no wrong value.
+	f = newFlow()
+	a = f.task("a")
+	b := f.task("b", from(a))
+	a.Inputs, b.Deps = b.Inputs, nil
+	a.Inputs[0].Sources[0] = of(b)
+	b.Deps = []*graph.Node{a}
+	_, _, err = f.execute(t, graph.Runner{}, graph.Inputs{})
+	require.EqualError(t, err, "a: input 0: b has not ended: the wire to its out is missing in Deps")
+}
+
+func TestResultKeepsTheFirstFailures(t *testing.T) {
+	f, _ := chain(lit(ints(make([]int64, 300)...)), onErrorSkip)
+	res, _, err := f.execute(t, graph.Runner{Exec: func(context.Context, *graph.Invocation) ([]value.Value, error) {
+		return nil, errBoom
+	}}, graph.Inputs{})
+	require.NoError(t, err)
+	require.Len(t, res.Failures, 100)
+	require.Equal(t, [3]int{0, 300, 300}, [3]int{res.Done, res.Failed, res.Skipped})
+}

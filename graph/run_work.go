@@ -54,12 +54,20 @@ func (q *queue[T]) pop() T {
 }
 
 // wake sees to it that a worker takes what was queued. Called with mu held by whoever is no worker, and by a worker that
-// leaves more behind than it takes.
+// leaves more behind than it takes. Only one worker at a time is on its way to its first step: when steps are short, the
+// workers that are there are enough, and more of them would only wait for the lock; when they are long, the one that comes
+// wakes the next.
 func (x *run) wake() {
-	if !x.ended && x.workers < x.InFlight && x.ready() {
-		x.workers++
-		x.wg.Go(x.work)
+	if x.ended || x.coming || x.workers >= x.InFlight || !x.ready() {
+		return
 	}
+	x.workers++
+	x.coming = true
+	x.wg.Go(func() {
+		x.mu.Lock()
+		x.coming = false
+		x.work()
+	})
 }
 
 func (x *run) ready() bool {
@@ -80,8 +88,16 @@ func (x *run) next() (step, bool) {
 	if x.ended {
 		return step{}, false
 	}
-	if !x.steps.empty() {
-		return x.steps.pop(), true
+	for !x.steps.empty() {
+		s := x.steps.pop()
+		if s.kind == startNode {
+			st := &s.scope.states[s.index]
+			if st.phase != queued {
+				continue // its scope has stopped
+			}
+			st.phase = started
+		}
+		return s, true
 	}
 	for d := len(x.groups) - 1; d >= 0; d-- {
 		for !x.groups[d].empty() {
@@ -100,13 +116,13 @@ func (x *run) next() (step, bool) {
 	return step{}, false
 }
 
+// work is the life of a worker. mu is held when it begins, and left when it ends. Every step begins without mu and ends with it.
 func (x *run) work() {
-	x.mu.Lock()
+	defer x.mu.Unlock()
 	for {
 		st, ok := x.next()
 		if !ok {
 			x.workers--
-			x.mu.Unlock()
 			return
 		}
 		x.wake()
@@ -123,41 +139,27 @@ func (x *run) work() {
 		case endGroup:
 			x.finishGroup(st.group)
 		}
-		x.mu.Lock()
 	}
 }
 
-// start is the step of a node that is ready. Called without mu, as are the steps below.
+// start is the step of a node that is ready.
 func (x *run) start(s *scope, i int32) {
-	n := s.node(i)
-	if !x.claim(s, i) {
-		return
-	}
 	inputs, cause, err := x.prepare(s, i)
 	switch {
-	case cause != nil:
-		x.mu.Lock()
-		x.end(s, i, skipped, Event{State: Skipped, Cause: cause})
-		x.mu.Unlock()
-	case err != nil:
-		x.settle(s, i, nil, err, false)
-	case n.Kind == Task:
-		x.execute(s, i, inputs)
-	default:
+	case cause == nil && err == nil && s.node(i).Kind != Task:
 		x.startGroup(s, i)
+		return
+	case cause == nil && err == nil:
+		x.mu.Lock()
+		x.execute(s, i, inputs)
+		return
 	}
-}
-
-// claim takes a queued node for this worker, unless its scope has stopped meanwhile.
-func (x *run) claim(s *scope, i int32) bool {
 	x.mu.Lock()
-	defer x.mu.Unlock()
-	st := &s.states[i]
-	if st.phase != queued {
-		return false
+	if cause != nil {
+		x.end(s, i, skipped, Event{State: Skipped, Cause: cause})
+	} else {
+		x.settle(s, i, nil, err, false)
 	}
-	st.phase = started
-	return true
 }
 
 // prepare decides whether a node is taken, and fetches its inputs.
@@ -188,17 +190,14 @@ func (x *run) prepare(s *scope, i int32) (inputs []value.Value, cause *Cause, er
 	return inputs, nil, nil
 }
 
-// execute runs one attempt of a task.
+// execute runs one attempt of a task. Called with mu held, which it leaves meanwhile.
 func (x *run) execute(s *scope, i int32, inputs []value.Value) {
-	n := s.node(i)
-	inv := &Invocation{Node: n, Path: s.pathOf(i), Inputs: inputs}
-	x.mu.Lock()
-	st := &s.states[i]
 	if s.stop != nil {
 		x.drop(s, i)
-		x.mu.Unlock()
 		return
 	}
+	n, st := s.node(i), &s.states[i]
+	inv := &Invocation{Node: n, Path: s.pathOf(i), Inputs: inputs}
 	st.attempt++
 	inv.Attempt = int(st.attempt)
 	if x.Observe != nil {
@@ -209,6 +208,7 @@ func (x *run) execute(s *scope, i int32, inputs []value.Value) {
 	if err == nil && len(outputs) != len(n.Outputs) {
 		err = fmt.Errorf("%d outputs came back for %d ports", len(outputs), len(n.Outputs))
 	}
+	x.mu.Lock()
 	x.settle(s, i, outputs, err, true)
 }
 
@@ -224,10 +224,8 @@ func rescue(err *error) {
 	}
 }
 
-// settle decides what an attempt came to. An error that is the scope's own end is no failure of the node.
+// settle decides what an attempt came to. An error that is the scope's own end is no failure of the node. Called with mu held.
 func (x *run) settle(s *scope, i int32, outputs []value.Value, err error, again bool) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
 	n, st := s.node(i), &s.states[i]
 	attempt := int(st.attempt)
 	switch {

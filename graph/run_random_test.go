@@ -1,0 +1,258 @@
+package graph_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"levee/graph"
+	"levee/graph/value"
+)
+
+// randomFlow fills f with up to eight nodes, each wired to nodes before it in all the ways there are; tasks of which the id
+// ends in "!" fail.
+func randomFlow(t *rapid.T, f *flow, depth int) {
+	var nodes []*graph.Node
+	pick := func(label string) *graph.Node {
+		if len(nodes) == 0 {
+			return nil
+		}
+		return nodes[rapid.IntRange(0, len(nodes)-1).Draw(t, label)]
+	}
+	for i := range rapid.IntRange(1, 8).Draw(t, "nodes") {
+		id := fmt.Sprintf("n%d", i)
+		var opts []option
+		if n := pick("after"); n != nil && rapid.IntRange(0, 4).Draw(t, "has after") == 0 {
+			opts = append(opts, after(n))
+		}
+		if n := pick("if"); n != nil && rapid.IntRange(0, 4).Draw(t, "has if") == 0 {
+			opts = append(opts, when(of(n)))
+		}
+		switch rapid.IntRange(0, 9).Draw(t, "on error") {
+		case 0, 1:
+			opts = append(opts, onErrorSkip)
+		case 2, 3:
+			opts = append(opts, onError(value.OfInt(rapid.Int64Range(0, 3).Draw(t, "value"))))
+		}
+		if depth < 2 && rapid.IntRange(0, 5).Draw(t, "group") == 0 {
+			nodes = append(nodes, randomGroup(t, f, id, depth, opts))
+			continue
+		}
+		var srcs []graph.Source
+		for range rapid.IntRange(0, 3).Draw(t, "inputs") {
+			if n := pick("input"); n != nil && n.Outputs[0].Type == value.Int {
+				srcs = append(srcs, of(n))
+			}
+		}
+		if f.group != nil && f.group.Kind == graph.Each {
+			srcs = append(srcs, f.elem("", value.Int))
+		}
+		if f.outer != nil && len(f.outer.g.Nodes) > 1 && rapid.Bool().Draw(t, "reads outside") {
+			if n := f.outer.g.Nodes[0]; n != f.group && n.Kind == graph.Task {
+				srcs = append(srcs, of(n))
+			}
+		}
+		if rapid.IntRange(0, 5).Draw(t, "fails") == 0 {
+			id += "!"
+		}
+		nodes = append(nodes, f.task(id, append(opts, in(srcs...))...))
+	}
+	f.out("out", of(pick("out")))
+}
+
+func randomGroup(t *rapid.T, f *flow, id string, depth int, opts []option) *graph.Node {
+	fill := func(b *flow) { randomFlow(t, b, depth+1) }
+	if rapid.Bool().Draw(t, "plain") {
+		return f.plain(id, fill, opts...)
+	}
+	list := rapid.SliceOfN(rapid.Int64Range(0, 9), 0, 5).Draw(t, "list")
+	opts = append(opts, parallel(rapid.IntRange(0, 3).Draw(t, "parallel")))
+	n := f.each(id, lit(ints(list...)), fill, opts...)
+	if n.Body.Outputs[0].From.Type != value.Int && n.Error.Values != nil {
+		n.Error = graph.OnError{Skip: true}
+	}
+	return n
+}
+
+// reference runs a graph one node after the other. It knows nothing of queues, scopes or locks.
+type reference struct {
+	outer *reference
+	graph *graph.Graph
+	path  string
+	elem  *value.Value
+	group *graph.Node
+	vals  map[*graph.Node]*value.Value // nil: the node ended without a value
+	ran   map[string]bool
+}
+
+var errReference = errors.New("failed")
+
+// run returns errReference when the graph fails.
+func (r *reference) run() error {
+	r.vals = map[*graph.Node]*value.Value{}
+	for _, n := range r.graph.Nodes {
+		v, err := r.node(n)
+		each := n.Kind == graph.Each
+		switch {
+		case err == nil:
+		case n.Error.Values != nil && !each:
+			lit := n.Error.Values["out"]
+			v = &lit
+		case n.Error.Skip && !each:
+			v = nil
+		default:
+			return err
+		}
+		r.vals[n] = v
+	}
+	return nil
+}
+
+func (r *reference) resolve(s *graph.Source) *value.Value {
+	switch s.Kind {
+	case graph.FromLiteral:
+		return &s.Literal
+	case graph.FromElement:
+		return r.elem
+	}
+	for ; r != nil; r = r.outer {
+		if v, ok := r.vals[s.Node]; ok {
+			return v
+		}
+	}
+	panic("not evaluated: " + s.Node.Site)
+}
+
+func (r *reference) node(n *graph.Node) (*value.Value, error) {
+	if n.If != nil {
+		v := r.resolve(n.If)
+		if v == nil {
+			return nil, nil
+		}
+		if enc, _ := v.Inline(); !value.Truthy(v.Type, enc) {
+			return nil, nil
+		}
+	}
+	if n.Kind != graph.Task {
+		return r.body(n)
+	}
+	total := int64(1)
+	for i := range n.Inputs[0].Sources {
+		v := r.resolve(&n.Inputs[0].Sources[i])
+		if v == nil {
+			return nil, nil
+		}
+		total += number(*v)
+	}
+	r.ran[r.path+n.ID] = true
+	if strings.HasSuffix(n.ID, "!") {
+		return nil, errReference
+	}
+	v := value.OfInt(total % 4)
+	return &v, nil
+}
+
+func (r *reference) body(n *graph.Node) (*value.Value, error) {
+	if n.Kind == graph.Group {
+		in := &reference{outer: r, graph: n.Body, path: r.path + n.ID + ".", group: n, elem: r.elem, ran: map[string]bool{}}
+		if err := in.run(); err != nil {
+			return nil, err
+		}
+		r.merge(in)
+		return in.resolve(&n.Body.Outputs[0].From), nil
+	}
+	enc, _ := n.Over.Literal.Inline()
+	items, _ := value.Items(enc)
+	var outs [][]byte
+	for i, item := range items {
+		elem := value.OfInt(value.DecodeInt(item))
+		in := &reference{outer: r, graph: n.Body, path: fmt.Sprintf("%s%s[%d].", r.path, n.ID, i), group: n, elem: &elem, ran: map[string]bool{}}
+		err := in.run()
+		switch {
+		case err == nil:
+			r.merge(in)
+			if v := in.resolve(&n.Body.Outputs[0].From); v != nil {
+				enc, _ := v.Inline()
+				outs = append(outs, enc)
+			}
+		case n.Error.Values != nil:
+			enc, _ := n.Error.Values["out"]
+			raw, _ := enc.Inline()
+			outs = append(outs, raw)
+		case !n.Error.Skip:
+			return nil, err
+		}
+	}
+	v, err := value.New(n.Outputs[0].Type, value.EncodeList(outs))
+	return &v, err
+}
+
+func (r *reference) merge(in *reference) {
+	for p := range in.ran {
+		r.ran[p] = true
+	}
+}
+
+// Whatever the graph: every node runs once at most, after all its deps; the result is that of the reference; and what the
+// reference ran, ran.
+func TestRunEqualsSequentialReference(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		f := newFlow()
+		randomFlow(t, f, 0)
+		ref := &reference{graph: f.g, ran: map[string]bool{}}
+		refErr := ref.run()
+
+		var mu sync.Mutex
+		ran := map[string]int{}
+		ended := map[string]bool{}
+		r := graph.Runner{InFlight: rapid.IntRange(1, 8).Draw(t, "in flight")}
+		r.Exec = func(_ context.Context, inv *graph.Invocation) ([]value.Value, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			ran[inv.Path]++
+			if strings.HasSuffix(inv.Path, "!") {
+				return nil, errBoom
+			}
+			return gave(sum(inv) % 4), nil
+		}
+		r.Observe = func(e graph.Event) {
+			switch e.State {
+			case graph.Running:
+				prefix := strings.TrimSuffix(e.Path, e.Node.ID)
+				for _, d := range e.Node.Deps {
+					require.True(t, ended[prefix+d.ID], "%s runs before %s has ended", e.Path, d.ID)
+				}
+			case graph.Done, graph.Skipped, graph.Failed, graph.Cancelled:
+				require.False(t, ended[e.Path], "%s ends twice", e.Path)
+				ended[e.Path] = true
+			}
+		}
+		res, err := graph.Run(t.Context(), f.g, graph.Inputs{}, r)
+		require.Equal(t, refErr != nil, err != nil, "%v", err)
+		for p, times := range ran {
+			require.Equal(t, 1, times, "%s", p)
+		}
+		for _, n := range f.g.Nodes {
+			require.True(t, ended[n.ID], "%s never ended", n.ID)
+		}
+		if err != nil {
+			require.ErrorIs(t, err, errBoom)
+			return
+		}
+		for p := range ref.ran {
+			require.Equal(t, 1, ran[p], "%s", p)
+		}
+		want := ref.resolve(&f.g.Outputs[0].From)
+		if want == nil {
+			require.NotNil(t, res.Outputs[0].Cause)
+			return
+		}
+		require.Equal(t, *want, res.Outputs[0].Value)
+	})
+}
