@@ -130,13 +130,7 @@ func TestCoreCases(t *testing.T) {
 		require.NoError(t, err)
 		tested := map[string]bool{}
 		for _, c := range cases {
-			checkInputs(t, reg, file+" "+c.Name, c.Node, c.Inputs)
-			nt, err := reg.Resolve(c.Node, nil)
-			require.NoError(t, err)
-			for port := range c.Want {
-				_, ok := nt.Output(port)
-				require.True(t, ok, "%s: %s has no output %s", file, c.Node, port)
-			}
+			checkCase(t, reg.Resolver(nil), file, c)
 			tested[c.Node] = true
 		}
 		types, _ := reg.List()
@@ -148,17 +142,41 @@ func TestCoreCases(t *testing.T) {
 	}
 }
 
+// So can those of the SDKs' examples whose modules are here.
+func TestExampleCases(t *testing.T) {
+	reg, err := New()
+	require.NoError(t, err)
+	for _, dir := range []string{"sdk/c/example", "sdk/rust/example"} {
+		cases, err := ReadCases(os.DirFS(dir), "cases.json")
+		require.NoError(t, err)
+		require.NotEmpty(t, cases)
+		for _, c := range cases {
+			checkCase(t, reg.Resolver(readIn(dir)), dir, c)
+		}
+	}
+}
+
 // unrun stands for the output of a node, which only an engine could give.
 const unrun = "no engine here"
 
-func checkInputs(t *testing.T, reg *Registry, what, node string, inputs map[string]Arg) {
-	nt, err := reg.Resolve(node, nil)
+func checkCase(t *testing.T, resolve func(uses string) (*NodeType, error), file string, c Case) {
+	checkInputs(t, resolve, file+" "+c.Name, c.Node, c.Inputs)
+	nt, err := resolve(c.Node)
+	require.NoError(t, err)
+	for port := range c.Want {
+		_, ok := nt.Output(port)
+		require.True(t, ok, "%s: %s has no output %s", file, c.Node, port)
+	}
+}
+
+func checkInputs(t *testing.T, resolve func(uses string) (*NodeType, error), what, node string, inputs map[string]Arg) {
+	nt, err := resolve(node)
 	require.NoError(t, err, what)
 	for port, arg := range inputs {
 		p, ok := nt.Input(port)
 		require.True(t, ok, "%s: %s has no input %s", what, node, port)
 		_, err := arg.Value(p.Type, func(c *Call) (value.Value, error) {
-			checkInputs(t, reg, what, c.Node, c.Inputs)
+			checkInputs(t, resolve, what, c.Node, c.Inputs)
 			return value.Value{}, errors.New(unrun)
 		})
 		if err != nil && !strings.HasSuffix(err.Error(), unrun) {

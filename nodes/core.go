@@ -7,7 +7,7 @@ import (
 
 // The core pack's built modules, beside their sources; build.sh makes them.
 //
-//go:embed core/*.*
+//go:embed core/*.wasm
 var coreFiles embed.FS
 
 func coreModules() fs.FS {

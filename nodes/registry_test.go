@@ -149,6 +149,7 @@ func TestResolveName(t *testing.T) {
 		_, err := reg.Resolve(uses, nil)
 		require.ErrorContains(t, err, want, uses)
 		resolveError(t, err)
+		require.True(t, printable(err.Error(), false), uses)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"io/fs"
 	"path"
+	"strconv"
 	"strings"
 )
 
@@ -100,7 +101,11 @@ type ResolveError struct {
 }
 
 func (e *ResolveError) Error() string {
-	msg := "uses " + e.Uses + ": " + e.Detail
+	uses := e.Uses
+	if len(uses) > maxUses || !printable(uses, false) {
+		uses = strconv.QuoteToASCII(uses[:min(len(uses), maxShort)])
+	}
+	msg := "uses " + uses + ": " + e.Detail
 	if e.Hint != "" {
 		msg += " (" + e.Hint + ")"
 	}
