@@ -11,6 +11,17 @@ type binding struct {
 	n     *rawNode
 	vars  map[value.Type]value.Type
 	types map[string][]value.Type // of the wires of each port; nil where one of them is unknown
+	wrong bool                    // a wire does not fit: variables that nothing else binds are unknown
+}
+
+// output is the concrete type of an output port, "" when it is unknown.
+func (b *binding) output(pattern value.Type) value.Type {
+	for v := pattern; b.wrong && v.HasVar(); v = v.Elem() {
+		if v.IsVar() && b.vars[v] == "" {
+			return ""
+		}
+	}
+	return pattern.Subst(b.vars)
 }
 
 func (b *binding) run(ports []value.Port) {
@@ -18,7 +29,7 @@ func (b *binding) run(ports []value.Port) {
 	wrong := map[string]bool{}
 	for i := range ports {
 		if !b.wires(&ports[i]) {
-			wrong[ports[i].Name] = true
+			wrong[ports[i].Name], b.wrong = true, true
 		}
 	}
 	with := make(map[string]*tree, len(b.n.with))

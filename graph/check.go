@@ -15,7 +15,6 @@ func Load(name string, text []byte, resolve func(uses string) (*Type, error)) (*
 // The problems are all those of the file, Parse's included; the graph is nil when there are any. A File is checked once.
 func Check(f *File, resolve func(uses string) (*Type, error)) (*Graph, Problems) {
 	c := checker{file: f, report: f.found, resolve: resolve, types: map[string]resolved{}, inputs: map[string]value.Type{}}
-	c.brokenTrigger = f.Trigger == nil && len(f.found.found) > 0
 	if f.graph == nil {
 		return nil, f.found.list()
 	}
@@ -40,14 +39,13 @@ type resolved struct {
 
 // checker is the state of one Check.
 type checker struct {
-	file          *File
-	report        *problems
-	resolve       func(string) (*Type, error)
-	types         map[string]resolved
-	inputs        map[string]value.Type
-	anywhere      map[string]*rawNode // by id, in any graph; made when a name is unknown
-	edges         int
-	brokenTrigger bool // the file has a trigger that was reported
+	file     *File
+	report   *problems
+	resolve  func(string) (*Type, error)
+	types    map[string]resolved
+	inputs   map[string]value.Type
+	anywhere map[string]*rawNode // by id, in any graph; made when a name is unknown
+	edges    int
 }
 
 // link looks up all wires of a graph and of those in it, and orders their nodes.
@@ -72,6 +70,10 @@ func (c *checker) link(g *rawGraph) {
 			}
 		}
 		if n.body != nil {
+			n.outputs = make(map[string]value.Type, len(n.body.out))
+			for i := range n.body.out {
+				n.outputs[n.body.out[i].name] = "" // until typed
+			}
 			c.link(n.body)
 		}
 	}

@@ -94,7 +94,7 @@ type Retry struct {
 // OnError says what a failure of the node does to its graph.
 type OnError struct {
 	Skip   bool                   // dependants are skipped, the run goes on
-	Values map[string]value.Value // the node's outputs are these
+	Values map[string]value.Value // the node's outputs are these; of an each group: the outputs of an element that failed
 }
 
 // Input says where one port's value comes from: one source, or several that are collected into a list.

@@ -45,11 +45,11 @@ func (r *jsonReader) fail(err error) *tree {
 	var syntax *json.SyntaxError
 	switch {
 	case errors.As(err, &syntax):
-		r.report.add(r.src.at(int(syntax.Offset)-1), "syntax", "JSON: %s", clip(err.Error()))
+		r.report.add(r.src.at(int(syntax.Offset)-1), "syntax", "JSON: %s", clipTo(err.Error(), 200))
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		r.report.add(r.src.at(len(r.src.text)), "syntax", "JSON: the document is cut short")
 	default:
-		r.report.add(r.next(), "syntax", "JSON: %s", clip(err.Error()))
+		r.report.add(r.next(), "syntax", "JSON: %s", clipTo(err.Error(), 200))
 	}
 	return nil
 }
@@ -75,6 +75,7 @@ func (r *jsonReader) tree(depth int) *tree {
 		x, problem := jsonNumber(string(n))
 		if problem != "" {
 			r.report.add(t.pos, "scalar", "%s", problem)
+			t.bad = true
 		}
 		tok = x
 	}

@@ -3,7 +3,10 @@ package graph
 // nearBudget bounds the work of one file's suggestions: many unknown names times many known ones.
 type nearBudget struct{ compared int }
 
-const maxCompared = 200_000
+const maxCompared = 50_000
+
+// left reports whether there is anything left, so that no list of names needs to be made.
+func (b *nearBudget) left() bool { return b.compared < maxCompared }
 
 // nearest returns the known name that name was probably meant to be, "" when none is near: at most a third of its letters
 // differ, where two swapped neighbours count as one.

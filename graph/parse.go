@@ -21,8 +21,10 @@ type File struct {
 	Allow       Allow
 
 	found *problems
-	graph *rawGraph // nil when the file is not even a map
+	graph *rawGraph // nil when the file is not even a map, or holds too many nodes
 	nodes int
+
+	hasTrigger bool // Trigger is nil all the same when it was reported
 }
 
 // Use is a node type that a workflow names.
@@ -71,9 +73,13 @@ func Parse(name string, text []byte) (*File, Problems) {
 	}
 	src := newSource(text)
 	f.found.src = src
-	if root := readTree(src, f.found); root != nil {
+	// What the parts of a file with aliases, tags or too deep lists would mean is anyone's guess: nothing is said about them.
+	if root := readTree(src, f.found); root != nil && !f.found.has("syntax", "limit") {
 		p := parser{report: f.found, file: f}
 		p.workflow(root)
+	}
+	if f.nodes > MaxNodes {
+		f.graph = nil
 	}
 	return f, f.found.list()
 }
@@ -104,8 +110,9 @@ func baseName(file string) string {
 }
 
 type parser struct {
-	report *problems
-	file   *File
+	report   *problems
+	file     *File
+	outFiles int
 }
 
 // object reports whether t is a map, and what it holds besides the known fields. what names it in messages.
@@ -120,6 +127,16 @@ func (p *parser) object(t *tree, what string, known []string) bool {
 		}
 	}
 	return true
+}
+
+// need reports that a map lacks a field, unless it has one that was probably meant to be it, which is reported already.
+func (p *parser) need(t *tree, pos Pos, want string, known []string, message string) {
+	for _, f := range t.fields {
+		if f.key == want || (!slices.Contains(known, f.key) && p.report.near.nearest(f.key, known) == want) {
+			return
+		}
+	}
+	p.report.add(pos, "missing", "%s", message)
 }
 
 // str returns the text of a field; it is "" with ok false when absent or reported.
@@ -161,13 +178,12 @@ func (p *parser) workflow(root *tree) {
 	if root.kind == mapTree && p.foreign(root) {
 		return
 	}
-	if !p.object(root, "a workflow file", workflowFields) {
+	if !p.object(root, "the workflow", workflowFields) {
 		return
 	}
-	switch version := root.get("levee"); {
-	case version == nil:
-		p.report.add(root.pos, "version", "the file must say levee: 1")
-	case version.scalar != int64(1) || version.kind != scalarTree:
+	p.need(root, root.pos, "levee", workflowFields, "the workflow must say levee: 1")
+	p.need(root, root.pos, "nodes", workflowFields, "the workflow has no nodes")
+	if version := root.get("levee"); version != nil && (version.scalar != int64(1) || version.kind != scalarTree) {
 		p.report.add(version.pos, "version", "this version reads workflow files of levee: 1, got %s", version.describe())
 	}
 	if name, ok := p.str(root.get("name"), "name"); ok {
@@ -194,8 +210,6 @@ func (p *parser) workflow(root *tree) {
 	p.file.graph = &rawGraph{}
 	if t := root.get("nodes"); t != nil {
 		p.nodes(p.file.graph, t, "", 0)
-	} else {
-		p.report.add(root.pos, "missing", "the workflow has no nodes")
 	}
 	if t := root.get("outputs"); t != nil {
 		p.outputs(t)
@@ -204,7 +218,8 @@ func (p *parser) workflow(root *tree) {
 
 // foreign recognises the files of other systems, which later versions read.
 func (p *parser) foreign(root *tree) bool {
-	if nodes := root.get("nodes"); nodes != nil && nodes.kind == listTree && root.get("levee") == nil {
+	nodes := root.get("nodes")
+	if nodes != nil && nodes.kind == listTree && root.get("levee") == nil && (root.get("edges") != nil || len(root.fields) == 1) {
 		p.report.add(nodes.pos, "later", "a nodetool graph (nodes as a list) is not available in this version")
 		return true
 	}

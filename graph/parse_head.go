@@ -7,6 +7,7 @@ import (
 )
 
 func (p *parser) trigger(t *tree) {
+	p.file.hasTrigger = true
 	if !p.object(t, "trigger", triggerFields) {
 		return
 	}
@@ -19,7 +20,7 @@ func (p *parser) trigger(t *tree) {
 	files := t.get("files")
 	if files == nil {
 		if len(t.fields) == 0 || t.get("per") != nil {
-			p.report.add(t.pos, "missing", "trigger needs files")
+			p.need(t, t.pos, "files", triggerFields, "trigger needs files")
 		}
 		return
 	}
@@ -34,8 +35,11 @@ func (p *parser) trigger(t *tree) {
 		}
 		trigger.Files = append(trigger.Files, glob)
 	}
-	if files.kind == listTree && len(files.list) == 0 {
+	if n := len(files.items()); n == 0 {
 		p.report.add(files.pos, "missing", "trigger.files is empty")
+	} else if n > maxGlobs {
+		p.report.add(files.pos, "limit", "trigger.files has %d globs, at most %d", n, maxGlobs)
+		trigger.Files = nil
 	}
 	if per := t.get("per"); per != nil {
 		trigger.PerFile = p.oneOf(per, "trigger.per", "batch", "file") == "file"
@@ -68,9 +72,8 @@ func (p *parser) inputs(t *tree) {
 		return
 	}
 	for _, f := range t.fields {
-		if p.id(f, "input") {
-			p.file.Inputs = append(p.file.Inputs, p.input(f))
-		}
+		p.id(f, "input")
+		p.file.Inputs = append(p.file.Inputs, p.input(f))
 	}
 }
 
@@ -82,8 +85,8 @@ func (p *parser) input(f field) value.Port {
 		what := fmt.Sprintf("input %q", f.key)
 		p.object(f.value, what, inputFields)
 		port.Doc, _ = p.str(f.value.get("doc"), what+": doc")
+		p.need(f.value, f.pos, "type", inputFields, what+" needs a type")
 		if typ = f.value.get("type"); typ == nil {
-			p.report.add(f.pos, "missing", "%s needs a type", what)
 			return port
 		}
 	}
@@ -124,10 +127,11 @@ func fit(report *problems, t *tree, port *value.Port) (value.Value, bool) {
 	v, err := value.FromGo(port.Type, t.literal())
 	if err == nil {
 		if err = port.CheckRange(v); err != nil {
-			report.add(t.pos, "range", "%v", err)
+			text, _ := t.text()
+			report.suggest(t.pos, "range", report.near.nearest(text, port.Enum), "%v", err)
 			return v, false
 		}
-		return v, true
+		return v, !t.bad
 	}
 	at, msg := t, err.Error()
 	if bad, ok := err.(*value.LiteralError); ok {
@@ -137,7 +141,9 @@ func fit(report *problems, t *tree, port *value.Port) (value.Value, bool) {
 			msg += " (" + bad.Hint + ")"
 		}
 	}
-	report.add(at.pos, "literal", "%s", msg)
+	if !at.bad {
+		report.add(at.pos, "literal", "%s", msg)
+	}
 	return v, false
 }
 
@@ -157,6 +163,10 @@ func (p *parser) allow(t *tree) {
 
 func (p *parser) folders(t *tree, what string, check func(string) error) (list []string) {
 	if t == nil {
+		return nil
+	}
+	if n := len(t.items()); n > maxFolders {
+		p.report.add(t.pos, "limit", "%s has %d folders, at most %d", what, n, maxFolders)
 		return nil
 	}
 	for _, item := range t.items() {
@@ -180,17 +190,14 @@ func (p *parser) outputs(t *tree) {
 		return
 	}
 	for _, f := range t.fields {
-		if !p.id(f, "output") {
-			continue
-		}
+		p.id(f, "output")
 		out := rawOutput{name: f.key, pos: f.pos, from: f.value}
 		if f.value.kind == mapTree {
 			what := fmt.Sprintf("output %q", f.key)
 			p.object(f.value, what, outputFields)
 			out.names = f.value.get("names")
-			if out.from = f.value.get("from"); out.from == nil {
-				p.report.add(f.pos, "missing", "%s needs from: node.port", what)
-			}
+			out.from = f.value.get("from")
+			p.need(f.value, f.pos, "from", outputFields, what+" needs from: node.port")
 			if file := f.value.get("file"); file != nil {
 				p.outputFile(&out, file, what)
 			}
@@ -201,7 +208,10 @@ func (p *parser) outputs(t *tree) {
 
 func (p *parser) outputFile(out *rawOutput, t *tree, what string) {
 	file, ok := p.str(t, what+": file")
-	if !ok {
+	if p.outFiles++; !ok || p.outFiles > maxFiles {
+		if p.outFiles == maxFiles+1 {
+			p.report.add(t.pos, "limit", "more than %d outputs with files", maxFiles)
+		}
 		return
 	}
 	if err := checkFile(file); err != nil {

@@ -71,8 +71,8 @@ func (p *parser) node(n *rawNode, t *tree, depth int) {
 		n.broken = true
 		if task == "" && group != "" {
 			p.report.add(n.node.Pos, "missing", "%s has %s but no nodes", what, group)
-		} else if !p.misspelt(t, "uses") {
-			p.report.add(n.node.Pos, "missing", "%s needs uses (a task) or nodes (a group)", what)
+		} else {
+			p.need(t, n.node.Pos, "uses", nodeFields, what+" needs uses (a task) or nodes (a group)")
 		}
 		if group == "" {
 			p.task(n, t, what)
@@ -81,16 +81,7 @@ func (p *parser) node(n *rawNode, t *tree, depth int) {
 	p.onError(n, t.get("on_error"), what)
 }
 
-// misspelt reports whether an unknown field was reported that was probably meant to be the wanted one.
-func (p *parser) misspelt(t *tree, want string) bool {
-	for _, f := range t.fields {
-		if !slices.Contains(nodeFields, f.key) && p.report.near.nearest(f.key, nodeFields) == want {
-			return true
-		}
-	}
-	return false
-}
-
+// misplaced reports fields of the other kind of node.
 func (p *parser) misplaced(t *tree, names []string, format string) {
 	for _, f := range t.fields {
 		if slices.Contains(names, f.key) {
@@ -151,10 +142,9 @@ func (p *parser) retry(n *rawNode, t *tree, what string) {
 	if !p.object(t, what+": retry", retryFields) {
 		return
 	}
+	p.need(t, t.pos, "times", retryFields, what+": retry needs times")
 	if times := t.get("times"); times != nil {
 		n.node.Retry.Times = p.integer(times, what+": retry.times", 1, maxRetries)
-	} else {
-		p.report.add(t.pos, "missing", "%s: retry needs times", what)
 	}
 	if wait := t.get("wait"); wait != nil {
 		n.node.Retry.Wait = p.duration(wait, what+": retry.wait", maxRetryWait)
@@ -167,10 +157,8 @@ func (p *parser) onError(n *rawNode, t *tree, what string) {
 	case t.kind != mapTree:
 		n.node.Error.Skip = p.oneOf(t, what+": on_error", "fail", "skip", "{value: {port: literal}}") == "skip"
 	case p.object(t, what+": on_error", onErrorFields):
-		v := t.get("value")
-		if v == nil {
-			p.report.add(t.pos, "missing", "%s: on_error needs value: {port: literal}", what)
-		} else if p.ports(v, what+": on_error.value") != nil || v.kind == mapTree {
+		p.need(t, t.pos, "value", onErrorFields, what+": on_error needs value: {port: literal}")
+		if v := t.get("value"); v != nil && (p.ports(v, what+": on_error.value") != nil || v.kind == mapTree) {
 			n.onError = v
 		}
 	}
@@ -207,9 +195,8 @@ func (p *parser) group(n *rawNode, t *tree, what string, depth int) {
 		return
 	}
 	for _, f := range p.ports(out, what+": out") {
-		if p.id(f, "out") {
-			n.body.out = append(n.body.out, rawOutput{name: f.key, pos: f.pos, from: f.value})
-		}
+		p.id(f, "out")
+		n.body.out = append(n.body.out, rawOutput{name: f.key, pos: f.pos, from: f.value})
 	}
 }
 

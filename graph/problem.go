@@ -122,6 +122,11 @@ func (ps *problems) suggest(pos Pos, code, suggestion, format string, args ...an
 	ps.found = append(ps.found, p)
 }
 
+// has reports whether problems of these kinds were found.
+func (ps *problems) has(codes ...string) bool {
+	return slices.ContainsFunc(ps.found, func(p Problem) bool { return slices.Contains(codes, p.Code) })
+}
+
 // list returns the problems in the order of the file, each with its line.
 func (ps *problems) list() Problems {
 	if len(ps.found) == 0 {
@@ -186,8 +191,9 @@ func printable(s string) string {
 }
 
 // clip shortens what a file says, for messages.
-func clip(s string) string {
-	const most = 60
+func clip(s string) string { return clipTo(s, 60) }
+
+func clipTo(s string, most int) string {
 	if len(s) <= most {
 		return s
 	}

@@ -19,6 +19,15 @@ func (g *rawGraph) parent() *rawGraph {
 	return g.owner.graph
 }
 
+// ports names the outputs of a body, before their types are known.
+func (g *rawGraph) ports() []value.Port {
+	ports := make([]value.Port, len(g.out))
+	for i := range g.out {
+		ports[i].Name = g.out[i].name
+	}
+	return ports
+}
+
 // walk visits all nodes, a group before its body.
 func (g *rawGraph) walk(visit func(*rawNode)) {
 	if g == nil {

@@ -29,7 +29,8 @@ const (
 type tree struct {
 	kind   treeKind
 	pos    Pos
-	scalar any // nil, bool, int64, float64, json.Number (an integer beyond 64 bits) or string
+	scalar any  // nil, bool, int64, float64, json.Number (an integer beyond 64 bits) or string
+	bad    bool // the scalar was reported: nothing more is said about it
 	list   []*tree
 	fields []field // of a map, in the order of the file; keys are unique
 }
@@ -145,6 +146,7 @@ func (t *tree) describe() string {
 type source struct {
 	text   []byte
 	starts []int // offsets of the lines' first bytes
+	memo   struct{ line, col, offset int }
 }
 
 func newSource(text []byte) *source {
@@ -176,14 +178,19 @@ func (s *source) at(offset int) Pos {
 	return s.inside(Pos{Line: n, Col: offset - s.starts[n-1] + 1})
 }
 
-// inRunes returns the place of a column that was counted in runes.
+// inRunes returns the place of a column that was counted in runes. It goes on from the last place asked for where it can:
+// a file may be one line with a hundred thousand places.
 func (s *source) inRunes(line, col int) Pos {
 	text := s.line(line)
-	offset := 0
-	for ; col > 1 && offset < len(text); col-- {
+	at, offset := 1, 0
+	if m := &s.memo; m.line == line && m.col <= col {
+		at, offset = m.col, m.offset
+	}
+	for ; at < col && offset < len(text); at++ {
 		_, n := utf8.DecodeRune(text[offset:])
 		offset += n
 	}
+	s.memo.line, s.memo.col, s.memo.offset = line, at, offset
 	return s.inside(Pos{Line: line, Col: offset + 1})
 }
 

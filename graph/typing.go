@@ -69,7 +69,7 @@ func (c *checker) typeTask(n *rawNode) {
 	n.node.Outputs = slices.Clone(typ.Outputs)
 	for i := range n.node.Outputs {
 		out := &n.node.Outputs[i]
-		out.Type = out.Type.Subst(b.vars)
+		out.Type = b.output(out.Type)
 		n.outputs[out.Name] = out.Type
 	}
 	c.checkDevices(n, typ)
@@ -128,7 +128,6 @@ func (c *checker) typeGroup(n *rawNode) {
 		}
 	}
 	c.typeGraph(n.body)
-	n.outputs = make(map[string]value.Type, len(n.body.out))
 	for i := range n.body.out {
 		out := &n.body.out[i]
 		typ := out.typ
@@ -146,6 +145,9 @@ func (c *checker) typeOnError(n *rawNode) {
 	n.node.Error.Values = make(map[string]value.Value, len(n.onError.fields))
 	for i := range n.node.Outputs {
 		port := n.node.Outputs[i]
+		if n.node.Kind == Each {
+			port.Type = n.body.out[i].typ // the values stand in for one element
+		}
 		names = append(names, port.Name)
 		t := n.onError.get(port.Name)
 		switch {

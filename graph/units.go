@@ -11,10 +11,10 @@ import (
 )
 
 const (
-	maxTimeout = 24 * time.Hour
-	maxRetryWait    = time.Hour
-	minMemory  = 64 << 10 // a page of wasm
-	maxMemory  = 4 << 30  // the address space of a 32-bit guest
+	maxTimeout   = 24 * time.Hour
+	maxRetryWait = time.Hour
+	minMemory    = 64 << 10 // a page of wasm
+	maxMemory    = 4 << 30  // the address space of a 32-bit guest
 )
 
 var (
@@ -67,7 +67,13 @@ func (p *parser) size(t *tree, what string) int64 {
 	return n << shift
 }
 
-const maxPath = 1024
+// Comparing the files of outputs with the trigger's globs costs the product of these, and of the lengths.
+const (
+	maxPath    = 255
+	maxGlobs   = 16
+	maxFiles   = 256
+	maxFolders = 64
+)
 
 // checkPath accepts a relative slash path that is written in its shortest form and stays below the workflow's folder.
 func checkPath(s string) error {

@@ -56,15 +56,11 @@ func (c *checker) inputWire(w *wire) bool {
 	if _, known := c.inputs[w.port]; known {
 		return true
 	}
-	names := make([]string, len(c.file.Inputs))
-	for i := range c.file.Inputs {
-		names[i] = c.file.Inputs[i].Name
-	}
 	if w.port == "" {
 		c.report.add(w.pos, "wire", "inputs: name one of them: inputs.name")
 		return false
 	}
-	c.report.suggest(w.pos, "unknown", c.report.near.nearest(w.port, names), "the workflow has no input %s", quote(w.port))
+	c.report.suggest(w.pos, "unknown", c.nearestPort(w.port, c.file.Inputs), "the workflow has no input %s", quote(w.port))
 	return false
 }
 
@@ -75,7 +71,7 @@ func (c *checker) triggerWire(w *wire) bool {
 		c.report.suggest(w.pos, "unknown", c.report.near.nearest(w.port, triggerPorts), "trigger has no field %s: it has %s", quote(w.port), orList(triggerPorts))
 		return false
 	case trigger == nil:
-		if !c.brokenTrigger {
+		if !c.file.hasTrigger {
 			c.report.add(w.pos, "unknown", "%s: the workflow has no trigger", w.text)
 		}
 		return false
@@ -143,7 +139,7 @@ func (c *checker) unknownNode(g *rawGraph, pos Pos, name string) {
 		return
 	}
 	near := ""
-	for s := g; s != nil && near == ""; s = s.parent() {
+	for s := g; s != nil && near == "" && c.report.near.left(); s = s.parent() {
 		known := []string{"inputs", "trigger"}
 		for _, n := range s.nodes {
 			known = append(known, n.node.ID)
@@ -201,18 +197,39 @@ func (c *checker) typeOf(w *wire) value.Type {
 		return c.elementType(w)
 	}
 	n := w.node
-	if n.broken || !n.typed {
+	if n.broken {
 		return ""
 	}
 	typ, known := n.outputs[w.port]
-	if !known {
-		names := make([]string, len(n.node.Outputs))
-		for i := range n.node.Outputs {
-			names[i] = n.node.Outputs[i].Name
-		}
-		c.report.suggest(w.pos, "unknown", c.report.near.nearest(w.port, names), "node %q has no output %s", n.node.ID, quote(w.port))
+	if known {
+		return typ
 	}
-	return typ
+	var ports []value.Port
+	if n.body == nil && !n.typed { // a task of a cycle
+		typ := c.lookup(n)
+		if typ == nil {
+			return ""
+		}
+		if _, known := typ.Output(w.port); known {
+			return ""
+		}
+		ports = typ.Outputs
+	} else if ports = n.node.Outputs; n.body != nil && c.report.near.left() {
+		ports = n.body.ports()
+	}
+	c.report.suggest(w.pos, "unknown", c.nearestPort(w.port, ports), "node %q has no output %s", n.node.ID, quote(w.port))
+	return ""
+}
+
+func (c *checker) nearestPort(name string, ports []value.Port) string {
+	var names []string
+	for i := range ports {
+		if !c.report.near.left() {
+			return ""
+		}
+		names = append(names, ports[i].Name)
+	}
+	return c.report.near.nearest(name, names)
 }
 
 // The fields of an element, by what the group runs over.
@@ -220,7 +237,7 @@ var (
 	fileFields = []value.Port{{Name: "data", Type: value.Bytes}, {Name: "path", Type: value.String}, {Name: "name", Type: value.String},
 		{Name: "stem", Type: value.String}, {Name: "size", Type: value.Int}, {Name: "index", Type: value.Int}}
 	itemFields  = []value.Port{{Name: "value"}, {Name: "index", Type: value.Int}}
-	entryFields = []value.Port{{Name: "key", Type: value.String}, {Name: "value"}}
+	entryFields = []value.Port{{Name: "key", Type: value.String}, {Name: "value"}, {Name: "index", Type: value.Int}}
 )
 
 // elementType is the type of the element of an each group, or of a field of it.
@@ -229,13 +246,14 @@ func (c *checker) elementType(w *wire) value.Type {
 	if element == "" || w.port == "" {
 		return element
 	}
-	fields, names := itemFields, []string{}
+	fields := itemFields
 	switch {
 	case element == value.File:
 		fields = fileFields
 	case w.node.overMap:
 		fields = entryFields
 	}
+	var names []string
 	for _, f := range fields {
 		if f.Name == w.port && f.Type == "" {
 			return element
@@ -244,6 +262,6 @@ func (c *checker) elementType(w *wire) value.Type {
 		}
 		names = append(names, f.Name)
 	}
-	c.report.suggest(w.pos, "unknown", c.report.near.nearest(w.port, names), "%s is one %s: it has no %s, only %s", quote(w.node.node.As), element, quote(w.port), orList(names))
+	c.report.suggest(w.pos, "unknown", c.nearestPort(w.port, fields), "%s is one %s: it has no %s, only %s", quote(w.node.node.As), element, quote(w.port), orList(names))
 	return ""
 }

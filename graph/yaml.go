@@ -45,7 +45,7 @@ func reportYAML(src *source, err error, report *problems) {
 		return
 	}
 	if !errors.As(err, &load) {
-		report.add(Pos{1, 1}, "syntax", "%s", clip(err.Error()))
+		report.add(Pos{1, 1}, "syntax", "%s", clipTo(err.Error(), 200))
 		return
 	}
 	pos, message := src.inRunes(load.Mark.Line, load.Mark.Column), load.Message
@@ -62,7 +62,7 @@ func reportYAML(src *source, err error, report *problems) {
 	case load.ContextMsg != "":
 		message = load.ContextMsg + ": " + message
 	}
-	report.add(pos, "syntax", "YAML: %s", clip(message))
+	report.add(pos, "syntax", "YAML: %s", clipTo(message, 200))
 }
 
 type yamlReader struct {
@@ -74,7 +74,7 @@ func (r *yamlReader) pos(n *yaml.Node) Pos { return r.src.inRunes(n.Line, n.Colu
 
 func (r *yamlReader) tree(n *yaml.Node, depth int) *tree {
 	t := &tree{pos: r.pos(n)}
-	switch {
+	switch { // any of these ends the reading of the file, see readTree
 	case n.Kind == yaml.AliasNode:
 		r.report.add(t.pos, "syntax", "aliases (*name) are not allowed; a text that begins with * needs quotes")
 		return t
@@ -82,7 +82,7 @@ func (r *yamlReader) tree(n *yaml.Node, depth int) *tree {
 		r.report.add(t.pos, "syntax", "anchors (&name) are not allowed")
 	case n.Style&yaml.TaggedStyle != 0:
 		r.report.add(t.pos, "syntax", "tags (%s) are not allowed", clip(n.Tag))
-	case depth > MaxDepth:
+	case depth > MaxDepth && n.Kind != yaml.ScalarNode:
 		r.report.add(t.pos, "limit", "nested deeper than %d lists and maps", MaxDepth)
 		return t
 	}
@@ -104,6 +104,7 @@ func (r *yamlReader) tree(n *yaml.Node, depth int) *tree {
 		x, surprise := plainScalar(n.Value)
 		if surprise != "" {
 			r.report.add(t.pos, "scalar", "%s", surprise)
+			t.bad = true
 		}
 		t.scalar = x
 	}
