@@ -19,7 +19,9 @@ import (
 type folder struct {
 	label string // for messages
 	fsys  fs.FS
-	fixed bool // the files never change: the embedded core pack
+	// fixed folders never change and name each file after its manifest: the embedded core pack. Their modules are read when
+	// they are asked for, once, because reading all manifests would cost every start of the program milliseconds.
+	fixed bool
 
 	mu    sync.Mutex
 	files map[string]*entry
@@ -37,8 +39,9 @@ type entry struct {
 	module  *ModuleFile // kept of fixed folders only
 }
 
-// entries returns the folder's modules, sorted by file name. The caller holds no lock; the entries are its copies.
-func (d *folder) entries() ([]entry, error) {
+// entries returns the folder's modules, sorted by file name; of a fixed folder only those named pack, unless pack is "". The
+// entries are the caller's own copies.
+func (d *folder) entries(pack string) ([]entry, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.fixed || d.files == nil {
@@ -48,10 +51,28 @@ func (d *folder) entries() ([]entry, error) {
 	}
 	out := make([]entry, 0, len(d.files))
 	for _, e := range d.files {
+		if d.fixed {
+			if pack != "" && e.file != pack+".wasm" {
+				continue
+			}
+			d.keep(e)
+		}
 		out = append(out, *e)
 	}
 	slices.SortFunc(out, func(a, b entry) int { return strings.Compare(a.file, b.file) })
 	return out, nil
+}
+
+// keep reads a module of a fixed folder whole, the first time.
+func (d *folder) keep(e *entry) {
+	if e.module != nil || e.err != nil {
+		return
+	}
+	if e.module, e.err = d.read(e.file); e.err != nil {
+		return
+	}
+	e.name, e.hash = e.module.Name, &e.module.Hash
+	e.version, _ = parseVersion(e.module.Version)
 }
 
 func (d *folder) refresh() error {
@@ -69,7 +90,9 @@ func (d *folder) refresh() error {
 			continue
 		}
 		old := d.files[de.Name()]
-		if old == nil || old.size != info.Size() || !old.time.Equal(info.ModTime()) {
+		if d.fixed {
+			old = &entry{file: de.Name()}
+		} else if old == nil || old.size != info.Size() || !old.time.Equal(info.ModTime()) {
 			old = d.look(de.Name(), info)
 		}
 		files[de.Name()] = old
@@ -121,15 +144,7 @@ func (d *folder) load(e entry) (*ModuleFile, error) {
 	if e.module != nil {
 		return e.module, nil
 	}
-	wasm, err := readFile(d.fsys, e.file)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %v", d.name(e.file), err)
-	}
-	sidecar, err := readFile(d.fsys, e.file+".json")
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s.json: %v", d.name(e.file), err)
-	}
-	m, err := ReadModule(d.name(e.file), wasm, sidecar)
+	m, err := d.read(e.file)
 	if err != nil {
 		return nil, err
 	}
@@ -137,16 +152,25 @@ func (d *folder) load(e entry) (*ModuleFile, error) {
 	defer d.mu.Unlock()
 	if kept := d.files[e.file]; kept != nil && kept.size == e.size && kept.time.Equal(e.time) {
 		kept.hash = &m.Hash
-		if d.fixed {
-			kept.module = m
-		}
 	}
 	return m, nil
 }
 
+func (d *folder) read(file string) (*ModuleFile, error) {
+	wasm, err := readFile(d.fsys, file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %v", d.name(file), err)
+	}
+	sidecar, err := readFile(d.fsys, file+".json")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s.json: %v", d.name(file), err)
+	}
+	return ReadModule(d.name(file), wasm, sidecar)
+}
+
 // withHash returns the module whose bytes have that hash, nil when there is none here.
 func (d *folder) withHash(hash [32]byte) (*ModuleFile, error) {
-	list, err := d.entries()
+	list, err := d.entries("")
 	if err != nil {
 		return nil, err
 	}

@@ -88,8 +88,11 @@ func readBeside(uses, file string, read func(path string) ([]byte, error)) (*Mod
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, &ResolveError{Uses: uses, Detail: file + ".json: " + err.Error()}
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		sidecar = nil
+	case sidecar == nil:
+		sidecar = []byte{} // an empty sidecar is a mistake, not none
 	}
 	m, err := ReadModule(file, wasm, sidecar)
 	if err != nil {
@@ -123,7 +126,7 @@ type candidate struct {
 
 // byName takes the highest version in all folders that answers the reference and offers the node type.
 func (r *Registry) byName(uses string, ref reference) (*NodeType, error) {
-	all, broken, err := r.candidates()
+	all, broken, err := r.candidates(ref.pack)
 	if err != nil {
 		return nil, &ResolveError{Uses: uses, Detail: err.Error()}
 	}
@@ -170,10 +173,11 @@ func (r *Registry) pick(uses string, ref reference, fits []candidate, broken []e
 	return t, nil
 }
 
-// candidates returns every readable module, the highest version first, then by folder, and the errors of the others.
-func (r *Registry) candidates() (all []candidate, broken []error, err error) {
+// candidates returns every readable module that may be named pack, all if pack is "": the highest version first, then by folder;
+// and the errors of those that cannot be read.
+func (r *Registry) candidates(pack string) (all []candidate, broken []error, err error) {
 	for rank, d := range r.folders {
-		list, err := d.entries()
+		list, err := d.entries(pack)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -219,7 +223,7 @@ func (r *Registry) unknown(uses string, ref reference, broken []error) error {
 // List returns every node type of every registered module, by full name, the highest version first, and an error for each
 // module that cannot be used.
 func (r *Registry) List() (types []*NodeType, broken []error) {
-	all, broken, err := r.candidates()
+	all, broken, err := r.candidates("")
 	if err != nil {
 		return nil, append(broken, err)
 	}

@@ -201,6 +201,18 @@ func TestNewRefusesMissingFolder(t *testing.T) {
 	require.ErrorContains(t, err, "not a directory")
 }
 
+// The core pack is found by its files' names, so each must be its manifest's.
+func TestCoreFilesAreNamedAfterTheirManifests(t *testing.T) {
+	reg, err := New()
+	require.NoError(t, err)
+	types, broken := reg.List()
+	require.Empty(t, broken)
+	require.NotEmpty(t, types)
+	for _, nt := range types {
+		require.Equal(t, "core: "+nt.Module.Name+".wasm", nt.Module.File)
+	}
+}
+
 func TestRegistryHammer(t *testing.T) {
 	dir := t.TempDir()
 	reg, err := New(dir)
