@@ -1,0 +1,355 @@
+package daemon_test
+
+import (
+	"bytes"
+	"context"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"levee/daemon"
+	"levee/daemon/journal"
+	"levee/graph/value"
+)
+
+// deadline is when a test gives up waiting for something that never comes. No test passes because of it.
+const deadline = 2 * time.Minute
+
+// box is a folder with workflows and the folders of a daemon's own, in a temporary place.
+type box struct {
+	t   *testing.T
+	dir string
+	cfg daemon.Config
+	log *logText
+}
+
+func newBox(t *testing.T) *box {
+	t.Helper()
+	root := t.TempDir()
+	b := &box{t: t, dir: filepath.Join(root, "served"), log: &logText{}}
+	require.NoError(t, os.Mkdir(b.dir, 0o755))
+	b.cfg = daemon.Config{
+		StateDir: filepath.Join(root, "state"), CacheDir: filepath.Join(root, "cache"),
+		Log: slog.New(slog.NewTextHandler(b.log, nil)),
+	}
+	return b
+}
+
+// logText keeps a log for tests that look into it.
+type logText struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logText) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func (b *box) path(name string) string { return filepath.Join(b.dir, filepath.FromSlash(name)) }
+
+// drop puts a file into the folder as a careful program does: written beside it and renamed.
+func (b *box) drop(name, text string) {
+	b.t.Helper()
+	require.NoError(b.t, os.MkdirAll(filepath.Dir(b.path(name)), 0o755))
+	tmp := filepath.Join(filepath.Dir(b.path(name)), ".drop-"+filepath.Base(name)+"~")
+	require.NoError(b.t, os.WriteFile(tmp, []byte(text), 0o644))
+	require.NoError(b.t, os.Rename(tmp, b.path(name)))
+}
+
+func (b *box) remove(name string) {
+	b.t.Helper()
+	require.NoError(b.t, os.Remove(b.path(name)))
+}
+
+func (b *box) read(name string) string {
+	b.t.Helper()
+	text, err := os.ReadFile(b.path(name))
+	require.NoError(b.t, err)
+	return string(text)
+}
+
+func (b *box) exists(name string) bool {
+	_, err := os.Lstat(b.path(name))
+	require.True(b.t, err == nil || os.IsNotExist(err), err)
+	return err == nil
+}
+
+// files lists everything in the folder but dot files.
+func (b *box) files() (list []string) {
+	b.t.Helper()
+	require.NoError(b.t, filepath.WalkDir(b.dir, func(p string, e fs.DirEntry, err error) error {
+		if rel, _ := filepath.Rel(b.dir, p); err == nil && !e.IsDir() && !strings.HasPrefix(e.Name(), ".") {
+			list = append(list, filepath.ToSlash(rel))
+		}
+		return err
+	}))
+	return list
+}
+
+// open starts a daemon that ends with the test, unless it is closed before.
+func (b *box) open() *opened {
+	b.t.Helper()
+	d, err := daemon.Open(b.t.Context(), b.cfg)
+	require.NoError(b.t, err)
+	o := &opened{Daemon: d, box: b}
+	b.t.Cleanup(o.shut)
+	return o
+}
+
+type opened struct {
+	*daemon.Daemon
+	box  *box
+	once sync.Once
+}
+
+func (o *opened) shut() { o.once.Do(func() { require.NoError(o.box.t, o.Close()) }) }
+
+// executions is how many calls the engine has taken so far.
+func (o *opened) executions() int {
+	engine, _ := o.Counters()
+	return int(engine.Ran)
+}
+
+// outcome is a run as its journal tells it.
+type outcome struct {
+	*daemon.Result
+	state map[string]journal.InvocationStatus // by path
+}
+
+// run loads a workflow of the box and runs it once; set is NAME, VALUE, ...
+func (o *opened) run(name string, set ...string) *outcome {
+	o.box.t.Helper()
+	return o.runWith(name, daemon.Request{}, set...)
+}
+
+func (o *opened) runWith(name string, req daemon.Request, set ...string) *outcome {
+	t := o.box.t
+	t.Helper()
+	flow, err := o.LoadFile(o.box.path(name))
+	require.NoError(t, err)
+	req.Inputs = make(map[string]value.Value)
+	ports := value.Signature{Inputs: flow.Graph.Inputs}
+	for i := 0; i < len(set); i += 2 {
+		port, ok := ports.Input(set[i])
+		require.True(t, ok, set[i])
+		req.Inputs[set[i]], err = o.InputText(t.Context(), port, set[i+1])
+		require.NoError(t, err)
+	}
+	req.Files, err = o.TriggerFiles(flow)
+	require.NoError(t, err)
+	res, err := o.Run(t.Context(), flow, req)
+	require.NoError(t, err)
+	return &outcome{Result: res, state: o.box.states(res.ID)}
+}
+
+// states reads how each invocation of a run ended.
+func (b *box) states(run string) map[string]journal.InvocationStatus {
+	b.t.Helper()
+	state := make(map[string]journal.InvocationStatus)
+	for _, inv := range b.invocations(run) {
+		state[inv.Path] = inv.Status
+	}
+	return state
+}
+
+func (b *box) invocations(run string) []journal.Invocation {
+	b.t.Helper()
+	h, err := daemon.OpenHistory(b.t.Context(), b.cfg)
+	require.NoError(b.t, err)
+	defer h.Close()
+	invs, err := h.Invocations(b.t.Context(), run, "")
+	require.NoError(b.t, err)
+	return invs
+}
+
+func (b *box) runs() []journal.Run {
+	b.t.Helper()
+	h, err := daemon.OpenHistory(b.t.Context(), b.cfg)
+	require.NoError(b.t, err)
+	defer h.Close()
+	runs, err := h.Runs(b.t.Context(), journal.Filter{})
+	require.NoError(b.t, err)
+	return runs
+}
+
+// with lists the paths whose invocations ended so, in no order.
+func (o *outcome) with(status journal.InvocationStatus) []string {
+	list := []string{}
+	for path, s := range o.state {
+		if s == status {
+			list = append(list, path)
+		}
+	}
+	return list
+}
+
+// output is the text or the JSON form of an output.
+func output(t *testing.T, r *daemon.Result, name string) string {
+	t.Helper()
+	require.NoError(t, r.Err)
+	for _, o := range r.Outputs {
+		if o.Name == name {
+			enc, ok := o.Value.Inline()
+			require.True(t, ok, "output %s is large", name)
+			if o.Value.Type == value.String || o.Value.Type == value.Bytes {
+				return string(enc)
+			}
+			js, err := value.ToJSON(o.Value.Type, enc, -1)
+			require.NoError(t, err)
+			return string(js)
+		}
+	}
+	require.FailNow(t, "no output "+name)
+	return ""
+}
+
+// server is a served box.
+type server struct {
+	*opened
+	t     *testing.T
+	drain context.CancelFunc
+	cut   context.CancelFunc
+	end   chan error
+
+	mu    sync.Mutex
+	seen  []daemon.Notice
+	from  int // what wait has not looked at yet
+	fresh chan struct{}
+}
+
+// serve starts a daemon on the box.
+func (b *box) serve(opts ...func(*daemon.ServeOptions)) *server {
+	b.t.Helper()
+	return b.open().serve(opts...)
+}
+
+func (o *opened) serve(opts ...func(*daemon.ServeOptions)) *server {
+	drain, stop := context.WithCancel(context.WithoutCancel(o.box.t.Context()))
+	cut, cutShort := context.WithCancel(context.Background())
+	s := &server{opened: o, t: o.box.t, drain: stop, cut: cutShort, end: make(chan error, 1), fresh: make(chan struct{}, 1)}
+	so := daemon.ServeOptions{Settle: 20 * time.Millisecond, Notify: s.notice}
+	for _, set := range opts {
+		set(&so)
+	}
+	go func() { s.end <- o.Serve(drain, cut, o.box.dir, so) }()
+	s.t.Cleanup(func() { cutShort(); s.stop() })
+	return s
+}
+
+func once(o *daemon.ServeOptions) { o.Once = true }
+
+func (s *server) notice(n daemon.Notice) {
+	s.mu.Lock()
+	s.seen = append(s.seen, n)
+	s.mu.Unlock()
+	select {
+	case s.fresh <- struct{}{}:
+	default:
+	}
+}
+
+// stop waits for the end of what runs, and of the daemon.
+func (s *server) stop() {
+	s.drain()
+	if err, open := <-s.end; open {
+		require.NoError(s.t, err)
+		close(s.end)
+	}
+	s.shut()
+}
+
+// finish waits for a server that serves once.
+func (s *server) finish() {
+	s.t.Helper()
+	require.NoError(s.t, <-s.end)
+	close(s.end)
+	s.shut()
+}
+
+// wait returns the next notice that match takes, and goes on behind it with the next call.
+func (s *server) wait(what string, match func(daemon.Notice) bool) daemon.Notice {
+	s.t.Helper()
+	giveUp := time.NewTimer(deadline)
+	defer giveUp.Stop()
+	for {
+		s.mu.Lock()
+		for s.from < len(s.seen) {
+			n := s.seen[s.from]
+			s.from++
+			if match(n) {
+				s.mu.Unlock()
+				return n
+			}
+		}
+		s.mu.Unlock()
+		select {
+		case <-s.fresh:
+		case <-giveUp.C:
+			require.FailNow(s.t, "never came: "+what, "%s\nlog:\n%s", s.story(), s.box.log)
+		}
+	}
+}
+
+// story is what happened, without the events of runs.
+func (s *server) story() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var lines []string
+	for _, n := range s.seen {
+		switch n.Kind {
+		case daemon.Happened:
+		case daemon.Ended:
+			lines = append(lines, string(n.Kind)+" "+n.Path+" "+string(n.Result.Status))
+		default:
+			lines = append(lines, strings.TrimRight(string(n.Kind)+" "+n.Path+" "+n.Text, " "))
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// count is how many notices of a kind came so far about a workflow.
+func (s *server) count(kind daemon.NoticeKind, path string) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, seen := range s.seen {
+		if seen.Kind == kind && seen.Path == path {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *server) until(kind daemon.NoticeKind, path string) daemon.Notice {
+	s.t.Helper()
+	return s.wait(string(kind)+" "+path, func(n daemon.Notice) bool { return n.Kind == kind && n.Path == path })
+}
+
+// ended waits for the end of a run of a workflow.
+func (s *server) ended(path string) *outcome {
+	s.t.Helper()
+	n := s.until(daemon.Ended, path)
+	return &outcome{Result: n.Result, state: s.box.states(n.Result.ID)}
+}
+
+// nodeEnded waits until a node of a workflow has ended.
+func (s *server) nodeEnded(path, node string) {
+	s.t.Helper()
+	s.wait("end of "+node, func(n daemon.Notice) bool {
+		return n.Kind == daemon.Happened && n.Path == path && n.Event.Type == "node_update" && n.Event.Node == node
+	})
+}

@@ -1,0 +1,150 @@
+package daemon_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"levee/daemon"
+	"levee/daemon/journal"
+	"levee/testdata/guests"
+)
+
+// sums is a small graph: two chains that meet.
+const sums = `levee: 1
+inputs: { start: { type: int, default: 1 } }
+nodes:
+  a: { uses: ./mix.wasm, in: { a: inputs.start }, with: { seed: 1 } }
+  b: { uses: ./mix.wasm, in: { a: a.n }, with: { seed: 2 } }
+  c: { uses: ./mix.wasm, in: { a: inputs.start }, with: { seed: 3 } }
+  d: { uses: ./mix.wasm, in: { a: b.n, b: c.n } }
+outputs: { n: d.n }
+`
+
+// sumsOf is what sums gives, calculated here.
+func sumsOf(start, seedA, seedB, seedC int64) string {
+	a := 31*start + seedA
+	b := 31*a + seedB
+	c := 31*start + seedC
+	return fmt.Sprint(31*b + 17*c)
+}
+
+func TestSecondRunExecutesNothing(t *testing.T) {
+	b := newBox(t)
+	b.drop("mix.wasm", string(guests.Mix("")))
+	b.drop("sums.flow.yaml", sums)
+	d := b.open()
+	first := d.run("sums.flow.yaml")
+	require.Equal(t, sumsOf(1, 1, 2, 3), output(t, first.Result, "n"))
+	require.ElementsMatch(t, []string{"a", "b", "c", "d"}, first.with(journal.Ran))
+	require.Equal(t, 4, d.executions())
+
+	second := d.run("sums.flow.yaml")
+	require.Equal(t, sumsOf(1, 1, 2, 3), output(t, second.Result, "n"))
+	require.ElementsMatch(t, []string{"a", "b", "c", "d"}, second.with(journal.Cached))
+	require.Equal(t, 4, d.executions(), "no module was executed")
+
+	d.shut() // another process, later
+	d = b.open()
+	third := d.run("sums.flow.yaml")
+	require.Equal(t, journal.Counts{Cached: 4}, third.Counts)
+	require.Zero(t, d.executions())
+}
+
+func TestOneLiteralRunsExactlyWhatDependsOnIt(t *testing.T) {
+	b := newBox(t)
+	b.drop("mix.wasm", string(guests.Mix("")))
+	b.drop("sums.flow.yaml", sums)
+	d := b.open()
+	d.run("sums.flow.yaml")
+	b.drop("sums.flow.yaml", replace(t, sums, "seed: 2", "seed: 20"))
+	got := d.run("sums.flow.yaml")
+	require.Equal(t, sumsOf(1, 1, 20, 3), output(t, got.Result, "n"))
+	require.ElementsMatch(t, []string{"b", "d"}, got.with(journal.Ran))
+	require.ElementsMatch(t, []string{"a", "c"}, got.with(journal.Cached))
+
+	got = d.run("sums.flow.yaml", "start", "2")
+	require.ElementsMatch(t, []string{"a", "b", "c", "d"}, got.with(journal.Ran))
+}
+
+func TestEqualContentStopsTheRun(t *testing.T) {
+	b := newBox(t)
+	b.drop("mix.wasm", string(guests.Mix("")))
+	b.drop("sums.flow.yaml", sums)
+	d := b.open()
+	d.run("sums.flow.yaml")
+	// Another literal, the same result: spinning longer changes nothing.
+	b.drop("sums.flow.yaml", replace(t, sums, "seed: 1", "seed: 1, spin: 5"))
+	got := d.run("sums.flow.yaml")
+	require.ElementsMatch(t, []string{"a"}, got.with(journal.Ran))
+	require.ElementsMatch(t, []string{"b", "c", "d"}, got.with(journal.Cached))
+
+	// Another module, the same results: each node that uses it runs again, though its inputs are what they were.
+	b.drop("mix.wasm", string(guests.Mix("other")))
+	got = d.run("sums.flow.yaml")
+	require.ElementsMatch(t, []string{"a", "b", "c", "d"}, got.with(journal.Ran))
+
+	// Names are no part of a key.
+	b.drop("renamed.flow.yaml", "levee: 1\nnodes:\n  z: { uses: ./mix.wasm, with: { a: 1, seed: 3 } }\n")
+	require.Equal(t, journal.Counts{Cached: 1}, d.run("renamed.flow.yaml").Counts)
+}
+
+func TestFailureKeepsItsRootCauseAndIsNotStored(t *testing.T) {
+	b := newBox(t)
+	b.drop("mix.wasm", string(guests.Mix("")))
+	b.drop("fail.wasm", string(guests.Bare("fail", guests.Fail("no such luck"))))
+	b.drop("f.flow.yaml", `levee: 1
+nodes:
+  bad: { uses: ./fail.wasm, retry: { times: 2 } }
+  next: { uses: text/decode, in: { data: bad.out } }
+  last: { uses: text/upper, in: { text: next.text } }
+`)
+	d := b.open()
+	for range 2 {
+		before := d.executions()
+		got := d.run("f.flow.yaml")
+		require.ErrorContains(t, got.Err, "no such luck")
+		require.Equal(t, journal.Failed, got.Status)
+		require.Equal(t, 3, d.executions()-before, "once and two more tries")
+		require.ElementsMatch(t, []string{"next", "last"}, got.with(journal.Skipped))
+		rec := b.runs()[0]
+		require.Equal(t, "bad", rec.Cause)
+		require.Equal(t, "E_FAILED", rec.Code)
+	}
+}
+
+func TestEqualWorkInFlightRunsOnce(t *testing.T) {
+	b := newBox(t)
+	b.cfg.Workers = 2
+	b.drop("mix.wasm", string(guests.Mix("")))
+	for i := range 4 {
+		b.drop(fmt.Sprintf("w%d.flow.yaml", i), fmt.Sprintf("levee: 1\nname: w%d\nnodes:\n  n%d: { uses: ./mix.wasm, with: { a: 1, spin: 20000000 } }\noutputs: { n: n%d.n }\n", i, i, i))
+	}
+	d := b.open()
+	var wg sync.WaitGroup
+	results := make([]*outcome, 4)
+	for i := range results {
+		wg.Go(func() { results[i] = d.run(fmt.Sprintf("w%d.flow.yaml", i)) })
+	}
+	wg.Wait()
+	require.Equal(t, 1, d.executions())
+	ran := 0
+	for _, r := range results {
+		require.Equal(t, "31", output(t, r.Result, "n"))
+		ran += r.Counts.Ran
+	}
+	require.Equal(t, 1, ran, "one run did the work, the others were given it")
+}
+
+func TestVerifyFindsNothingWrongWithPureModules(t *testing.T) {
+	b := newBox(t)
+	b.drop("mix.wasm", string(guests.Mix("")))
+	b.drop("sums.flow.yaml", sums)
+	d := b.open()
+	d.run("sums.flow.yaml")
+	got := d.runWith("sums.flow.yaml", daemon.Request{Verify: true})
+	require.Empty(t, got.Mismatches)
+	require.Equal(t, 8, d.executions(), "verifying runs everything")
+}

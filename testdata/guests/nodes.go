@@ -1,0 +1,96 @@
+package guests
+
+import "levee/testdata/hostile/asm"
+
+// This file holds modules with manifests: node types that workflows of tests use. A salt makes another module, with another
+// hash, of the same behaviour.
+
+// WithManifest appends a manifest to a module.
+func WithManifest(wasm []byte, manifest string) []byte {
+	return asm.Cat(wasm, asm.Section(asm.SecCustom, asm.Name("levee"), []byte(manifest)))
+}
+
+func salted(m *asm.Module, salt string) []byte {
+	if salt != "" {
+		m.Custom("salt", []byte(salt))
+	}
+	return m.Bytes()
+}
+
+const (
+	i64Eqz, i64Sub, i64Mul, i64LtS = 0x50, 0x7d, 0x7e, 0x53
+)
+
+// Mix is the node type mix/mix: n = 31*a + 17*b + seed, after spin turns of a loop (some nanoseconds each).
+func Mix(salt string) []byte {
+	var m asm.Module
+	read := m.Import(host, "input_read", readParams, "i32")
+	write := m.Import(host, "output_write", writeParams, "")
+	m.Memory(1, 1)
+	input := func(port int32) []byte {
+		return asm.Cat(asm.I32Const(port), asm.I64Const(0), asm.I32Const(8*port), asm.I32Const(8), asm.Call(read), asm.Op(asm.Drop))
+	}
+	load := func(port int32) []byte { return asm.Cat(asm.I32Const(8*port), asm.I64Load(0)) }
+	const turns = 0
+	m.Run("i64", input(0), input(1), input(2), input(3),
+		load(3), asm.Set(turns),
+		asm.BlockOf(asm.LoopVoid(
+			asm.Get(turns), asm.Op(i64Eqz), asm.BrIf(1),
+			asm.Get(turns), asm.I64Const(1), asm.Op(i64Sub), asm.Set(turns),
+			asm.Br(0),
+		)),
+		asm.I32Const(32),
+		load(0), asm.I64Const(31), asm.Op(i64Mul), load(1), asm.I64Const(17), asm.Op(i64Mul), asm.Op(asm.I64Add), load(2), asm.Op(asm.I64Add),
+		asm.I64Store(0),
+		asm.I32Const(0), asm.I32Const(32), asm.I32Const(8), asm.Call(write))
+	return WithManifest(salted(&m, salt), `{"levee":1,"name":"mix","version":"1.0.0","nodes":[{"name":"mix","abi":"v1","export":"run",
+		"inputs":[{"name":"a","type":"int","default":0},{"name":"b","type":"int","default":0},{"name":"seed","type":"int","default":0},{"name":"spin","type":"int","default":0}],
+		"outputs":[{"name":"n","type":"int"}]}]}`)
+}
+
+// Blow is the node type blow/blow: kib KiB of bytes that are all the lowest byte of n.
+func Blow() []byte {
+	var m asm.Module
+	read := m.Import(host, "input_read", readParams, "i32")
+	write := m.Import(host, "output_write", writeParams, "")
+	m.Memory(1, 1)
+	const left = 0
+	m.Run("i64",
+		asm.I32Const(0), asm.I64Const(0), asm.I32Const(0), asm.I32Const(8), asm.Call(read), asm.Op(asm.Drop),
+		asm.I32Const(1), asm.I64Const(0), asm.I32Const(8), asm.I32Const(8), asm.Call(read), asm.Op(asm.Drop),
+		asm.I32Const(8), asm.I64Load(0), asm.Set(left),
+		asm.I32Const(1024), asm.I32Const(0), asm.I32Load8(0), asm.I32Const(1024), asm.MemoryFill(),
+		asm.BlockOf(asm.LoopVoid(
+			asm.Get(left), asm.Op(i64Eqz), asm.BrIf(1),
+			asm.I32Const(0), asm.I32Const(1024), asm.I32Const(1024), asm.Call(write),
+			asm.Get(left), asm.I64Const(1), asm.Op(i64Sub), asm.Set(left),
+			asm.Br(0),
+		)))
+	return WithManifest(m.Bytes(), `{"levee":1,"name":"blow","version":"1.0.0","nodes":[{"name":"blow","abi":"v1","export":"run",
+		"inputs":[{"name":"n","type":"int"},{"name":"kib","type":"int"}],"outputs":[{"name":"data","type":"bytes"}]}]}`)
+}
+
+// Gate is the node type gate/gate: it asks for a granted file until it is there, then gives n. It keeps one processor busy.
+func Gate() []byte {
+	var m asm.Module
+	length := m.Import(host, "input_len", "i32", "i64")
+	read := m.Import(host, "input_read", readParams, "i32")
+	write := m.Import(host, "output_write", writeParams, "")
+	open := m.Import(host, "file_read", "i32 i32", "i64")
+	m.Memory(1, 1)
+	const size = 0
+	m.Run("i32",
+		asm.I32Const(0), asm.Call(length), asm.Op(0xa7), asm.Set(size), // i32.wrap_i64
+		asm.I32Const(0), asm.I64Const(0), asm.I32Const(1024), asm.I32Const(1024), asm.Call(read), asm.Op(asm.Drop),
+		asm.I32Const(1), asm.I64Const(0), asm.I32Const(0), asm.I32Const(8), asm.Call(read), asm.Op(asm.Drop),
+		asm.LoopVoid(asm.I32Const(1024), asm.Get(size), asm.Call(open), asm.I64Const(0), asm.Op(i64LtS), asm.BrIf(0)),
+		asm.I32Const(0), asm.I32Const(0), asm.I32Const(8), asm.Call(write))
+	return WithManifest(m.Bytes(), `{"levee":1,"name":"gate","version":"1.0.0","nodes":[{"name":"gate","abi":"v1","export":"run",
+		"inputs":[{"name":"path","type":"string"},{"name":"n","type":"int","default":0}],"outputs":[{"name":"n","type":"int"}],"wants":["read"]}]}`)
+}
+
+// Bare is a reactor of this package or of hostile as the node type NAME/run, without inputs and with one output, out.
+func Bare(name string, wasm []byte) []byte {
+	return WithManifest(wasm, `{"levee":1,"name":"`+name+`","version":"1.0.0","nodes":[{"name":"run","abi":"v1","export":"run",
+		"inputs":[],"outputs":[{"name":"out","type":"bytes"}]}]}`)
+}
