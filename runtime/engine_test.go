@@ -77,4 +77,3 @@ func TestEcho(t *testing.T) {
 	}
 	require.Equal(t, int64(1), e.Stats().Compiled)
 }
-

@@ -121,10 +121,10 @@ func TestFiles(t *testing.T) {
 	var ge *Error
 	require.ErrorAs(t, err, &ge)
 	require.Equal(t, CodeRefused, ge.Code)
-	require.Contains(t, ge.Detail, "listing files, writing files")
+	require.Contains(t, ge.Detail, "imports file_list, file_write, file_write_input")
 	_, err = e.Run(context.Background(), &Call{Module: m, Export: "read"})
 	require.ErrorAs(t, err, &ge)
-	require.Contains(t, ge.Detail, "reading files")
+	require.Contains(t, ge.Detail, "file_read")
 }
 
 func TestFilesPanicFreeOnClosedCall(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -68,8 +69,8 @@ func (j *job) admit(export string) error {
 	if err := c.Module.checkExport(export); err != nil {
 		return err
 	}
-	if missing := c.Module.wants() &^ c.grants(); missing != 0 {
-		return errors.New("it imports " + missing.String() + ", which this call was not granted")
+	if names := c.Module.beyond(c.grants()); len(names) > 0 {
+		return fmt.Errorf("it imports %s, which this call was not granted", strings.Join(names, ", "))
 	}
 	args := 0
 	for _, a := range c.Args {
@@ -169,8 +170,9 @@ func (j *job) release() {
 // append writes the job as a frame.
 func (j *job) append(b []byte, seq uint64) []byte {
 	b, start := beginFrame(b, frameCall)
-	j.msg.seq = seq
-	b = j.msg.append(b)
+	m := j.msg // a copy: a call that was taken back may be on its way to two workers at once
+	m.seq = seq
+	b = m.append(b)
 	return endFrame(b, start, len(j.fds))
 }
 
@@ -189,19 +191,6 @@ func (c *Call) grants() (g grants) {
 		g |= grantWrite
 	}
 	return g
-}
-
-func (g grants) String() string {
-	names := ""
-	for i, n := range [...]string{"reading files", "listing files", "writing files"} {
-		if g&(1<<i) != 0 {
-			if names != "" {
-				names += ", "
-			}
-			names += n
-		}
-	}
-	return names
 }
 
 // fault makes an error about this job.

@@ -59,14 +59,15 @@ const (
 	grantWrite
 )
 
-// wants is what the module imports of the outside; its imports are the truth about what it can do.
-func (m *Module) wants() (g grants) {
+// beyond names the functions that the module imports although g does not cover them. Its imports are the truth about
+// what it can do.
+func (m *Module) beyond(g grants) (names []string) {
 	for _, im := range m.Info.Imports {
-		if f, ok := hostFuncs[im.Module][im.Name]; ok {
-			g |= f.needs
+		if f := hostFuncs[im.Module][im.Name]; f.needs&^g != 0 {
+			names = append(names, im.Name)
 		}
 	}
-	return g
+	return names
 }
 
 // checkLinks refuses a module that imports what this version does not offer, or that cannot be called at all.

@@ -72,6 +72,7 @@ func (e *Engine) probe() ([]Probe, error) {
 	if answer.code != "" {
 		return nil, errors.New(answer.detail)
 	}
+	w.expect.Store(uint32(frameProbed))
 	raw, start := beginFrame(nil, frameProbe)
 	w.post(outFrame{raw: endFrame(raw, start, 0), fd: -1})
 	w.flush()

@@ -182,6 +182,7 @@ func (e *Engine) sendLoad(w *worker, m *loadMsg, code []byte) error {
 	}
 	raw, start := beginFrame(nil, frameLoad)
 	raw = endFrame(m.append(raw), start, 1)
+	w.expect.Store(uint32(frameLoaded))
 	w.post(outFrame{raw: raw, fd: fd})
 	w.flush()
 	return nil

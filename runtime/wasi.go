@@ -96,10 +96,6 @@ var wasiFuncs = map[string]hostFunc{
 	"path_rename":             wasi("i32 i32 i32 i32 i32 i32", errno(errnoBadf)),
 	"path_symlink":            wasi("i32 i32 i32 i32 i32", errno(errnoBadf)),
 	"path_unlink_file":        wasi("i32 i32 i32", errno(errnoBadf)),
-	"sock_accept":             wasi("i32 i32 i32", errno(errnoBadf)),
-	"sock_recv":               wasi("i32 i32 i32 i32 i32 i32", errno(errnoBadf)),
-	"sock_send":               wasi("i32 i32 i32 i32 i32", errno(errnoBadf)),
-	"sock_shutdown":           wasi("i32 i32", errno(errnoBadf)),
 }
 
 // args are what the program sees as its command line: its name, then the call's.

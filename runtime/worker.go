@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -21,7 +22,8 @@ type worker struct {
 	proc   *os.Process
 	conn   *net.UnixConn
 	board  *board
-	stderr int // memfd
+	stderr int           // memfd
+	expect atomic.Uint32 // the type of frame that is awaited, if any
 	hello  chan error
 	loaded chan loadedMsg
 	probed chan []Probe
@@ -322,19 +324,19 @@ func (w *worker) other(f frame, fds []int) error {
 		if v := d.string(); d.done() != nil || v != EngineVersion() {
 			err = fmt.Errorf("the worker is of another version: %q", v)
 		}
-		return offer(w.hello, err)
+		return offer(w, frameHello, w.hello, err)
 	case frameLoaded:
 		m, err := readLoaded(f.payload)
 		if err != nil {
 			return err
 		}
-		return offer(w.loaded, m)
+		return offer(w, frameLoaded, w.loaded, m)
 	case frameProbed:
 		ps, err := readProbes(f.payload)
 		if err != nil {
 			return err
 		}
-		return offer(w.probed, ps)
+		return offer(w, frameProbed, w.probed, ps)
 	case frameProgress:
 		m, err := readProgress(f.payload)
 		if err != nil {
@@ -352,14 +354,13 @@ func (w *worker) other(f frame, fds []int) error {
 	return fmt.Errorf("%w: type %d", errFrame, f.kind)
 }
 
-// offer hands an answer to whoever waits for it; a second one was not asked for.
-func offer[T any](c chan T, v T) error {
-	select {
-	case c <- v:
-		return nil
-	default:
+// offer hands an answer to whoever waits for it. One that nobody waits for is nonsense.
+func offer[T any](w *worker, kind frameType, c chan T, v T) error {
+	if !w.expect.CompareAndSwap(uint32(kind), 0) {
 		return fmt.Errorf("%w: answer to nothing", errFrame)
 	}
+	c <- v
+	return nil
 }
 
 // kill ends the worker. The first reason counts. It may be called with or without the engine's lock held.
@@ -370,6 +371,8 @@ func (w *worker) kill(why *killReason) {
 	}
 	w.out.mu.Unlock()
 	_ = w.proc.Signal(syscall.SIGKILL)
+	// The connection ends with the process, unless the worker gave its end of it away: to us, for example.
+	_ = w.conn.SetReadDeadline(time.Now())
 }
 
 func (w *worker) reason() *killReason {
