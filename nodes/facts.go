@@ -10,13 +10,16 @@ import (
 // hostModule is the name under which a module imports the host functions of the node ABI.
 const hostModule = "levee_v1"
 
-// facts is what a module's binary itself says: the functions it exports and the host functions it imports. Manifests are
+// facts is what a module's binary itself says: the functions it exports and what it imports of files. Manifests are
 // held against it.
 type facts struct {
 	funcs   map[string]bool // exported functions
 	memory  bool            // exports a memory named memory
-	imports []string        // names imported from hostModule
+	wanting []string        // the functions imported from hostModule that a manifest must state a want for
 }
+
+// maxExports bounds what a module makes us remember; the engine's preflight takes no more either.
+const maxExports = 10_000
 
 // wantOf maps host functions to the want that a manifest must state for them.
 var wantOf = map[string]string{
@@ -34,7 +37,9 @@ func readFacts(wasm []byte) (*facts, error) {
 		case sectionImport:
 			f.readImports(c)
 		case sectionExport:
-			f.readExports(c)
+			if err := f.readExports(c); err != nil {
+				return err
+			}
 		default:
 			return nil
 		}
@@ -49,8 +54,8 @@ func readFacts(wasm []byte) (*facts, error) {
 func (f *facts) readImports(c *cursor) {
 	for n := c.uleb(); n > 0 && !c.short; n-- {
 		module, name := c.name(), c.name()
-		if string(module) == hostModule && !slices.Contains(f.imports, string(name)) {
-			f.imports = append(f.imports, string(name))
+		if string(module) == hostModule && wantOf[string(name)] != "" && !slices.Contains(f.wanting, string(name)) {
+			f.wanting = append(f.wanting, string(name))
 		}
 		switch kind := c.byte(); kind {
 		case 0: // function: its type's index
@@ -72,17 +77,20 @@ func (f *facts) readImports(c *cursor) {
 	}
 }
 
-func (f *facts) readExports(c *cursor) {
+func (f *facts) readExports(c *cursor) error {
 	for n := c.uleb(); n > 0 && !c.short; n-- {
 		name, kind := c.name(), c.byte()
 		c.uleb()
 		switch {
+		case len(f.funcs) == maxExports:
+			return fmt.Errorf("more than %d exports", maxExports)
 		case kind == 0 && len(name) <= maxExport:
 			f.funcs[string(name)] = true
 		case kind == 2 && string(name) == "memory":
 			f.memory = true
 		}
 	}
+	return nil
 }
 
 // fits reports what a manifest claims and the module does not have.
@@ -102,8 +110,8 @@ func (m *Manifest) fits(f *facts) error {
 			wants[w] = true
 		}
 	}
-	for _, name := range f.imports {
-		if w := wantOf[name]; w != "" && !wants[w] {
+	for _, name := range f.wanting {
+		if w := wantOf[name]; !wants[w] {
 			errs.add("manifest", "the module imports %s.%s, but no node type states %q in its wants", hostModule, name, w)
 		}
 	}

@@ -10,8 +10,11 @@ import (
 // SectionName is the custom section that holds a module's manifest.
 const SectionName = "levee"
 
-// MaxModule is the size in bytes of the largest module file that is looked at.
-const MaxModule = 64 << 20
+// MaxModule is the size in bytes of the largest module file that is looked at; the engine's preflight takes no larger one.
+const MaxModule = 32 << 20
+
+// maxSections keeps a file of nothing but section headers from costing a read for each two bytes.
+const maxSections = 10_000
 
 // MaxManifest is the size in bytes of the largest manifest and of the largest sidecar.
 const MaxManifest = 256 << 10
@@ -48,7 +51,11 @@ func sections(r io.ReaderAt, size int64, visit func(section) error) error {
 		}
 		return notWasm(nil)
 	}
+	count := 0
 	for at := int64(len(head)); at < size; {
+		if count++; count > maxSections {
+			return fmt.Errorf("more than %d sections", maxSections)
+		}
 		s := section{start: at}
 		var b [6]byte
 		n, err := r.ReadAt(b[:min(int64(len(b)), size-at)], at)

@@ -2,6 +2,7 @@ package nodes
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -41,6 +42,7 @@ func TestReadManifestSection(t *testing.T) {
 		{name: "size beyond the file", wasm: join(wasmMagic, []byte{0, 0xff, 0xff, 0xff, 0xff, 0x0f}), err: "claims 4294967295 bytes"},
 		{name: "size of 33 bits", wasm: join(wasmMagic, []byte{0, 0xff, 0xff, 0xff, 0xff, 0x1f}), err: "cut short"},
 		{name: "size cut short", wasm: join(wasmMagic, []byte{1}), err: "cut short"},
+		{name: "sections", wasm: join(wasmMagic, bytes.Repeat(custom("", ""), maxSections+1)), err: "more than 10000 sections"},
 		{name: "name beyond the section", wasm: join(wasmMagic, []byte{0, 1, 5, 'l', 'e', 'v', 'e', 'e'}), err: "name that is cut short"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -75,6 +77,31 @@ func TestPack(t *testing.T) {
 	require.ErrorContains(t, err, `imports levee_v1.file_write, but no node type states "write" in its wants`)
 	_, err = Pack([]byte("text"), []byte(upperManifest))
 	require.ErrorContains(t, err, "not a WebAssembly module")
+}
+
+// What a module could inflate is bounded: names that it exports and imports.
+func TestFactsAreBounded(t *testing.T) {
+	one := []byte{1, 'x', 0, 0}
+	many := func(id byte, n uint32, item []byte) []byte {
+		body := append(appendULEB(nil, n), bytes.Repeat(item, int(n))...)
+		return append(appendULEB([]byte{id}, uint32(len(body))), body...)
+	}
+	f, err := readFacts(join(wasmMagic, many(sectionExport, 20_000, one)))
+	require.NoError(t, err)
+	require.Len(t, f.funcs, 1)
+	names := make([]string, maxExports+1)
+	for i := range names {
+		names[i] = fmt.Sprint(i)
+	}
+	_, err = readFacts(testModule(nil, names))
+	require.ErrorContains(t, err, "more than 10000 exports")
+	f, err = readFacts(testModule([]string{"input_len", "file_list", "file_list"}, nil))
+	require.NoError(t, err)
+	require.Equal(t, []string{"file_list"}, f.wanting)
+	for _, body := range [][]byte{{0xff, 0xff, 0xff, 0xff, 0x0f}, {1, 5, 'a'}, {2, 1, 'x', 0, 0}} {
+		_, err = readFacts(join(wasmMagic, append([]byte{sectionExport, byte(len(body))}, body...)))
+		require.ErrorContains(t, err, "cannot be read")
+	}
 }
 
 func FuzzSection(f *testing.F) {

@@ -74,7 +74,7 @@ func (o *object) only(known ...string) {
 		}
 	}
 	slices.Sort(keys)
-	for _, k := range keys {
+	for _, k := range keys[:min(len(keys), maxProblems)] { // looking for near names costs
 		o.errs.add(o.at, "unknown field %.40q%s", k, didYouMean(k, known))
 	}
 }
