@@ -284,3 +284,31 @@ outputs: { c: c.item }
 	require.True(t, g.Trigger.PerFile)
 	require.Equal(t, value.File, g.Outputs[0].From.Type)
 }
+
+func TestTypeVariables(t *testing.T) {
+	for literal, want := range map[string]value.Type{
+		"[1, 2]": "int", "[1, 2.5]": "float", "[2.5, 1]": "float", "[a, b]": "string", "[true]": "bool", "[]": "any", "[1, a]": "any", "[null]": "json",
+		"[{ a: 1 }]": "json", "[[1], [2.5]]": "list<float>", "[[1], [a]]": "any", "[[1, a]]": "json", "[[]]": "json",
+	} {
+		g := mustLoad(t, "x.yaml", head+"  a: { uses: list/first, with: { list: "+literal+" } }\n")
+		require.Equal(t, want, g.Nodes[0].Outputs[0].Type, literal)
+		require.Equal(t, value.ListOf(want), g.Nodes[0].Inputs[0].Type, literal)
+		enc, _ := g.Nodes[0].Inputs[0].Sources[0].Literal.Inline()
+		_, err := value.Canonical(value.ListOf(want), enc)
+		require.NoError(t, err, literal)
+	}
+	for inputs, want := range map[string]value.Type{
+		"list: inputs.ints, item: inputs.f": "float", "list: inputs.floats, item: inputs.i": "float", "list: [inputs.i, inputs.f], item: inputs.i": "float",
+		"list: inputs.ints, item: inputs.x": "any", "list: inputs.lists, item: inputs.ints": "list<int>", "list: inputs.ints": "float",
+	} {
+		with := ""
+		if !strings.Contains(inputs, "item") {
+			with = ", with: { item: 1.5 }"
+		}
+		g := mustLoad(t, "x.yaml", "levee: 1\ninputs: { i: int, f: float, x: any, ints: list<int>, floats: list<float>, lists: list<list<int>> }\nnodes:\n"+
+			"  a: { uses: list/append, in: { "+inputs+" }"+with+" }\n")
+		require.Equal(t, value.ListOf(want), g.Nodes[0].Outputs[0].Type, inputs)
+	}
+	got := naturalType(&tree{kind: mapTree, fields: []field{{key: "a", value: &tree{scalar: int64(1)}}}}, "map<T>")
+	require.Equal(t, value.Type("map<int>"), got)
+}

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -138,6 +139,9 @@ func TestExcerpt(t *testing.T) {
 	text, caret = excerpt([]byte("a\tb\x1bc"), 4)
 	require.Equal(t, "a b\ufffdc", text)
 	require.Equal(t, 3, caret)
+	text, caret = excerpt(bytes.Repeat([]byte{0x84}, 400), 5)
+	require.Equal(t, strings.Repeat("\ufffd", 101)+"...", text)
+	require.Equal(t, 4, caret)
 	text, caret = excerpt(nil, 1)
 	require.Equal(t, "", text)
 	require.Equal(t, 0, caret)
@@ -156,4 +160,10 @@ func BenchmarkLoad(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/node")
 		})
 	}
+}
+
+func TestProblemOfSomeoneElse(t *testing.T) {
+	f, _ := Parse("x.yaml", []byte(head+"  a: { uses: text/upper }\n"))
+	p := f.Problem(Pos{3, 3}, "grant", "it wants\x1b files")
+	require.Equal(t, "x.yaml:3:3: error: it wants\ufffd files\n   3 |   a: { uses: text/upper }\n     |   ^", Problems{p}.Error())
 }

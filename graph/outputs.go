@@ -51,7 +51,7 @@ func encoderOf(t value.Type) string {
 	case "image":
 		return " (encode it first: image/encode)"
 	case "table":
-		return " (encode it first: table/csv)"
+		return " (encode it first: table/write_csv)"
 	case "bool", "int", "float":
 		return " (make it a text first: text/format)"
 	}

@@ -98,6 +98,8 @@ func (p *parser) task(n *rawNode, t *tree, what string) {
 			err := checkUses(s)
 			if ok = err == nil; !ok {
 				p.report.add(uses.pos, "uses", "%v", err)
+			} else if module, local := strings.CutPrefix(s, "./"); local && inFolder(module, p.file.Allow.Write) {
+				p.report.add(uses.pos, "path", "%s: the module is in a folder of allow.write, so that a node could change it", quote(s))
 			}
 		}
 		if n.node.Uses = s; !ok {

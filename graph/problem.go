@@ -59,7 +59,7 @@ func (ps Problems) Write(w io.Writer, format Format) error {
 			msg := strings.TrimPrefix(p.String(), fmt.Sprintf("%s:%d:%d: error: ", p.File, p.Line, p.Col))
 			fmt.Fprintf(&b, "::error file=%s,line=%d,col=%d,title=%s::%s\n", githubProperty(p.File), p.Line, p.Col, p.Code, githubData(msg))
 		default:
-			fmt.Fprintf(&b, "%s\n%4d | %s\n     | %s^\n", p, p.Line, p.Source, strings.Repeat(" ", p.caret))
+			fmt.Fprintf(&b, "%s\n%4d | %s\n     | %s^\n", printable(p.String()), p.Line, printable(p.Source), strings.Repeat(" ", p.caret))
 		}
 	}
 	_, err := io.WriteString(w, b.String())
@@ -122,6 +122,13 @@ func (ps *problems) suggest(pos Pos, code, suggestion, format string, args ...an
 	ps.found = append(ps.found, p)
 }
 
+// Problem is one that someone else found in the file, in the form of the file's own ones.
+func (f *File) Problem(pos Pos, code, message string) Problem {
+	found := problems{file: f.found.file, src: f.found.src}
+	found.add(pos, code, "%s", message)
+	return found.list()[0]
+}
+
 // has reports whether problems of these kinds were found.
 func (ps *problems) has(codes ...string) bool {
 	return slices.ContainsFunc(ps.found, func(p Problem) bool { return slices.Contains(codes, p.Code) })
@@ -161,11 +168,13 @@ func excerpt(line []byte, col int) (text string, caret int) {
 	if len(line) <= before+after {
 		from, to = 0, len(line)
 	}
-	for from > 0 && !utf8.RuneStart(line[from]) {
-		from--
-	}
-	for to < len(line) && !utf8.RuneStart(line[to]) {
-		to--
+	for range utf8.UTFMax - 1 { // cut between runes, if these are runes at all
+		if from > 0 && !utf8.RuneStart(line[from]) {
+			from--
+		}
+		if to < len(line) && to > at && !utf8.RuneStart(line[to]) {
+			to--
+		}
 	}
 	lead, tail := printable(string(line[from:at])), printable(string(line[at:max(at, to)]))
 	if from > 0 {

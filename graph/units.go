@@ -132,6 +132,9 @@ func checkHidden(s string) error {
 	return nil
 }
 
+// workflowFile matches the files that a served folder runs.
+var workflowFile = regexp.MustCompile(`(\.flow|(^|/)workflow)\.(yaml|yml|json)$`)
+
 // checkFile accepts the file of an output, which may hold one * in its last part.
 func checkFile(s string) error {
 	if err := checkPath(s); err != nil {
@@ -143,6 +146,8 @@ func checkFile(s string) error {
 		return fmt.Errorf("%s is a folder", quote(s))
 	case strings.ContainsAny(s, "?["):
 		return fmt.Errorf("%s: only * can stand in the file of an output", quote(s))
+	case workflowFile.MatchString(s):
+		return fmt.Errorf("%s is the name of a workflow file: it would be run", quote(s))
 	case strings.Contains(folder, "*") || strings.Count(base, "*") > 1:
 		return fmt.Errorf("%s: one * can stand in the last part of the path", quote(s))
 	}
