@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	goruntime "runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -198,6 +199,22 @@ func TestRunSurvivesPanics(t *testing.T) {
 		panic("bad node")
 	}}, graph.Inputs{})
 	require.ErrorContains(t, err, "a: panic: bad node")
+}
+
+// Exec ends its goroutine, as a test does that gives up: the node fails, and the run goes on with other goroutines.
+func TestRunSurvivesGoexit(t *testing.T) {
+	f := newFlow()
+	a := f.task("a", onErrorSkip)
+	f.out("b", of(f.task("b", after(a))))
+	res, l, err := f.execute(t, graph.Runner{InFlight: 1, Exec: func(ctx context.Context, inv *graph.Invocation) ([]value.Value, error) {
+		if inv.Path == "a" {
+			goruntime.Goexit()
+		}
+		return gave(1), nil
+	}}, graph.Inputs{})
+	require.NoError(t, err)
+	require.EqualError(t, res.Failures[0].Err, "the goroutine was ended")
+	require.Equal(t, "running, done", l.of("b"))
 }
 
 func TestRunChecksTheNumberOfOutputs(t *testing.T) {

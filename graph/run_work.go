@@ -204,7 +204,12 @@ func (x *run) execute(s *scope, i int32, inputs []value.Value) {
 		x.Observe(Event{State: Running, Node: n, Path: inv.Path, Attempt: inv.Attempt})
 	}
 	x.mu.Unlock()
-	outputs, err := x.call(s.ctx, inv)
+	outputs, err := x.call(s.ctx, inv, func(err error) {
+		x.mu.Lock() // work leaves it
+		x.settle(s, i, nil, err, false)
+		x.workers--
+		x.wake()
+	})
 	if err == nil && len(outputs) != len(n.Outputs) {
 		err = fmt.Errorf("%d outputs came back for %d ports", len(outputs), len(n.Outputs))
 	}
@@ -212,17 +217,29 @@ func (x *run) execute(s *scope, i int32, inputs []value.Value) {
 	x.settle(s, i, outputs, err, true)
 }
 
-func (x *run) call(ctx context.Context, inv *Invocation) (outputs []value.Value, err error) {
-	defer rescue(&err)
-	return x.Exec(ctx, inv)
+// call runs Exec. Should Exec end its goroutine (a test that gives up does), the worker goes with it, and lost is called.
+func (x *run) call(ctx context.Context, inv *Invocation, lost func(error)) (outputs []value.Value, err error) {
+	back := false
+	defer func() {
+		if p := recover(); p != nil {
+			err = panicked(p)
+		} else if !back {
+			lost(errors.New("the goroutine was ended"))
+		}
+	}()
+	outputs, err = x.Exec(ctx, inv)
+	back = true
+	return outputs, err
 }
 
 // rescue turns a panic into an error: one bad node must not end the program.
 func rescue(err *error) {
 	if p := recover(); p != nil {
-		*err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		*err = panicked(p)
 	}
 }
+
+func panicked(p any) error { return fmt.Errorf("panic: %v\n%s", p, debug.Stack()) }
 
 // settle decides what an attempt came to. An error that is the scope's own end is no failure of the node. Called with mu held.
 func (x *run) settle(s *scope, i int32, outputs []value.Value, err error, again bool) {
