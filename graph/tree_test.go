@@ -219,3 +219,14 @@ func sameNumbers(x any) any {
 	}
 	return x
 }
+
+func TestUsesForms(t *testing.T) {
+	hash := "sha256:" + strings.Repeat("0a", 32)
+	for _, s := range []string{"text/format", "my-pack/a_b2", "text/format@1", "text/format@1.20.3", "text/format@" + hash, "./x.wasm", "./sub/x.wasm", "./x.wasm#node", "@" + hash, "@" + hash + "#node"} {
+		require.NoError(t, checkUses(s), s)
+	}
+	for _, s := range []string{"text", "Text/format", "text/format/x", "text/format@", "text/format@1.2.3.4", "text/format@sha256:00", "./x.wat", "./", "./x.wasm#", "./x.wasm@" + hash,
+		"@" + hash + "#", "@" + strings.ToUpper(hash), "sub/x.wasm", "../x.wasm", `.\x.wasm`, "./a//x.wasm", "./x\n.wasm", "C:/x.wasm", "text/format ", "http://x/y"} {
+		require.Error(t, checkUses(s), s)
+	}
+}
