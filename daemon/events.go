@@ -9,7 +9,6 @@ import (
 	"levee/daemon/journal"
 	"levee/graph"
 	"levee/graph/value"
-	"levee/nodes"
 )
 
 type rawJSON = json.RawMessage
@@ -177,5 +176,3 @@ func describe(name string, v value.Value) map[string]any {
 	}
 	return d
 }
-
-var _ = nodes.NodeType{}

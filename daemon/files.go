@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"strings"
 	"sync"
 	"time"
 
@@ -32,11 +33,15 @@ type fileAccess struct {
 	typ nodeType
 
 	mu   sync.Mutex
-	seen []cache.Observation // guarded by mu
+	seen []cache.Observation        // guarded by mu
+	once map[cache.Observation]bool // guarded by mu: those of seen
 }
 
+// maxObservations bounds what the daemon remembers of what a guest looked at, however often it asks.
+const maxObservations = 50_000
+
 func (r *Run) fileAccess(t nodeType) *fileAccess {
-	return &fileAccess{run: r, typ: t}
+	return &fileAccess{run: r, typ: t, once: make(map[cache.Observation]bool)}
 }
 
 // functions are what the engine links: those that some node type of the module wants. One module may hold node types that
@@ -60,10 +65,21 @@ func (a *fileAccess) denied(want string) error {
 	return fmt.Errorf("%s does not want to %s files (its manifest says so)", a.typ.FullName, want)
 }
 
-func (a *fileAccess) note(op, arg string, d value.Digest) {
+// note remembers an operation. A file that gave two contents while the invocation ran is there with both: such a result is
+// never found again, since no file has both.
+func (a *fileAccess) note(op, arg string, d value.Digest) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.seen = append(a.seen, cache.Observation{Op: op, Path: arg, Digest: d})
+	o := cache.Observation{Op: op, Path: arg, Digest: d}
+	if a.once[o] {
+		return nil
+	}
+	if len(a.seen) >= maxObservations {
+		return fmt.Errorf("an invocation may look at %d files, lists and versions of them at most", maxObservations)
+	}
+	a.once[o] = true
+	a.seen = append(a.seen, o)
+	return nil
 }
 
 // Read returns the sealed content of a file.
@@ -72,13 +88,16 @@ func (a *fileAccess) Read(_ context.Context, name string) (*os.File, int64, erro
 		return nil, 0, err
 	}
 	f, size, digest, err := a.run.seal(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, 0, cmp.Or(a.note(opRead, name, value.Digest{}), err)
+	}
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			a.note(opRead, name, value.Digest{})
-		}
 		return nil, 0, err
 	}
-	a.note(opRead, name, digest)
+	if err := a.note(opRead, name, digest); err != nil {
+		f.Close()
+		return nil, 0, err
+	}
 	return f, size, nil
 }
 
@@ -91,8 +110,7 @@ func (a *fileAccess) List(_ context.Context, glob string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.note(opList, glob, listDigest(names))
-	return names, nil
+	return names, a.note(opList, glob, listDigest(names))
 }
 
 // Write makes a file hold data; a file that already does is left alone.
@@ -101,10 +119,10 @@ func (a *fileAccess) Write(_ context.Context, name string, data *os.File, size i
 		return err
 	}
 	digest, err := a.run.writeFile(name, func() io.Reader { return io.NewSectionReader(data, 0, size) }, size)
-	if err == nil {
-		a.note(opWrite, name, digest)
+	if err != nil {
+		return err
 	}
-	return err
+	return a.note(opWrite, name, digest)
 }
 
 func (r *Run) mayRead(name string) error {
@@ -131,10 +149,18 @@ func (r *Run) mayWrite(name string) error {
 	if err := watch.CheckPath(name); err != nil {
 		return err
 	}
-	if !within(name, r.grants.Write) || within(name, []string{path.Base(r.flow.Path)}) {
+	if !within(name, r.grants.Write) {
 		return fmt.Errorf("writing %q is not granted (the workflow allows write: %q)", name, r.grants.Write)
 	}
+	if IsWorkflow(name) || isModule(name) {
+		return fmt.Errorf("writing %q is not granted: it would be a workflow or a module, with grants of its own", name)
+	}
 	return nil
+}
+
+// isModule reports whether a workflow could use the file as a module, or as a module's sidecar.
+func isModule(name string) bool {
+	return path.Ext(name) == ".wasm" || strings.HasSuffix(name, ".wasm.json")
 }
 
 // writeFile writes unless the same content is there, and returns the content's digest.

@@ -141,7 +141,7 @@ func (d *Daemon) TriggerFiles(flow *Workflow) ([]value.FileRef, error) {
 			return nil, err
 		}
 		for _, name := range names {
-			if seen[name] {
+			if seen[name] || !flow.triggeredBy(name) {
 				continue
 			}
 			seen[name] = true

@@ -174,6 +174,8 @@ func (r *Run) walk(ctx context.Context) ([]journal.Named, []string, error) {
 var (
 	// ErrSuperseded ends a run whose workflow was edited.
 	ErrSuperseded = errors.New("superseded by a newer version of the workflow")
+	// errRemoved ends a run whose workflow was taken away.
+	errRemoved = errors.New("the workflow was removed")
 	// ErrStopping ends a run because the daemon stops; it is resumed at the next start.
 	ErrStopping = errors.New("levee is stopping")
 )

@@ -69,13 +69,13 @@ type folder struct {
 // served is one workflow of the folder.
 type served struct {
 	path    string
-	good    *Workflow // the last version without problems; nil: there is none
-	broken  bool      // what lies there now has problems
-	ctx     context.Context
-	cancel  func(error)
-	running int
-	again   string    // why another run must follow the one that runs; "": none must
-	queue   []pending // per-file runs that wait for their turn
+	good    *Workflow         // the last version without problems; nil: there is none
+	broken  bool              // what lies there now has problems
+	ctx     context.Context   // of the runs of the good version; nil: none was started since it was loaded
+	cancel  func(cause error) // ends ctx
+	running int               // runs of all versions: one that was superseded takes a moment to end
+	again   string            // why another run must follow the one that runs; "": none must
+	queue   []pending         // per-file runs that wait for their turn
 	queued  map[string]bool
 }
 
@@ -208,8 +208,9 @@ func (f *folder) batch(ctx context.Context, b watch.Batch) {
 func (f *folder) removed(p string) {
 	if s, ok := f.flows[p]; ok {
 		delete(f.flows, p)
-		s.queue, s.again, s.good = nil, "", nil
-		clear(s.queued)
+		s.end(errRemoved)
+		s.drop()
+		s.good = nil
 		f.notify(Notice{Kind: Gone, Path: p})
 	}
 }
@@ -223,7 +224,7 @@ func (f *folder) loadChanged(changed, removed []string) (fresh []*served) {
 		}
 	}
 	for _, p := range slices.Concat(changed, removed) {
-		if ext := path.Ext(p); ext != ".wasm" && path.Ext(trimExt(p)) != ".wasm" {
+		if !isModule(p) {
 			continue
 		}
 		for _, s := range f.flows {
@@ -239,8 +240,6 @@ func (f *folder) loadChanged(changed, removed []string) (fresh []*served) {
 	}
 	return fresh
 }
-
-func trimExt(p string) string { return p[:len(p)-len(path.Ext(p))] }
 
 func sorted(set map[string]bool) []string {
 	list := make([]string, 0, len(set))
@@ -282,9 +281,8 @@ func (f *folder) load(p string) *served {
 	if s.good != nil && s.good.ID == flow.ID {
 		return nil
 	}
-	if s.cancel != nil {
-		s.cancel(ErrSuperseded)
-	}
+	s.end(ErrSuperseded)
+	s.drop()
 	s.good = flow
 	f.notify(Notice{Kind: Loaded, Path: p, Flow: flow})
 	return s
@@ -330,13 +328,26 @@ func (f *folder) watcher(s *served) func(journal.Event) {
 	return func(e journal.Event) { f.notify(Notice{Kind: Happened, Path: p, Flow: flow, Event: &e}) }
 }
 
+// end ends the runs of the version that was good until now, or lets go of what they needed. The next launch begins anew.
+func (s *served) end(cause error) {
+	if s.ctx != nil {
+		s.cancel(cause)
+		s.ctx, s.cancel = nil, nil
+	}
+}
+
+// drop forgets what waits for its turn.
+func (s *served) drop() {
+	s.queue, s.again = nil, ""
+	clear(s.queued)
+}
+
 // launch runs something of a workflow in the background; its end comes to the loop.
 func (f *folder) launch(s *served, run func(context.Context) (*Result, error)) {
-	if s.cancel == nil {
+	if s.ctx == nil {
 		ctx, cancel := context.WithCancelCause(context.WithoutCancel(f.cut))
 		stop := context.AfterFunc(f.cut, func() { cancel(ErrStopping) })
-		s.cancel = func(cause error) { stop(); cancel(cause) }
-		s.ctx = ctx
+		s.ctx, s.cancel = ctx, func(cause error) { stop(); cancel(cause) }
 	}
 	ctx := s.ctx
 	s.running++
@@ -354,8 +365,7 @@ func (f *folder) runEnded(ctx context.Context, e ended) {
 	s := e.flow
 	s.running--
 	if s.running == 0 {
-		s.cancel(nil)
-		s.cancel = nil
+		s.end(nil)
 	}
 	if s.again != "" && s.running == 0 {
 		why := s.again

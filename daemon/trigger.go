@@ -2,7 +2,9 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -10,7 +12,6 @@ import (
 	"levee/daemon/journal"
 	"levee/graph"
 	"levee/graph/value"
-	"levee/watch"
 )
 
 // start runs a workflow as it is now, or says what it waits for.
@@ -104,7 +105,7 @@ func (f *folder) matchesOne(s *served, p string) bool {
 			return false
 		}
 	}
-	return slices.ContainsFunc(s.good.Graph.Trigger.Files, func(glob string) bool { return watch.Match(glob, rel) })
+	return s.good.triggeredBy(rel)
 }
 
 // matches are the settled files that the workflow's trigger matches, sorted.
@@ -124,24 +125,24 @@ func (f *folder) runBatch(ctx context.Context, s *served, why string) {
 		s.again = why
 		return
 	}
-	files, unsettled := f.refs(s, f.matches(s))
+	files := f.refs(s, f.matches(s))
 	if len(files) == 0 {
 		f.notify(Notice{Kind: Waiting, Path: s.path, Flow: s.good, Text: "waiting for files: " + strings.Join(s.good.Graph.Trigger.Files, ", ")})
 		return
 	}
-	if unsettled > 0 {
-		f.trouble(fmt.Errorf("%s: %s could not be read or changed again and was left out for now", s.path, countText(unsettled, "file")))
-	}
 	f.run(ctx, s, Request{Why: why, Files: files})
 }
 
-// refs hashes files; one that is not as it had settled is left out: another batch will bring it.
-func (f *folder) refs(s *served, paths []string) (files []value.FileRef, left int) {
+// refs hashes files. One that is not as it had settled is left out: another batch will bring it. So is one that may not be
+// read; that is said.
+func (f *folder) refs(s *served, paths []string) (files []value.FileRef) {
 	base := path.Dir(s.path)
 	for _, p := range paths {
 		digest, size, err := f.d.settledDigest(f.dir, p, f.files[p])
 		if err != nil {
-			left++
+			if !errors.Is(err, errUnsettled) && !errors.Is(err, fs.ErrNotExist) {
+				f.trouble(fmt.Errorf("%s leaves a file out: %v", s.path, err))
+			}
 			continue
 		}
 		rel := p
@@ -150,7 +151,7 @@ func (f *folder) refs(s *served, paths []string) (files []value.FileRef, left in
 		}
 		files = append(files, value.FileRef{Path: rel, Size: size, Digest: digest})
 	}
-	return files, left
+	return files
 }
 
 // enqueue remembers a per-file run unless it waits already.
@@ -171,7 +172,7 @@ func (f *folder) next(ctx context.Context, s *served) {
 		p := s.queue[0]
 		s.queue = s.queue[1:]
 		delete(s.queued, p.file)
-		if files, _ := f.refs(s, []string{p.file}); len(files) == 1 {
+		if files := f.refs(s, []string{p.file}); len(files) == 1 {
 			f.run(ctx, s, Request{Why: p.why, Files: files, File: &files[0]})
 		}
 	}

@@ -104,6 +104,7 @@ func (c *Checker) check(path string, source []byte, dir *watch.Dir, base string)
 	})
 	if g != nil {
 		problems = append(problems, ungranted(filepath.Base(path), source, g)...)
+		problems = append(problems, selfTriggered(filepath.Base(path), source, g)...)
 	}
 	if len(problems) > 0 {
 		return nil, problems
@@ -116,7 +117,6 @@ func (c *Checker) check(path string, source []byte, dir *watch.Dir, base string)
 
 // ungranted finds the nodes that want files of a workflow that allows none.
 func ungranted(name string, source []byte, g *graph.Graph) (problems graph.Problems) {
-	lines := strings.Split(string(source), "\n")
 	g.Walk(func(n *graph.Node) {
 		t, ok := handle(n)
 		if !ok {
@@ -128,16 +128,41 @@ func ungranted(name string, source []byte, g *graph.Graph) (problems graph.Probl
 			dirs  []string
 		}{{t.reads(), "read", g.Allow.Read}, {t.writes(), "write", g.Allow.Write}} {
 			if want.wants && len(want.dirs) == 0 {
-				p := graph.Problem{File: name, Line: n.Pos.Line, Col: n.Pos.Col, Code: "grant", Message: fmt.Sprintf(
-					"%s wants to %s files: add allow: { %s: [FOLDER] } to the workflow", t.FullName, want.verb, want.verb)}
-				if n.Pos.Line > 0 && n.Pos.Line <= len(lines) {
-					p.Source = lines[n.Pos.Line-1]
-				}
-				problems = append(problems, p)
+				problems = append(problems, problemAt(name, source, n.Pos, "grant", fmt.Sprintf(
+					"%s wants to %s files: add allow: { %s: [FOLDER] } to the workflow", t.FullName, want.verb, want.verb)))
 			}
 		}
 	})
 	return problems
+}
+
+// selfTriggered finds triggers that only the workflow's own files could match: these never start it, see triggeredBy.
+func selfTriggered(name string, source []byte, g *graph.Graph) (problems graph.Problems) {
+	if g.Trigger == nil {
+		return nil
+	}
+	for _, glob := range g.Trigger.Files {
+		if dir := globDir(glob); within(dir, g.Allow.Write) {
+			problems = append(problems, problemAt(name, source, g.Trigger.Pos, "trigger", fmt.Sprintf(
+				"%q lies in a folder that the workflow may write (allow.write: %q): it would start itself for ever; write to another folder", glob, g.Allow.Write)))
+		}
+	}
+	return problems
+}
+
+// triggeredBy reports whether a file, relative to the workflow's folder, matches its trigger. What lies in folders that the
+// workflow writes does not count, or a glob like **/*.jpg would feed it with its own results.
+func (w *Workflow) triggeredBy(rel string) bool {
+	return !within(rel, w.Graph.Allow.Write) &&
+		slices.ContainsFunc(w.Graph.Trigger.Files, func(glob string) bool { return watch.Match(glob, rel) })
+}
+
+func problemAt(name string, source []byte, pos graph.Pos, code, message string) graph.Problem {
+	p := graph.Problem{File: name, Line: pos.Line, Col: pos.Col, Code: code, Message: message}
+	if lines := strings.Split(string(source), "\n"); pos.Line > 0 && pos.Line <= len(lines) {
+		p.Source = lines[pos.Line-1]
+	}
+	return p
 }
 
 // nodeType is a node type as the daemon asks about it.
