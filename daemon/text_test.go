@@ -35,3 +35,5 @@ func TestPrintableLeavesNothingThatMovesACursor(t *testing.T) {
 	require.Equal(t, "a b[31mred[0m", daemon.Printable("a\nb\x1b[31mred\x1b[0m\u202e\u200b\x07"))
 	require.Equal(t, "a\nb", daemon.PrintableLines("a\r\nb\x1b"))
 }
+
+func replaceAll(text, old, new string) string { return strings.ReplaceAll(text, old, new) }
