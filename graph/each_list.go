@@ -181,7 +181,9 @@ func (c *collector) flush(ctx context.Context, x *run) error {
 			return err
 		}
 		c.parts = append(c.parts, v)
-		c.buf = c.buf[:0] // Save does not keep it
+		if c.buf = c.buf[:0]; hasBytes(v) {
+			c.buf = nil // they may be the value's now
+		}
 		return nil
 	}
 	c.parts = append(c.parts, loaded(value.Bytes, c.buf))
@@ -200,4 +202,9 @@ func (c *collector) list(ctx context.Context, x *run) (value.Value, error) {
 		c.parts = append(c.parts, loaded(value.Bytes, c.buf))
 	}
 	return x.save(ctx, t, prefix, c.parts)
+}
+
+func hasBytes(v value.Value) bool {
+	_, ok := v.Inline()
+	return ok
 }

@@ -33,7 +33,7 @@ type Runner struct {
 	Open func(ctx context.Context, v value.Value) (io.ReaderAt, error)
 	// Save makes a value of type t of which the encoding is prefix and then the encodings of parts, one behind the other. It is
 	// asked for values that would be large, and for pieces of them (of type bytes) while a large list grows. It must not keep
-	// prefix, which is used again.
+	// prefix, which is used again, unless in the value it returns.
 	Save func(ctx context.Context, t value.Type, prefix []byte, parts []value.Value) (value.Value, error)
 	// Observe is told what happens, in order, by one goroutine at a time, with the run's lock held: it must not block. May be nil.
 	Observe func(Event)

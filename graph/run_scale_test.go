@@ -164,6 +164,39 @@ func TestEachOf10000ElementsIsFlat(t *testing.T) {
 	require.Less(t, int64(most)-int64(base), int64(40<<20))
 }
 
+// Items around the size from which they are kept elsewhere, in one list: pieces of it are saved, some of which come back with
+// their bytes, and the list is what it should be.
+func TestLongListsAreBuiltInPieces(t *testing.T) {
+	k := &vault{}
+	var items []graph.Source
+	var want [][]byte
+	for i := range 200 {
+		b := make([]byte, i*1000)
+		b = append(b, byte(i))
+		want = append(want, b)
+		if len(b) > value.InlineMax {
+			items = append(items, lit(k.put(value.Bytes, b)))
+		} else {
+			items = append(items, lit(value.OfBytes(b)), lit(k.put(value.Bytes, b)))
+			want = append(want, b)
+		}
+	}
+	f := newFlow()
+	f.task("a", func(_ *flow, n *graph.Node) {
+		n.Inputs = []graph.Input{{Sources: items, Collect: true, Type: "list<bytes>"}}
+	})
+	s := &seen{}
+	_, _, err := f.execute(t, graph.Runner{Exec: s.exec, Open: k.open, Save: func(ctx context.Context, t value.Type, prefix []byte, parts []value.Value) (value.Value, error) {
+		if len(parts) == 0 && len(prefix) <= value.InlineMax {
+			return value.New(t, prefix)
+		}
+		return k.save(ctx, t, prefix, parts)
+	}}, graph.Inputs{})
+	require.NoError(t, err)
+	require.Equal(t, value.Sum(value.EncodeList(want)), s.got["a"][0].Digest)
+	require.Greater(t, k.saves, 0)
+}
+
 // Many runs at once, failing, cancelled, retried: under -race this is the test of the lock.
 func TestRunHammer(t *testing.T) {
 	rows, err := value.FromJSON("list<list<int>>", []byte("[[1,2,3],[4,5],[],[6,7,8,9]]"))
