@@ -204,7 +204,7 @@ func (e *Engine) cancel(j *job) {
 		e.mu.Unlock()
 		return
 	case w.run.inflight[0].job == j:
-		w.kill(&killReason{})
+		w.kill(&killReason{seq: w.run.inflight[0].seq})
 		e.stats.Killed++
 		e.mu.Unlock()
 		return

@@ -236,7 +236,7 @@ func (j *job) result(m *resultMsg, fds []int) (*Result, error) {
 // checkOutputs refuses what an honest worker never sends.
 func checkOutputs(j *job, r *Result, total int64) error {
 	if len(r.Outputs) != j.call.Outputs || total > j.limit.Output {
-		return errFrame
+		return fmt.Errorf("%w: %d outputs of %d bytes", errFrame, len(r.Outputs), total)
 	}
 	for _, o := range r.Outputs {
 		if o.File == nil {

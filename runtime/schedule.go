@@ -4,6 +4,7 @@ package runtime
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 )
@@ -114,7 +115,7 @@ func (e *Engine) assign(w *worker, j *job) bool {
 func (e *Engine) watch(w *worker) {
 	r := &w.run
 	limit := r.inflight[0].limit
-	if len(r.inflight) > 1 {
+	if len(r.inflight) > 1 && !r.stalled {
 		limit = min(limit, stallAfter)
 	}
 	at := r.since.Add(limit)
@@ -143,12 +144,11 @@ func (e *Engine) onTimer(w *worker) {
 	switch {
 	case ran >= r.inflight[0].limit:
 		e.stats.Killed++
-		w.kill(&killReason{CodeTimeout, "it ran longer than it may"})
+		w.kill(&killReason{code: CodeTimeout, detail: "it ran longer than it may", seq: r.inflight[0].seq})
 		e.mu.Unlock()
 		return
-	case len(r.inflight) > 1 && ran >= stallAfter:
-		r.bound.observe(ran)
-		e.takeBack(w)
+	case len(r.inflight) > 1 && !r.stalled && ran >= stallAfter:
+		e.takeBack(w, ran)
 		dirty = e.schedule()
 	}
 	if len(r.inflight) > 0 {
@@ -158,15 +158,15 @@ func (e *Engine) onTimer(w *worker) {
 	flushAll(dirty)
 }
 
-// takeBack returns the calls that the worker has not started to the queue.
-func (e *Engine) takeBack(w *worker) {
+// takeBack returns the calls that the worker has not started to the queue. ran is the age of the first one, if that
+// was started.
+func (e *Engine) takeBack(w *worker, ran time.Duration) {
 	r := &w.run
-	r.stalled = true
-	started := max(w.board.revoke(r.seq), r.inflight[0].seq)
+	r.claimed = max(r.claimed, w.board.revoke(r.seq))
 	var back []*job
 	keep := 0
 	for _, s := range r.inflight {
-		if s.seq <= started {
+		if s.seq <= r.claimed {
 			keep++
 		} else if s.job != nil {
 			s.job.worker = nil
@@ -176,6 +176,15 @@ func (e *Engine) takeBack(w *worker) {
 	}
 	r.inflight = r.inflight[:keep]
 	e.queue.pushFront(back)
+	if keep > 0 {
+		r.stalled = true
+		r.bound.observe(ran)
+		return
+	}
+	// The worker did not even get to the first one: the machine is busy elsewhere.
+	e.pool.running--
+	r.bytes = 0
+	e.idle(w)
 }
 
 // onResults ends the calls that a worker answered.
@@ -191,7 +200,7 @@ func (e *Engine) onResults(w *worker, ms []*resultMsg, fds [][]int) error {
 	r := &w.run
 	for i, m := range ms {
 		if len(r.inflight) == 0 || m.seq != r.inflight[0].seq {
-			err = errFrame
+			err = fmt.Errorf("%w: answer to call %d out of turn", errFrame, m.seq)
 			for _, rest := range fds[i:] {
 				closeAll(rest)
 			}
@@ -272,11 +281,13 @@ func (e *Engine) onDead(w *worker, words string) {
 		}
 		j.worker = nil
 		// A worker that died while nobody looked never started its next call, which then has lost nothing.
-		unstarted := reason == nil && w.board.started() < s.seq && j.retries < maxRetries
-		if unstarted {
+		// And one that was killed on account of a call which then ended after all takes no other call with it.
+		innocent := reason == nil && w.board.started() < s.seq || reason != nil && reason.seq != 0 && reason.seq != s.seq
+		innocent = innocent && j.retries < maxRetries
+		if innocent {
 			j.retries++
 		}
-		if i == 0 && !unstarted || e.pool.closed {
+		if i == 0 && !innocent || e.pool.closed {
 			lost = append(lost, j)
 		} else {
 			back = append(back, j)

@@ -66,7 +66,7 @@ func (e *Engine) spawn() (*worker, error) {
 		err = errors.New("it did not answer; does the program call runtime.WorkerMain first?")
 	}
 	if err != nil {
-		w.kill(&killReason{CodeCrash, err.Error()})
+		w.kill(&killReason{code: CodeCrash, detail: err.Error()})
 		<-w.gone
 		return nil, fmt.Errorf("start worker: %w", err)
 	}

@@ -195,7 +195,7 @@ func (e *Engine) awaitLoad(w *worker, compile bool) (loadedMsg, error) {
 	case m := <-w.loaded:
 		return m, nil
 	case <-timeout.C:
-		w.kill(&killReason{CodeCompileTimeout, "compiling it took longer than it may"})
+		w.kill(&killReason{code: CodeCompileTimeout, detail: "compiling it took longer than it may"})
 		<-w.gone
 		return loadedMsg{}, &Error{Code: CodeCompileTimeout, Detail: "compiling it took longer than it may",
 			Limit: compileLimit(e.cfg.CompileTime)}

@@ -3,6 +3,7 @@
 package runtime
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -42,6 +43,7 @@ type runState struct {
 	ready    bool      // the module is loaded and its native code vouched for
 	inflight []sent    // the first one runs
 	seq      uint64    // of the call that was sent last
+	claimed  uint64    // the call that is known to have been started last
 	bytes    int       // of the frames in flight
 	quantum  int       // calls that may still be sent ahead though others wait for a slot
 	filling  bool      // the present round of scheduling sends calls ahead
@@ -62,6 +64,7 @@ type sent struct {
 // killReason says why we killed a worker, and thus what becomes of the call that it ran.
 type killReason struct {
 	code, detail string
+	seq          uint64 // of the call on whose account; 0: whichever ran
 }
 
 // outbox sends frames in the order in which they were put in. Whoever finds it idle sends; others leave their frames.
@@ -161,7 +164,7 @@ func (w *worker) encode(frames []outFrame, block bool) bool {
 		for _, fd := range f.job.fds {
 			d, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 			if err != nil {
-				w.kill(&killReason{CodeCrash, "no descriptors left: " + err.Error()})
+				w.kill(&killReason{code: CodeCrash, detail: "no descriptors left: " + err.Error()})
 				break
 			}
 			o.fds = append(o.fds, d)
@@ -218,7 +221,7 @@ func (w *worker) writeOut(block bool) bool {
 func (w *worker) read() {
 	err := w.readFrames()
 	if err != nil && err != io.EOF {
-		w.kill(&killReason{CodeCrash, "its worker sent nonsense: " + err.Error()})
+		w.kill(&killReason{code: CodeCrash, detail: "its worker sent nonsense: " + err.Error()})
 	}
 	_ = w.proc.Signal(syscall.SIGKILL)
 	state, _ := w.proc.Wait()
@@ -275,21 +278,27 @@ func closeAll(fds []int) {
 	}
 }
 
-// handle acts on the whole frames in b; results of one read are handed on together.
+// answers are results of one read, handed on together.
+type answers struct {
+	msgs []*resultMsg
+	fds  [][]int
+}
+
+// handle acts on the whole frames in b, in their order.
 func (w *worker) handle(b []byte, fds []int) (used int, rest []int, err error) {
-	var results []*resultMsg
-	var resultFDs [][]int
-	defer func() {
-		if len(results) > 0 {
-			if e := w.eng.onResults(w, results, resultFDs); err == nil {
-				err = e
-			}
+	var a answers
+	pass := func() error {
+		if len(a.msgs) == 0 {
+			return nil
 		}
-	}()
+		err := w.eng.onResults(w, a.msgs, a.fds)
+		a = answers{a.msgs[:0], a.fds[:0]}
+		return err
+	}
 	for {
 		f, n, err := cutFrame(b[used:])
 		if err != nil || n == 0 {
-			return used, fds, err
+			return used, fds, errors.Join(err, pass())
 		}
 		if f.fds > len(fds) {
 			return used, fds, fmt.Errorf("%w: descriptors are missing", errFrame)
@@ -301,12 +310,15 @@ func (w *worker) handle(b []byte, fds []int) (used int, rest []int, err error) {
 			m, err := readResult(f.payload, own)
 			if err != nil {
 				closeAll(own)
-				return used, fds, err
+				return used, fds, errors.Join(err, pass())
 			}
-			results, resultFDs = append(results, &m), append(resultFDs, own)
+			a.msgs, a.fds = append(a.msgs, &m), append(a.fds, own)
 			continue
 		}
-		if err := w.other(f, own); err != nil {
+		if err = pass(); err == nil {
+			err = w.other(f, own)
+		}
+		if err != nil {
 			closeAll(own)
 			return used, fds, err
 		}
