@@ -315,6 +315,8 @@ func (s *server) story() string {
 		case daemon.Happened:
 		case daemon.Ended:
 			lines = append(lines, string(n.Kind)+" "+n.Path+" "+string(n.Result.Status))
+		case daemon.Broken:
+			lines = append(lines, string(n.Kind)+" "+n.Path+" "+n.Problems.Error())
 		default:
 			lines = append(lines, strings.TrimRight(string(n.Kind)+" "+n.Path+" "+n.Text, " "))
 		}

@@ -38,7 +38,7 @@ type fileAccess struct {
 }
 
 // maxObservations bounds what the daemon remembers of what a guest looked at, however often it asks.
-const maxObservations = 50_000
+const maxObservations = 20_000
 
 func (r *Run) fileAccess(t nodeType) *fileAccess {
 	return &fileAccess{run: r, typ: t, once: make(map[cache.Observation]bool)}
@@ -151,6 +151,9 @@ func (r *Run) mayWrite(name string) error {
 	}
 	if !within(name, r.grants.Write) {
 		return fmt.Errorf("writing %q is not granted (the workflow allows write: %q)", name, r.grants.Write)
+	}
+	if strings.HasPrefix(name, ".") || strings.Contains(name, "/.") {
+		return fmt.Errorf("writing %q is not granted: hidden files and folders cannot be written", name)
 	}
 	if IsWorkflow(name) || isModule(name) {
 		return fmt.Errorf("writing %q is not granted: it would be a workflow or a module, with grants of its own", name)

@@ -94,3 +94,31 @@ func Bare(name string, wasm []byte) []byte {
 	return WithManifest(wasm, `{"levee":1,"name":"`+name+`","version":"1.0.0","nodes":[{"name":"run","abi":"v1","export":"run",
 		"inputs":[],"outputs":[{"name":"out","type":"bytes"}]}]}`)
 }
+
+// ReadFlood is the node type flood/flood: it asks for so many different files that are not there, "aaaaaaaa" and the like, and
+// ends by failing with the last answer.
+func ReadFlood(files int64) []byte {
+	var m asm.Module
+	write := m.Import(host, "output_write", writeParams, "")
+	open := m.Import(host, "file_read", "i32 i32", "i64")
+	lastError := m.Import(host, "last_error", "i32 i32", "i32")
+	fail := m.Import(host, "fail", "i32 i32", "")
+	m.Memory(1, 1)
+	const i, digit, rest = 0, 1, 2
+	m.Run("i64 i32 i64",
+		asm.LoopVoid(
+			// The name: 8 letters from a on, four bits each.
+			asm.Get(i), asm.Set(rest), asm.I32Const(0), asm.Set(digit),
+			asm.LoopVoid(
+				asm.Get(digit), asm.Get(rest), asm.I64Const(15), asm.Op(0x83), asm.Op(0xa7), asm.I32Const('a'), asm.Op(asm.I32Add), asm.I32Store8(0),
+				asm.Get(rest), asm.I64Const(4), asm.Op(0x88), asm.Set(rest),
+				asm.Get(digit), asm.I32Const(1), asm.Op(asm.I32Add), asm.Tee(digit), asm.I32Const(8), asm.Op(asm.I32LtU), asm.BrIf(0),
+			),
+			asm.I32Const(0), asm.I32Const(8), asm.Call(open), asm.Op(asm.Drop),
+			asm.Get(i), asm.I64Const(1), asm.Op(asm.I64Add), asm.Tee(i), asm.I64Const(files), asm.Op(i64LtS), asm.BrIf(0),
+		),
+		asm.I32Const(1024), asm.I32Const(1024), asm.I32Const(1024), asm.Call(lastError), asm.Call(fail),
+		asm.I32Const(0), asm.I32Const(0), asm.I32Const(8), asm.Call(write))
+	return WithManifest(m.Bytes(), `{"levee":1,"name":"flood","version":"1.0.0","nodes":[{"name":"flood","abi":"v1","export":"run",
+		"inputs":[],"outputs":[{"name":"n","type":"int"}],"wants":["read"]}]}`)
+}
