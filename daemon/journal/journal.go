@@ -1,20 +1,19 @@
 // Package journal is the run history: runs, their invocations, outputs and events, in state.db. It is precious: every write is
-// durable when its call returns, nothing is ever deleted to make room for new work, and what went missing from outside is
-// noticed. It knows nothing of the cache, which may be thrown away.
+// durable when its call returns, nothing is deleted to make room for new work, and what went missing from outside is noticed.
+// It knows nothing of the cache, which may be thrown away.
 package journal
 
 import (
 	"context"
-	"crypto/rand"
+	"database/sql"
 	_ "embed"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
+	"sync/atomic"
 
 	"github.com/gofrs/flock"
 
@@ -28,203 +27,140 @@ const (
 	fileName    = "state.db"
 	backupName  = "state.backup.db"
 	witnessName = "state.witness"
+	checkedName = "state.checked"
 	reserveName = "reserve"
+	gateName    = "open.lock"
 	ownersDir   = "owners"
 )
 
-// ErrFull says that the disk has no room. What was to be written may be tried again: every write is idempotent.
-var ErrFull = errors.New("the disk is full")
+// Errors of the methods that write.
+var (
+	// ErrFull says that the disk has no room. What was to be written is not stored and may be tried again as it is.
+	ErrFull = errors.New("the disk is full")
+	// ErrBroken says that the disk failed twice while the history was written, or that the history was taken away: nothing more
+	// is recorded, and a process that gets it should end.
+	ErrBroken = errors.New("the run history can not be written any more")
+	// ErrReadOnly says that the journal was opened for looking only.
+	ErrReadOnly = errors.New("the run history is open for looking only")
+)
 
-// Journal is an open history. Several processes may have the same one open.
+// Journal is an open history. Several processes may have the same one open. All methods are safe for concurrent use.
 type Journal struct {
-	db    *sqlite.DB
-	dir   string
-	owner string
-	alive *flock.Flock // held as long as this process lives: others see by it whose runs are orphans
-	notes []string
+	dir     string
+	opts    Options
+	owner   string
+	alive   *flock.Flock // held as long as this process lives: others see by it whose runs are orphans
+	notes   []string
+	look    *sql.DB      // instead of store when only looking
+	spent   atomic.Bool  // the reserve is not there
+	spends  atomic.Int64 // how often it was given to the disk
+	closing sync.Once
+	closed  error
 
-	mu   sync.Mutex
-	seqs map[string]int64 // guarded by mu: last seq given out, of the runs of this process
+	mu     sync.RWMutex
+	store  *store // guarded by mu: another one after a failed fsync
+	broken error  // guarded by mu
 }
 
 // Options of Open.
 type Options struct {
-	ReadOnly bool // only look: no owner, no reserve, no repair
+	ReadOnly bool  // only look, also beside a running daemon: nothing is made, brought up to date, owned or repaired
+	MinFree  int64 // bytes that must be free on the disk for a new run to be accepted; 0: 256 MiB
+
+	maxPages int64 // of 4 KiB, for tests of a full disk
+	commit   func(context.Context, *sqlite.DB, func(*sql.Tx) error) error
 }
 
 // Open opens the history below dir, which must be on a local disk. A damaged file is set aside and the last backup, or an
-// empty history, takes its place; Notes says so. Errors a caller decides by: *sqlite.RemoteError, *sqlite.VersionError.
+// empty history, takes its place; Notes says so. It waits while another process opens the same history. Errors a caller
+// decides by: *sqlite.RemoteError, *sqlite.VersionError.
 func Open(ctx context.Context, dir string, o Options) (*Journal, error) {
-	j := &Journal{dir: dir, seqs: make(map[string]int64)}
+	if o.MinFree == 0 {
+		o.MinFree = 256 << 20
+	}
+	if o.commit == nil {
+		o.commit = func(ctx context.Context, db *sqlite.DB, fn func(*sql.Tx) error) error { return db.Write(ctx, fn) }
+	}
+	j := &Journal{dir: dir, opts: o}
 	if o.ReadOnly {
-		db, err := sqlite.Open(filepath.Join(dir, fileName), options())
-		j.db = db
+		var err error
+		j.look, err = openLook(ctx, j.path(fileName))
 		return j, err
+	}
+	if err := os.MkdirAll(j.path(ownersDir), 0o700); err != nil {
+		return nil, err
+	}
+	if err := sqlite.Local(dir); err != nil {
+		return nil, err
+	}
+	// One at a time: so nobody takes a history for damaged that another one is just restoring, and nobody takes the lock of a
+	// process that is just making it for that of a dead one.
+	gate := flock.New(j.path(gateName))
+	if ok, err := gate.TryLockContext(ctx, gateDelay); !ok {
+		return nil, fmt.Errorf("run history: waiting for another process that opens it: %w", err)
+	}
+	defer gate.Unlock()
+	others, err := j.sweepOwners()
+	if err != nil {
+		return nil, err
 	}
 	if err := j.own(); err != nil {
 		return nil, err
 	}
-	if err := j.open(ctx); err != nil {
+	if err := j.open(ctx, others); err != nil {
 		j.disown()
 		return nil, err
 	}
 	if err := j.keepReserve(); err != nil {
-		j.notes = append(j.notes, fmt.Sprintf("no reserve against a full disk: %v", err))
+		j.note("no room is reserved against a full disk: %v", err)
 	}
 	return j, nil
 }
 
-func options() sqlite.Options {
-	return sqlite.Options{Sync: sqlite.Full, Schema: []string{schema}, Check: true}
-}
+func (j *Journal) path(name string) string { return filepath.Join(j.dir, name) }
 
-func (j *Journal) open(ctx context.Context) error {
-	path := filepath.Join(j.dir, fileName)
-	o := options()
-	o.Witness = filepath.Join(j.dir, witnessName)
-	db, err := sqlite.Open(path, o)
-	var loss *sqlite.LossError
-	switch {
-	case errors.As(err, &loss):
-		j.notes = append(j.notes, "the run history lost its end: "+loss.Error()+"; runs that were recorded there may run again")
-		o.AcceptLoss = true
-		db, err = sqlite.Open(path, o)
-	case sqlite.IsCorrupt(err):
-		db, err = j.replace(path, o, err)
-	}
-	j.db = db
-	return err
-}
-
-// replace sets a damaged history aside and opens the last backup, or nothing, in its place.
-func (j *Journal) replace(path string, o sqlite.Options, damage error) (*sqlite.DB, error) {
-	aside, err := sqlite.Quarantine(path)
-	if err != nil {
-		return nil, err
-	}
-	note := fmt.Sprintf("the run history is damaged (%v) and was set aside in %s", damage, aside)
-	backup := filepath.Join(j.dir, backupName)
-	if info, err := os.Stat(backup); err == nil {
-		if err := copyFile(backup, path); err != nil {
-			return nil, err
-		}
-		note += fmt.Sprintf("; history restored from the backup of %s", info.ModTime().Format(time.RFC3339))
-	} else {
-		note += "; there was no backup, the history starts empty"
-	}
-	j.notes = append(j.notes, note)
-	o.AcceptLoss = true
-	return sqlite.Open(path, o)
-}
-
-func copyFile(from, to string) error {
-	b, err := os.ReadFile(from)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(to, b, 0o600)
+func (j *Journal) note(format string, args ...any) {
+	j.notes = append(j.notes, fmt.Sprintf(format, args...))
 }
 
 // Notes are what an operator must hear of: damage, loss, repairs.
 func (j *Journal) Notes() []string { return j.notes }
 
-// Close lets accepted writes finish.
+// Close lets accepted writes finish. Runs that are still open are orphans from then on.
 func (j *Journal) Close() error {
-	err := j.db.Close()
-	j.disown()
-	return err
-}
-
-// own makes this process known, so that its runs are not taken for orphans while it lives.
-func (j *Journal) own() error {
-	var id [8]byte
-	rand.Read(id[:])
-	j.owner = hex.EncodeToString(id[:])
-	if err := os.MkdirAll(filepath.Join(j.dir, ownersDir), 0o700); err != nil {
-		return err
-	}
-	j.alive = flock.New(j.ownerFile(j.owner))
-	ok, err := j.alive.TryLock()
-	if err == nil && !ok {
-		err = errors.New("lock of a new name is taken")
-	}
-	return err
-}
-
-func (j *Journal) disown() {
-	if j.alive != nil {
-		os.Remove(j.alive.Path())
-		j.alive.Unlock()
-		j.alive = nil
-	}
-}
-
-func (j *Journal) ownerFile(owner string) string {
-	return filepath.Join(j.dir, ownersDir, owner+".lock")
-}
-
-// lives reports whether the process that is known by this name still runs.
-func (j *Journal) lives(owner string) bool {
-	if owner == j.owner {
-		return true
-	}
-	path := j.ownerFile(owner)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return false
-	}
-	lock := flock.New(path)
-	free, err := lock.TryLock()
-	if err != nil || !free {
-		return true
-	}
-	os.Remove(path)
-	lock.Unlock()
-	return false
-}
-
-// nextSeqs gives out n sequence numbers of a run and returns the first.
-func (j *Journal) nextSeqs(ctx context.Context, run string, n int) (int64, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	last, ok := j.seqs[run]
-	if !ok {
-		row := j.db.Reader().QueryRowContext(ctx,
-			`SELECT max((SELECT coalesce(max(seq),0) FROM event WHERE run=?1), (SELECT coalesce(max(seq),0) FROM invocation WHERE run=?1))`, run)
-		if err := row.Scan(&last); err != nil {
-			return 0, err
+	j.closing.Do(func() {
+		if j.look != nil {
+			j.closed = j.look.Close()
+			return
 		}
-	}
-	j.seqs[run] = last + int64(n)
-	return last + 1, nil
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		j.closed = j.store.db.Close()
+		j.disown()
+	})
+	return j.closed
 }
 
-func (j *Journal) forget(run string) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	delete(j.seqs, run)
+// read runs fn on the connections for reading.
+func (j *Journal) read(fn func(*sql.DB) error) error {
+	if j.look != nil {
+		return fn(j.look)
+	}
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	return fn(j.store.db.Reader())
 }
 
-// full turns the driver's words for a full disk into ErrFull, after giving the reserve back to the file system once.
-func (j *Journal) full(err error) error {
-	if err == nil || !sqlite.IsFull(err) {
-		return err
-	}
-	os.Remove(filepath.Join(j.dir, reserveName))
-	return fmt.Errorf("%w: %v", ErrFull, err)
-}
-
-// reserveSize is kept free for the history: on a full disk SQLite can not even delete without room for its WAL.
-const reserveSize = 32 << 20
-
-func (j *Journal) keepReserve() error {
-	path := filepath.Join(j.dir, reserveName)
-	if info, err := os.Stat(path); err == nil && info.Size() == reserveSize {
-		return nil
-	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
+// syncDir makes renames in the journal's folder durable.
+func (j *Journal) syncDir() error {
+	d, err := os.Open(j.dir)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	return allocate(f, reserveSize)
+	return errors.Join(d.Sync(), d.Close())
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return !errors.Is(err, fs.ErrNotExist)
 }

@@ -5,21 +5,21 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"sort"
 	"strings"
 	"time"
 )
 
-const runColumns = `id, trigger, workflow, file, name, source, inputs, files, why, status, accepted, finished, epoch, owner, error, code, cause, outputs, ran, cached, failed, skipped`
+const runColumns = `id, trigger, workflow, file, name, source, inputs, files, why, status, accepted, finished, epoch, owner, error, code, cause, outputs,
+	ran, cached, failed, skipped, doubt, bare`
 
 type scanner interface{ Scan(...any) error }
 
 func scanRun(row scanner) (r Run, err error) {
-	var inputs, files, outputs string
+	var inputs, files, outputs []byte
 	var accepted int64
 	var finished sql.NullInt64
 	err = row.Scan(&r.ID, &r.Trigger, &r.Workflow, &r.File, &r.Name, &r.Source, &inputs, &files, &r.Why, &r.Status, &accepted, &finished,
-		&r.Epoch, &r.Owner, &r.Error, &r.Code, &r.Cause, &outputs, &r.Counts.Ran, &r.Counts.Cached, &r.Counts.Failed, &r.Counts.Skipped)
+		&r.Epoch, &r.Owner, &r.Error, &r.Code, &r.Cause, &outputs, &r.Counts.Ran, &r.Counts.Cached, &r.Counts.Failed, &r.Counts.Skipped, &r.Doubt, &r.Bare)
 	if err != nil {
 		return r, err
 	}
@@ -30,27 +30,29 @@ func scanRun(row scanner) (r Run, err error) {
 	if r.Inputs, err = decodeNamed(inputs); err == nil {
 		r.Outputs, err = decodeNamed(outputs)
 	}
-	if err == nil {
-		err = json.Unmarshal([]byte(files), &r.Files)
+	if err == nil && len(files) > 0 {
+		err = json.Unmarshal(files, &r.Files)
 	}
 	return r, err
 }
 
-func (j *Journal) runs(ctx context.Context, where string, args ...any) ([]Run, error) {
-	rows, err := j.db.Reader().QueryContext(ctx, `SELECT `+runColumns+` FROM run `+where, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var list []Run
-	for rows.Next() {
-		r, err := scanRun(rows)
+func (j *Journal) runs(ctx context.Context, where string, args ...any) (list []Run, err error) {
+	err = j.read(func(db *sql.DB) error {
+		rows, err := db.QueryContext(ctx, `SELECT `+runColumns+` FROM run `+where, args...)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		list = append(list, r)
-	}
-	return list, rows.Err()
+		defer rows.Close()
+		for rows.Next() {
+			r, err := scanRun(rows)
+			if err != nil {
+				return err
+			}
+			list = append(list, r)
+		}
+		return rows.Err()
+	})
+	return list, err
 }
 
 // Filter narrows Runs; the zero value takes all.
@@ -75,7 +77,7 @@ func (j *Journal) Runs(ctx context.Context, f Filter) ([]Run, error) {
 	if len(conds) > 0 {
 		where = "WHERE " + strings.Join(conds, " AND ")
 	}
-	where += " ORDER BY accepted DESC, rowid DESC"
+	where += " ORDER BY accepted DESC, num DESC"
 	if f.Last > 0 {
 		where += fmt.Sprintf(" LIMIT %d", f.Last)
 	}
@@ -116,7 +118,7 @@ func (j *Journal) Run(ctx context.Context, prefix string) (Run, error) {
 
 // Orphans are the open runs whose process is gone, oldest first.
 func (j *Journal) Orphans(ctx context.Context) ([]Run, error) {
-	list, err := j.runs(ctx, `WHERE finished IS NULL ORDER BY accepted`)
+	list, err := j.runs(ctx, `WHERE finished IS NULL ORDER BY accepted, num`)
 	if err != nil {
 		return nil, err
 	}
@@ -133,76 +135,74 @@ func (j *Journal) Orphans(ctx context.Context) ([]Run, error) {
 	return orphans, nil
 }
 
-// Invocations returns a run's invocations in the order in which they ended; under narrows to one path or site and what lies
-// below it, "" takes all.
-func (j *Journal) Invocations(ctx context.Context, run, under string) ([]Invocation, error) {
-	rows, err := j.db.Reader().QueryContext(ctx, `SELECT path, attempt, seq, status, site, type, module, key, outputs, started, ended, compile, peak, effect,
-		error, code, cause, log FROM invocation WHERE run=?`, run)
+const invocationColumns = `path, attempt, seq, status, site, type, module, key, outputs, started, ended, compile, peak, effect,
+	coalesce(error, ''), coalesce(code, ''), coalesce(cause, ''), log`
+
+// Invocations returns a run's invocations in the order in which they ended, after those that have only begun; under narrows to
+// one path or site and what lies below it, "" takes all.
+func (j *Journal) Invocations(ctx context.Context, run, under string) (list []Invocation, err error) {
+	err = j.read(func(db *sql.DB) error {
+		num, err := number(ctx, db, run)
+		if err != nil {
+			return err
+		}
+		const order = ` ORDER BY seq`
+		const byPath = ` ORDER BY +seq` // sorted afterwards
+		if under == "" {
+			list, err = invocations(ctx, db, run, order, num)
+			return err
+		}
+		// What the path finds is all there is: were a site of this name inside a loop, the path would have the index of an element
+		// where this one has none. The range of the index is wider than what lies below; left alone, SQLite would go by seq.
+		list, err = invocations(ctx, db, run, ` AND path>=?2 AND path<?2||'\' AND `+below("path")+byPath, num, under)
+		if err == nil && len(list) == 0 && !strings.Contains(under, "[") {
+			list, err = invocations(ctx, db, run, ` AND `+below("site")+order, num, under)
+		}
+		return err
+	})
+	return list, err
+}
+
+// below is the condition that a column is ?2 or lies below it. Between '.' and '[' lie other names, which start alike.
+func below(column string) string {
+	return strings.ReplaceAll(`(%=?2 OR %>=?2||'.' AND %<?2||'/' OR %>=?2||'[' AND %<?2||'\')`, "%", column)
+}
+
+func invocations(ctx context.Context, db *sql.DB, run, where string, args ...any) (list []Invocation, err error) {
+	rows, err := db.QueryContext(ctx, `SELECT `+invocationColumns+` FROM invocation WHERE run=?1`+where, args...)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var list []Invocation
 	for rows.Next() {
-		i := Invocation{Run: run}
-		var module, key []byte
-		var outputs string
-		var started, compile int64
-		var ended sql.NullInt64
-		if err := rows.Scan(&i.Path, &i.Attempt, &i.Seq, &i.Status, &i.Site, &i.Type, &module, &key, &outputs, &started, &ended, &compile, &i.Peak,
-			&i.Effect, &i.Error, &i.Code, &i.Cause, &i.Log); err != nil {
-			return nil, err
-		}
-		if under != "" && !lies(i.Path, under) && !lies(i.Site, under) {
-			continue
-		}
-		copy(i.Module[:], module)
-		copy(i.Key[:], key)
-		i.Started, i.Compile = time.UnixMicro(started), time.Duration(compile)*time.Microsecond
-		if ended.Valid {
-			i.Ended = time.UnixMicro(ended.Int64)
-		}
-		if i.Outputs, err = decodeNamed(outputs); err != nil {
+		i, err := scanInvocation(rows, run)
+		if err != nil {
 			return nil, err
 		}
 		list = append(list, i)
 	}
-	sort.SliceStable(list, func(a, b int) bool { return list[a].Seq < list[b].Seq })
 	return list, rows.Err()
 }
 
-func lies(path, under string) bool {
-	rest, ok := strings.CutPrefix(path, under)
-	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
-}
-
-// Events returns what happened in a run after a sequence number, in order, the ends of invocations among it.
-func (j *Journal) Events(ctx context.Context, run string, after int64) ([]Event, error) {
-	rows, err := j.db.Reader().QueryContext(ctx, `SELECT seq, at, type, node, data FROM event WHERE run=? AND seq>? ORDER BY seq`, run, after)
-	if err != nil {
-		return nil, err
+func scanInvocation(row scanner, run string) (Invocation, error) {
+	i := Invocation{Run: run}
+	var module, key, outputs sql.RawBytes
+	var started, compile int64
+	var ended sql.NullInt64
+	if err := row.Scan(&i.Path, &i.Attempt, &i.Seq, &i.Status, &i.Site, &i.Type, &module, &key, &outputs, &started, &ended, &compile, &i.Peak,
+		&i.Effect, &i.Error, &i.Code, &i.Cause, &i.Log); err != nil {
+		return i, err
 	}
-	defer rows.Close()
-	var list []Event
-	for rows.Next() {
-		e := Event{Run: run}
-		var at int64
-		var data string
-		if err := rows.Scan(&e.Seq, &at, &e.Type, &e.Node, &data); err != nil {
-			return nil, err
-		}
-		e.At, e.Data = time.UnixMicro(at), json.RawMessage(data)
-		list = append(list, e)
+	copy(i.Module[:], module)
+	copy(i.Key[:], key)
+	i.Seq = max(i.Seq, 0)
+	i.Started, i.Compile = time.UnixMicro(started), time.Duration(compile)*time.Microsecond
+	if ended.Valid {
+		i.Ended = time.UnixMicro(ended.Int64)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, err
+	var err error
+	if len(outputs) > 0 {
+		i.Outputs, err = decodeNamed(outputs)
 	}
-	invs, err := j.Invocations(ctx, run, "")
-	for i := range invs {
-		if invs[i].Seq > after && invs[i].Status != Started {
-			list = append(list, invs[i].Event())
-		}
-	}
-	sort.SliceStable(list, func(a, b int) bool { return list[a].Seq < list[b].Seq })
-	return list, err
+	return i, err
 }

@@ -41,6 +41,12 @@ type Run struct {
 	Cause    string          `json:"cause,omitempty"` // path of the invocation that failed first
 	Outputs  []Named         `json:"outputs"`
 	Counts   Counts          `json:"counts"`
+
+	// Doubt is set when the history was damaged or lost its end while the run was open: what its invocations did after that
+	// may not be recorded, so one with effects must be taken for started.
+	Doubt string `json:"doubt,omitempty"`
+	// Bare says that the details were forgotten: no source, values, invocations or events.
+	Bare bool `json:"bare,omitempty"`
 }
 
 // Counts says what a run's invocations came to.
@@ -70,7 +76,7 @@ type Invocation struct {
 	Path    string           `json:"path"` // photos[3].decode
 	Site    string           `json:"site"` // photos.decode
 	Attempt int              `json:"attempt"`
-	Seq     int64            `json:"seq"`
+	Seq     int64            `json:"seq"` // of its end as an event; 0: it only began
 	Status  InvocationStatus `json:"status"`
 	Type    string           `json:"type"`
 	Module  [32]byte         `json:"-"`
@@ -84,10 +90,12 @@ type Invocation struct {
 	Error   string           `json:"error,omitempty"`
 	Code    string           `json:"code,omitempty"`
 	Cause   string           `json:"cause,omitempty"`
-	Log     []byte           `json:"-"`
+	Log     []byte           `json:"-"` // the first 64 KiB are kept
 }
 
-// Event is something that happened in a run, other than the end of an invocation, which is an Invocation.
+// Event is something that happened in a run. Seq grows in the order in which events became durable, those of the ends of
+// invocations among them: who asks for what came after the last one they saw misses none. No number is given twice; one is
+// missing where a resumed run replaced the end of an invocation, which then has a new number.
 type Event struct {
 	Run  string          `json:"job_id"`
 	Seq  int64           `json:"seq"`
@@ -103,61 +111,24 @@ func (i *Invocation) Event() Event {
 	if i.Status == Ran || i.Status == Cached {
 		status = "completed"
 	}
-	data, _ := json.Marshal(map[string]any{ // of strings, numbers and bools: cannot fail
-		"status": status, "cached": i.Status == Cached, "site": i.Site, "type": i.Type, "attempt": i.Attempt,
-		"us": i.Ended.Sub(i.Started).Microseconds(), "compile_us": i.Compile.Microseconds(), "peak": i.Peak,
-		"error": i.Error, "code": i.Code, "cause": i.Cause,
+	data, _ := json.Marshal(endData{ // of strings, numbers and bools: cannot fail
+		Attempt: i.Attempt, Cached: i.Status == Cached, Cause: i.Cause, Code: i.Code, Compile: i.Compile.Microseconds(), Error: i.Error,
+		Peak: i.Peak, Site: i.Site, Status: status, Type: i.Type, Took: i.Ended.Sub(i.Started).Microseconds(),
 	})
 	return Event{Run: i.Run, Seq: i.Seq, At: i.Ended, Type: "node_update", Node: i.Path, Data: data}
 }
 
-// Named is a value under the name of an input or output.
-type Named struct {
-	Name  string
-	Value value.Value
-}
-
-type namedJSON struct {
-	Name   string       `json:"name"`
-	Type   value.Type   `json:"type"`
-	Digest value.Digest `json:"digest"`
-	Size   int64        `json:"size"`
-	Bytes  *[]byte      `json:"bytes,omitempty"`
-}
-
-func (n Named) json(bytes bool) namedJSON {
-	j := namedJSON{Name: n.Name, Type: n.Value.Type, Digest: n.Value.Digest, Size: n.Value.Size}
-	if enc, ok := n.Value.Inline(); ok && bytes {
-		j.Bytes = &enc
-	}
-	return j
-}
-
-// MarshalJSON leaves the bytes out: it is for people and machines that look, who ask for a value by its digest.
-func (n Named) MarshalJSON() ([]byte, error) { return json.Marshal(n.json(false)) }
-
-// encodeNamed writes values for the database, with the bytes of those that carry them when bytes is set.
-func encodeNamed(list []Named, bytes bool) string {
-	rows := make([]namedJSON, len(list))
-	for i, n := range list {
-		rows[i] = n.json(bytes)
-	}
-	b, _ := json.Marshal(rows) // of strings and numbers: cannot fail
-	return string(b)
-}
-
-func decodeNamed(text string) ([]Named, error) {
-	var rows []namedJSON
-	if err := json.Unmarshal([]byte(text), &rows); err != nil {
-		return nil, err
-	}
-	list := make([]Named, len(rows))
-	for i, r := range rows {
-		v := value.Stored(r.Type, r.Digest, r.Size)
-		if r.Bytes != nil && value.Sum(*r.Bytes) == r.Digest {
-			v = value.Loaded(r.Type, r.Digest, *r.Bytes)
-		}
-		list[i] = Named{Name: r.Name, Value: v}
-	}
-	return list, nil
+// endData is what the event of an invocation's end says; times are in microseconds.
+type endData struct {
+	Attempt int    `json:"attempt"`
+	Cached  bool   `json:"cached"`
+	Cause   string `json:"cause"`
+	Code    string `json:"code"`
+	Compile int64  `json:"compile_us"`
+	Error   string `json:"error"`
+	Peak    int64  `json:"peak"`
+	Site    string `json:"site"`
+	Status  string `json:"status"`
+	Type    string `json:"type"`
+	Took    int64  `json:"us"`
 }

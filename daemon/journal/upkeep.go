@@ -3,98 +3,254 @@ package journal
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
+
+	"levee/cache/sqlite"
 )
 
-// Retain forgets ended runs that are older than maxAge, and then the oldest ones until the file is below maxBytes. Open runs
-// always stay. It works in slices, so that nobody waits long for the one writer.
+const (
+	pageSize    = 4096
+	dropRuns    = 20   // runs that are forgotten in one transaction
+	dropRows    = 2000 // of invocations or events deleted in one: the writer is held for some milliseconds
+	vacuumPages = 256  // given back in one: about 2 ms
+)
+
+// Retain forgets ended runs that ended longer ago than maxAge, and then the oldest ones until the history takes up no more than
+// maxBytes; 0 is no bound. Open runs always stay, and of the last run of each workflow and file the row without its details,
+// which says that it need not run again: such rows go only for maxBytes. It works in slices, so that nobody waits long for the
+// one writer, and what a crash leaves half done is finished by the next call.
 func (j *Journal) Retain(ctx context.Context, maxAge time.Duration, maxBytes int64) error {
-	old := time.Now().Add(-maxAge).UnixMicro()
-	for {
-		n, err := j.drop(ctx, `SELECT id FROM run WHERE finished IS NOT NULL AND accepted < ? ORDER BY accepted LIMIT 20`, old)
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			break
-		}
+	if err := j.sweep(ctx); err != nil {
+		return err
 	}
-	for {
-		pages, err := j.db.Pages(ctx)
-		if err != nil {
-			return err
-		}
-		if int64(pages.Total-pages.Free)*pageSize <= maxBytes {
-			return j.db.Vacuum(ctx, vacuumPages)
-		}
-		n, err := j.drop(ctx, `SELECT id FROM run WHERE finished IS NOT NULL ORDER BY accepted LIMIT 20`)
-		if err != nil || n == 0 {
+	if maxAge > 0 {
+		old := time.Now().Add(-maxAge).UnixMicro()
+		spare := fmt.Sprintf(`accepted < %d AND finished < %[1]d AND NOT (bare AND %s)`, old, isLast)
+		if err := j.forgetAll(ctx, spare, func(sqlite.Pages) bool { return false }); err != nil {
 			return err
 		}
 	}
+	if maxBytes > 0 {
+		// The bound is on what is in use: free pages are given back below, or used again. First details, then the rows.
+		fits := func(p sqlite.Pages) bool { return (p.Total-p.Free)*pageSize <= maxBytes }
+		for _, spare := range []string{`finished IS NOT NULL AND NOT (bare AND ` + isLast + `)`, `finished IS NOT NULL`} {
+			if err := j.forgetAll(ctx, spare, fits); err != nil {
+				return err
+			}
+		}
+	}
+	return j.giveBack(ctx)
 }
 
-const pageSize, vacuumPages = 4096, 256
+// isLast holds for the newest run of its workflow and file.
+const isLast = `NOT EXISTS (SELECT 1 FROM run AS later WHERE later.workflow=run.workflow AND later.file=run.file
+	AND (later.accepted, later.num) > (run.accepted, run.num))`
 
-// drop deletes the runs that a query names, with all they have, and returns how many they were.
-func (j *Journal) drop(ctx context.Context, query string, args ...any) (int, error) {
-	var n int
-	err := j.db.Write(ctx, func(tx *sql.Tx) error {
-		n = 0
-		ids, err := texts(ctx, tx, query, args...)
-		if err != nil {
+// forgetAll forgets runs, the oldest first, until enough says so.
+func (j *Journal) forgetAll(ctx context.Context, spare string, enough func(sqlite.Pages) bool) error {
+	var from cursor
+	for {
+		pages, err := j.pages(ctx)
+		if err != nil || enough(pages) {
 			return err
 		}
-		for _, id := range ids {
-			for _, q := range []string{`DELETE FROM event WHERE run=?`, `DELETE FROM invocation WHERE run=?`, `DELETE FROM run WHERE id=?`} {
-				if _, err := tx.ExecContext(ctx, q, id); err != nil {
+		// Looked for by a reader: to pass over the many that stay must not hold the writer.
+		nums, err := j.oldest(ctx, spare, &from)
+		if err != nil || len(nums) == 0 {
+			return err
+		}
+		err = j.write(ctx, true, func(t *tx) error {
+			for _, num := range nums {
+				if err := t.forget(num); err != nil {
 					return err
 				}
 			}
+			return nil
+		})
+		if err == nil {
+			err = j.sweep(ctx)
 		}
-		n = len(ids)
-		return nil
-	})
-	return n, j.full(err)
+		if err != nil {
+			return err
+		}
+	}
 }
 
-func texts(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]string, error) {
-	rows, err := tx.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var list []string
-	for rows.Next() {
-		var s string
-		if err := rows.Scan(&s); err != nil {
-			return nil, err
+// cursor is the last run that was looked at.
+type cursor struct{ accepted, num int64 }
+
+func (j *Journal) oldest(ctx context.Context, spare string, from *cursor) (nums []int64, err error) {
+	err = j.read(func(db *sql.DB) error {
+		rows, err := db.QueryContext(ctx, fmt.Sprintf(`SELECT accepted, num FROM run WHERE (accepted, num) > (?, ?) AND %s
+			ORDER BY accepted, num LIMIT %d`, spare, dropRuns), from.accepted, from.num)
+		if err != nil {
+			return err
 		}
-		list = append(list, s)
+		defer rows.Close()
+		for rows.Next() {
+			if err := rows.Scan(&from.accepted, &from.num); err != nil {
+				return err
+			}
+			nums = append(nums, from.num)
+		}
+		return rows.Err()
+	})
+	return nums, err
+}
+
+// forget makes an ended run vanish, or bare when it is the last of its kind and was not yet; what it had is deleted later.
+func (t *tx) forget(num int64) error {
+	var last, bare bool
+	err := t.QueryRow(`SELECT `+isLast+`, bare FROM run WHERE num=?`, num).Scan(&last, &bare)
+	if errors.Is(err, sql.ErrNoRows) { // another process was faster
+		return nil
 	}
-	return list, rows.Err()
+	if err != nil {
+		return err
+	}
+	query := `DELETE FROM run WHERE num=?`
+	if last && !bare {
+		query = `UPDATE run SET bare=1, source=NULL, inputs=NULL, files=NULL, outputs=NULL WHERE num=?`
+	}
+	for _, q := range []string{query, `INSERT OR IGNORE INTO doomed(num) VALUES(?)`} {
+		if _, err := t.Exec(q, num); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sweep deletes the invocations and events of runs that are forgotten.
+func (j *Journal) sweep(ctx context.Context) error {
+	for done := false; !done; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		err := j.write(ctx, true, func(t *tx) (err error) {
+			done, err = t.sweepSome()
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tx) sweepSome() (done bool, err error) {
+	for left := int64(dropRows); left > 0; {
+		var num int64
+		switch err := t.QueryRow(`SELECT num FROM doomed LIMIT 1`).Scan(&num); {
+		case errors.Is(err, sql.ErrNoRows):
+			return true, nil
+		case err != nil:
+			return false, err
+		}
+		var n int64
+		for _, table := range []string{"event", "invocation"} {
+			res, err := t.Exec(`DELETE FROM `+table+` WHERE run=?1 AND seq IN (SELECT seq FROM `+table+` WHERE run=?1 ORDER BY seq LIMIT ?2)`, num, left-n)
+			if err != nil {
+				return false, err
+			}
+			deleted, err := res.RowsAffected()
+			if err != nil {
+				return false, err
+			}
+			n += deleted
+		}
+		if n < left {
+			if _, err := t.Exec(`DELETE FROM doomed WHERE num=?`, num); err != nil {
+				return false, err
+			}
+		}
+		left -= n + 1
+	}
+	return false, nil
+}
+
+func (j *Journal) pages(ctx context.Context) (p sqlite.Pages, err error) {
+	if j.look != nil {
+		return p, ErrReadOnly
+	}
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	return j.store.db.Pages(ctx)
+}
+
+// giveBack returns free pages to the file system while they are more than an eighth: those are used again soon. The file only
+// shrinks at a checkpoint, which is made when the disk was full and otherwise comes by itself.
+func (j *Journal) giveBack(ctx context.Context) error {
+	for {
+		pages, err := j.pages(ctx)
+		if err != nil {
+			return err
+		}
+		if pages.Free <= max(pages.Total/8, vacuumPages) {
+			break
+		}
+		if err := j.vacuum(ctx); err != nil {
+			return err
+		}
+	}
+	if !j.spent.Load() {
+		return nil
+	}
+	j.mu.RLock()
+	err := j.store.db.Checkpoint(ctx)
+	j.mu.RUnlock()
+	if err != nil {
+		return err
+	}
+	if err := j.keepReserve(); err != nil && !errors.Is(err, ErrFull) {
+		return err
+	}
+	return nil
+}
+
+func (j *Journal) vacuum(ctx context.Context) error {
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	err := j.store.db.Vacuum(ctx, vacuumPages)
+	if sqlite.IsFull(err) {
+		return fmt.Errorf("%w: %v", ErrFull, err)
+	}
+	return err
 }
 
 // Backup writes a whole copy of the history beside it, which takes its place should it ever be damaged.
 func (j *Journal) Backup(ctx context.Context) error {
-	tmp := filepath.Join(j.dir, fmt.Sprintf(".%s.%s", backupName, j.owner))
-	os.Remove(tmp)
-	if err := j.db.Backup(ctx, tmp); err != nil {
-		os.Remove(tmp)
-		return j.full(err)
+	if j.look != nil {
+		return ErrReadOnly
 	}
-	if err := os.Rename(tmp, filepath.Join(j.dir, backupName)); err != nil {
+	tmp := j.path(fmt.Sprintf(".%s.%s", backupName, j.owner))
+	os.Remove(tmp)
+	defer os.Remove(tmp)
+	j.mu.RLock()
+	err := j.store.db.Backup(ctx, tmp)
+	j.mu.RUnlock()
+	if sqlite.IsFull(err) {
+		return fmt.Errorf("%w: %v", ErrFull, err)
+	}
+	if err != nil {
 		return err
 	}
-	return j.keepReserve()
+	if err := verify(ctx, tmp); err != nil { // a bad copy must not take the place of a good one
+		return fmt.Errorf("backup: %w", err)
+	}
+	if err := os.Rename(tmp, j.path(backupName)); err != nil {
+		return err
+	}
+	return j.syncDir()
 }
 
 // OldestOpen is when the oldest open run was accepted; false when none is open. What such runs found in the cache must stay.
-func (j *Journal) OldestOpen(ctx context.Context) (time.Time, bool, error) {
-	var at sql.NullInt64
-	err := j.db.Reader().QueryRowContext(ctx, `SELECT min(accepted) FROM run WHERE finished IS NULL`).Scan(&at)
-	return time.UnixMicro(at.Int64), at.Valid, err
+func (j *Journal) OldestOpen(ctx context.Context) (at time.Time, open bool, err error) {
+	var first sql.NullInt64
+	err = j.read(func(db *sql.DB) error {
+		return db.QueryRowContext(ctx, `SELECT min(accepted) FROM run WHERE finished IS NULL`).Scan(&first)
+	})
+	return time.UnixMicro(first.Int64), first.Valid, err
 }
