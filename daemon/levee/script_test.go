@@ -1,0 +1,105 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"levee/testdata/guests"
+)
+
+// TestScripts runs the scripts of testdata/script on the real program. Beside the usual commands they have
+//
+//	code N levee ARGS...   the program must exit with N
+//	module NAME KIND       writes one of the small modules of testdata/guests
+//	damage DIR             flips a bit in the first value file of a cache
+//	text FILE TEXT         writes a file without a line end
+//	runid VAR              takes the run's id from stderr of the last command
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:           "../../testdata/script",
+		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("LEVEE_STATE", env.WorkDir+"/.state")
+			env.Setenv("LEVEE_CACHE", env.WorkDir+"/.cache")
+			env.Setenv("NO_COLOR", "1")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"code": exits, "module": writeModule, "damage": damage, "text": writeText, "runid": runID,
+		},
+	})
+}
+
+// exits runs a command and holds it to its exit code.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N COMMAND ARGS...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, not %d", got, want)
+	}
+}
+
+func writeModule(ts *testscript.TestScript, _ bool, args []string) {
+	modules := map[string]func() []byte{
+		"mix": func() []byte { return guests.Mix("") }, "mix2": func() []byte { return guests.Mix("2") },
+		"spin": func() []byte { return guests.Bare("spin", guests.Spin()) }, "trap": func() []byte { return guests.Bare("trap", guests.Trap()) },
+		"fail": func() []byte { return guests.Bare("fail", guests.Fail("no luck today")) },
+		"log":  func() []byte { return guests.Bare("log", guests.Log(2, "mind the gap")) },
+		"grow": func() []byte { return guests.Bare("grow", guests.Grow(8000)) }, "blow": guests.Blow,
+		"echo": guests.Echo, "stdio": func() []byte { return guests.Stdio(0) }, "stdio7": func() []byte { return guests.Stdio(7) },
+	}
+	if len(args) != 2 || modules[args[1]] == nil {
+		ts.Fatalf("usage: module FILE KIND")
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), modules[args[1]](), 0o644))
+}
+
+func writeText(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(args[1]), 0o644))
+}
+
+func damage(ts *testscript.TestScript, _ bool, args []string) {
+	var file string
+	ts.Check(filepath.WalkDir(filepath.Join(ts.MkAbs(args[0]), "values"), func(p string, e fs.DirEntry, err error) error {
+		if err == nil && e.Type().IsRegular() {
+			file = p
+		}
+		return err
+	}))
+	content, err := os.ReadFile(file)
+	ts.Check(err)
+	content[len(content)/2] ^= 1
+	ts.Check(os.Remove(file))
+	ts.Check(os.WriteFile(file, content, 0o400))
+}
+
+// runID finds "run 0123abcd" in what the last command said.
+func runID(ts *testscript.TestScript, _ bool, args []string) {
+	words := strings.Fields(ts.ReadFile("stderr"))
+	for i := len(words) - 2; i >= 0; i-- {
+		if words[i] == "run" && len(words[i+1]) == 8 && strings.Trim(words[i+1], "0123456789abcdef") == "" {
+			ts.Setenv(args[0], words[i+1])
+			return
+		}
+	}
+	ts.Fatalf("stderr names no run")
+}
