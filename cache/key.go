@@ -185,6 +185,10 @@ func describe(v value.Value) string {
 			return strconv.FormatBool(value.DecodeBool(enc))
 		case v.Type == value.String || v.Type == value.JSON:
 			return preview(string(enc[:min(len(enc), previewMax+1)]))
+		case v.Type == value.Any:
+			if t, inner, err := value.DecodeAny(enc); err == nil {
+				return describe(value.Loaded(t, v.Digest, inner))
+			}
 		}
 	}
 	return preview(fmt.Sprintf("%s of %d bytes, %s", v.Type, v.Size, v.Digest.Short()))

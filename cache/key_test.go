@@ -162,3 +162,12 @@ func FuzzDecode(f *testing.F) {
 		readObservations(&reader{b: b}, false)
 	})
 }
+
+func TestPreviewOfAnyShowsWhatIsInIt(t *testing.T) {
+	k := NewKey()
+	v, err := value.New(value.Any, value.EncodeAny(value.String, []byte("Ada")))
+	require.NoError(t, err)
+	k.Value("a", v)
+	parts := k.Parts()
+	require.Equal(t, "Ada", parts[len(parts)-1].Preview)
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"levee/graph"
+	"levee/nodes"
 	"levee/runtime"
 )
 
@@ -42,6 +43,7 @@ func ExitCode(err error) int {
 	var module *runtime.ModuleError
 	var sandbox *runtime.SandboxError
 	var failure *runtime.Error
+	var unknown *nodes.ResolveError
 	switch {
 	case err == nil:
 		return ExitOK
@@ -56,7 +58,7 @@ func ExitCode(err error) int {
 		return ExitDenied
 	case errors.As(err, &sandbox):
 		return ExitDaemon
-	case errors.As(err, &module):
+	case errors.As(err, &module), errors.As(err, &unknown):
 		return ExitModule
 	case errors.As(err, &failure):
 		switch failure.Code {

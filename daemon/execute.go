@@ -62,7 +62,7 @@ func (c *invocation) checkRanges() error {
 	for i := range c.typ.Inputs {
 		if v := c.Inputs[i]; !v.IsZero() {
 			if err := c.typ.Inputs[i].CheckRange(v); err != nil {
-				return &runtime.Error{Code: runtime.CodeFailed, Module: c.typ.Module.Name, Node: c.Path, Detail: err.Error()}
+				return &runtime.Error{Code: runtime.CodeFailed, Module: c.typ.Module.Name, Detail: err.Error()}
 			}
 		}
 	}
@@ -132,7 +132,7 @@ func (c *invocation) call(ctx context.Context, access *fileAccess) (*runtime.Res
 		return nil, err
 	}
 	call := &runtime.Call{
-		Module: module, Node: c.Path, Export: c.typ.Export, Outputs: max(len(c.typ.Outputs), 1), Owner: c.run.rec.ID,
+		Module: module, Export: c.typ.Export, Outputs: max(len(c.typ.Outputs), 1), Owner: c.run.rec.ID,
 		Limits: c.limits, Files: access.functions(), Seed: c.key.Key(),
 		Progress: func(done, total int64) {
 			c.run.event("node_progress", c.Path, map[string]int64{"progress": done, "total": total})
@@ -164,7 +164,7 @@ func (c *invocation) site() string { return c.run.flow.Path + "#" + c.Node.Site 
 // begin records an invocation with effects before it runs, and refuses to repeat one that may have happened.
 func (c *invocation) begin(ctx context.Context) error {
 	if prev, ok := c.run.effects[c.Path]; ok && !c.typ.Idempotent {
-		return &runtime.Error{Code: codeUnknownEffect, Module: c.typ.Module.Name, Node: c.Path, Detail: fmt.Sprintf(
+		return &runtime.Error{Code: codeUnknownEffect, Module: c.typ.Module.Name, Detail: fmt.Sprintf(
 			"it was started at %s and levee was killed before it ended: whether its effect happened is not known, and its manifest does not say idempotent",
 			prev.Started.Format(time.RFC3339))}
 	}

@@ -117,7 +117,7 @@ func (c *invocation) take(ctx context.Context, res *runtime.Result) ([]value.Val
 func emptyIsValid(t value.Type) bool { return t == value.String || t == value.Bytes }
 
 func (c *invocation) badOutput(p value.Port, why string) error {
-	return &runtime.Error{Code: runtime.CodeOutput, Module: c.typ.Module.Name, Node: c.Path, Detail: fmt.Sprintf("output %s is no %s: %s", p.Name, p.Type, why)}
+	return &runtime.Error{Code: runtime.CodeOutput, Module: c.typ.Module.Name, Detail: fmt.Sprintf("output %s is no %s: %s", p.Name, p.Type, why)}
 }
 
 func (c *invocation) takeJSON(ctx context.Context, res *runtime.Result) ([]value.Value, error) {

@@ -39,7 +39,8 @@ func (a *app) root() *cobra.Command {
 		Long: "levee runs workflows that you drop into a folder. Every node is a WebAssembly module without files, network or clock\n" +
 			"unless the workflow asks and you allow it. Unchanged nodes never run twice.",
 		SilenceErrors: true, SilenceUsage: true, Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		SuggestionsMinimumDistance: 2, // as cobra's own check would have it, which ours stands in front of
 	}
 	cmd.SetOut(a.out)
 	cmd.SetErr(a.err)
@@ -66,10 +67,14 @@ func (a *app) root() *cobra.Command {
 func usageErrors(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
-			if err := check(cmd, args); err != nil {
-				return usageError{fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
+			err := check(cmd, args)
+			if err == nil {
+				return nil
 			}
-			return nil
+			if like := cmd.SuggestionsFor(strings.Join(args, " ")); cmd.HasSubCommands() && len(like) > 0 {
+				return usageError{fmt.Errorf("%w: did you mean %s?", err, strings.Join(like, " or "))}
+			}
+			return usageError{fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
 		}
 	}
 	for _, sub := range cmd.Commands() {
