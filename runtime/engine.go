@@ -154,8 +154,12 @@ func (e *Engine) Run(ctx context.Context, c *Call) (*Result, error) {
 		return nil, err
 	}
 	defer j.release()
-	if err := e.submit(j); err != nil {
+	w, err := e.submit(j)
+	if err != nil {
 		return nil, err
+	}
+	if w != nil {
+		e.readFor(w, j)
 	}
 	select {
 	case <-j.ended:
@@ -166,11 +170,13 @@ func (e *Engine) Run(ctx context.Context, c *Call) (*Result, error) {
 	return j.res, j.err
 }
 
-func (e *Engine) submit(j *job) error {
+// submit puts a call into the queue and the queue into motion. If the call went to an idle worker, the caller is to read
+// from that.
+func (e *Engine) submit(j *job) (*worker, error) {
 	e.mu.Lock()
 	if e.pool.closed {
 		e.mu.Unlock()
-		return ErrClosed
+		return nil, ErrClosed
 	}
 	key := boundKey{j.call.Module.Hash, j.call.grants()}
 	b := e.pool.bounds[key]
@@ -181,9 +187,16 @@ func (e *Engine) submit(j *job) error {
 	j.bound = b
 	e.queue.push(j)
 	dirty := e.schedule()
+	w := j.worker
+	if w != nil && w.run.reader == readerNone && w.run.inflight[0].job == j {
+		w.run.reader = readerCaller
+	} else {
+		w = nil
+	}
+	e.hire(dirty)
 	e.mu.Unlock()
 	flushAll(dirty)
-	return nil
+	return w, nil
 }
 
 func flushAll(ws []*worker) {

@@ -3,6 +3,7 @@
 package runtime
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -69,7 +70,8 @@ func (j *job) admit(export string) error {
 	if err := c.Module.checkExport(export); err != nil {
 		return err
 	}
-	if names := c.Module.beyond(c.grants()); len(names) > 0 {
+	if g := c.grants(); c.Module.needs&^g != 0 {
+		names := c.Module.beyond(g)
 		return fmt.Errorf("it imports %s, which this call was not granted", strings.Join(names, ", "))
 	}
 	args := 0
@@ -209,8 +211,7 @@ func (j *job) fault(code, detail string) *Error {
 
 // result turns what the worker said into what the caller gets. fds are those of the frame; the result takes them.
 func (j *job) result(m *resultMsg, fds []int) (*Result, error) {
-	lines := m.streams.lines()
-	stdout, stderr := append([]byte(nil), m.streams.stdout...), append([]byte(nil), m.streams.stderr...)
+	lines, stdout, stderr := m.streams.lines(), bytes.Clone(m.streams.stdout), bytes.Clone(m.streams.stderr)
 	if m.code != "" {
 		e := j.fault(m.code, m.detail)
 		e.Exit, e.Log, e.Stdout, e.Stderr, e.Dropped = m.exit, lines, stdout, stderr, m.streams.dropped
@@ -261,6 +262,15 @@ func checkSealed(fd int, size int64) error {
 		return fmt.Errorf("%w: value has not the size it says", errFrame)
 	}
 	return nil
+}
+
+func (j *job) hasEnded() bool {
+	select {
+	case <-j.ended:
+		return true
+	default:
+		return false
+	}
 }
 
 func (j *job) end(res *Result, err error) {

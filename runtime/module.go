@@ -20,7 +20,9 @@ type Module struct {
 	Info *Info
 	Name string // for messages
 
-	code []byte // what the engine compiles: Wasm without custom sections, with tables clamped
+	code     []byte // what the engine compiles: Wasm without custom sections, with tables clamped
+	needs    grants
+	callable map[string]bool // exported functions without parameters and results
 }
 
 // Preflight checks the bytes of a module without running, compiling or believing them. The error is a [*ModuleError].
@@ -43,7 +45,16 @@ func NewModule(name string, b []byte) (*Module, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Module{Hash: sha256.Sum256(b), Wasm: b, Info: info, Name: name, code: code}, nil
+	m := &Module{Hash: sha256.Sum256(b), Wasm: b, Info: info, Name: name, code: code, callable: map[string]bool{}}
+	for _, im := range info.Imports {
+		m.needs |= hostFuncs[im.Module][im.Name].needs
+	}
+	for _, e := range info.Exports {
+		if e.Kind == wasm.KindFunc && e.Type == wasm.Func("", "") {
+			m.callable[e.Name] = true
+		}
+	}
+	return m, nil
 }
 
 func (m *Module) String() string {
@@ -96,14 +107,15 @@ func refused(format string, args ...any) error {
 
 // checkExport refuses a call of something that is not a function without parameters and results.
 func (m *Module) checkExport(name string) error {
+	if m.callable[name] {
+		return nil
+	}
 	e, ok := m.Info.Export(name)
 	switch {
 	case !ok:
 		return fmt.Errorf("it exports no function %q", name)
 	case e.Kind != wasm.KindFunc:
 		return fmt.Errorf("its export %q is a %v, not a function", name, e.Kind)
-	case e.Type != wasm.Func("", ""):
-		return fmt.Errorf("its export %q is %v; a node's function takes and returns nothing", name, e.Type)
 	}
-	return nil
+	return fmt.Errorf("its export %q is %v; a node's function takes and returns nothing", name, e.Type)
 }

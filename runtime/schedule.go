@@ -93,6 +93,16 @@ func (e *Engine) place(b *bound, j *job, starved bool) *worker {
 	return least
 }
 
+// hire lets the goroutines of workers that got calls read, where no caller does.
+func (e *Engine) hire(dirty []*worker) {
+	for _, w := range dirty {
+		if w.run.reader == readerNone {
+			w.run.reader = readerOwn
+			w.rouse()
+		}
+	}
+}
+
 // assign sends a job to a worker. It says whether the worker had nothing to send before.
 func (e *Engine) assign(w *worker, j *job) bool {
 	r := &w.run
@@ -150,6 +160,7 @@ func (e *Engine) onTimer(w *worker) {
 	case len(r.inflight) > 1 && !r.stalled && ran >= stallAfter:
 		e.takeBack(w, ran)
 		dirty = e.schedule()
+		e.hire(dirty)
 	}
 	if len(r.inflight) > 0 {
 		e.watch(w)
@@ -185,6 +196,9 @@ func (e *Engine) takeBack(w *worker, ran time.Duration) {
 	e.pool.running--
 	r.bytes = 0
 	e.idle(w)
+	if r.reader == readerCaller {
+		w.dislodge()
+	}
 }
 
 // onResults ends the calls that a worker answered.
@@ -231,6 +245,7 @@ func (e *Engine) onResults(w *worker, ms []*resultMsg, fds [][]int) error {
 		e.watch(w)
 	}
 	dirty := e.schedule()
+	e.hire(dirty)
 	e.mu.Unlock()
 	flushAll(dirty)
 	for _, x := range ended {
@@ -295,6 +310,7 @@ func (e *Engine) onDead(w *worker, words string) {
 	}
 	e.queue.pushFront(back)
 	dirty := e.schedule()
+	e.hire(dirty)
 	e.mu.Unlock()
 	flushAll(dirty)
 	for _, j := range lost {

@@ -89,6 +89,7 @@ func (e *Engine) newWorker() (w *worker, err error) {
 	defer shared.Close()
 	w = &worker{eng: e, board: b, stderr: -1, hello: make(chan error, 1), loaded: make(chan loadedMsg, 1),
 		probed: make(chan []Probe, 1), gone: make(chan struct{})}
+	w.in = newInbox()
 	w.expect.Store(uint32(frameHello))
 	defer func() {
 		if err != nil {

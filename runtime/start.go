@@ -245,6 +245,7 @@ func (e *Engine) started(b *bound, w *worker, took time.Duration, staging string
 		e.idle(w)
 	}
 	dirty := e.schedule()
+	e.hire(dirty)
 	e.mu.Unlock()
 	flushAll(dirty)
 	for _, j := range lost {
@@ -276,6 +277,7 @@ func (e *Engine) settled(b *bound) {
 		e.pool.known[b.key.hash] = true
 	}
 	dirty := e.schedule()
+	e.hire(dirty)
 	e.mu.Unlock()
 	flushAll(dirty)
 }

@@ -122,7 +122,7 @@ func fakeWorker(t *testing.T, e *Engine) (*worker, int) {
 	proc, err := os.StartProcess("/bin/sleep", []string{"sleep", "1000"}, &os.ProcAttr{})
 	require.NoError(t, err)
 	w := &worker{eng: e, board: b, stderr: stderr, proc: proc, conn: c.(*net.UnixConn), hello: make(chan error, 1),
-		loaded: make(chan loadedMsg, 1), probed: make(chan []Probe, 1), gone: make(chan struct{})}
+		loaded: make(chan loadedMsg, 1), probed: make(chan []Probe, 1), gone: make(chan struct{}), in: newInbox()}
 	e.wg.Go(w.read)
 	t.Cleanup(func() { _ = unix.Close(pair[1]) })
 	return w, pair[1]

@@ -3,9 +3,6 @@
 package runtime
 
 import (
-	"errors"
-	"fmt"
-	"io"
 	"net"
 	"os"
 	"strings"
@@ -31,6 +28,7 @@ type worker struct {
 	gone   chan struct{} // closed when the process was waited for
 	words  string        // what it said last; to be read after gone
 
+	in     inbox
 	out    outbox
 	asking sync.Mutex
 	asks   bool // a question is being answered; a worker has one at a time
@@ -51,6 +49,7 @@ type runState struct {
 	since    time.Time // when inflight[0] was started, or the worker became idle
 	timer    *time.Timer
 	timerAt  time.Time // when the timer fires; zero when it is not set
+	reader   readerState
 	dead     bool
 }
 
@@ -217,164 +216,6 @@ func (w *worker) writeOut(block bool) bool {
 	return true
 }
 
-// read takes frames until the worker is gone. It is the only reader, and what it cannot make sense of ends the worker.
-func (w *worker) read() {
-	err := w.readFrames()
-	if err != nil && err != io.EOF {
-		w.kill(&killReason{code: CodeCrash, detail: "its worker sent nonsense: " + err.Error()})
-	}
-	_ = w.proc.Signal(syscall.SIGKILL)
-	state, _ := w.proc.Wait()
-	w.words = w.lastWords(state)
-	w.eng.onDead(w, w.words)
-	_ = w.conn.Close()
-	_ = unix.Close(w.stderr)
-	w.board.close()
-	close(w.gone)
-}
-
-func (w *worker) readFrames() error {
-	buf := make([]byte, 64<<10)
-	oob := make([]byte, unix.CmsgSpace(4*253))
-	var have int
-	var fds []int
-	defer func() { closeAll(fds) }()
-	for {
-		n, oobn, flags, _, err := w.conn.ReadMsgUnix(buf[have:], oob)
-		if err != nil || n == 0 {
-			return io.EOF
-		}
-		have += n
-		if oobn > 0 {
-			got, err := parseRights(oob[:oobn])
-			fds = append(fds, got...)
-			if err != nil {
-				return err
-			}
-		}
-		if flags&unix.MSG_CTRUNC != 0 || len(fds) > 2*maxFrameFDs {
-			return fmt.Errorf("%w: too many descriptors", errFrame)
-		}
-		used, rest, err := w.handle(buf[:have], fds)
-		fds = rest
-		if err != nil {
-			return err
-		}
-		have = copy(buf, buf[used:have])
-		if have == len(buf) {
-			next := make([]byte, min(2*len(buf), maxFrame+frameHeader))
-			if len(next) == len(buf) {
-				return fmt.Errorf("%w: too long", errFrame)
-			}
-			copy(next, buf)
-			buf = next
-		}
-	}
-}
-
-func closeAll(fds []int) {
-	for _, fd := range fds {
-		_ = unix.Close(fd)
-	}
-}
-
-// answers are results of one read, handed on together.
-type answers struct {
-	msgs []*resultMsg
-	fds  [][]int
-}
-
-// handle acts on the whole frames in b, in their order.
-func (w *worker) handle(b []byte, fds []int) (used int, rest []int, err error) {
-	var a answers
-	pass := func() error {
-		if len(a.msgs) == 0 {
-			return nil
-		}
-		err := w.eng.onResults(w, a.msgs, a.fds)
-		a = answers{a.msgs[:0], a.fds[:0]}
-		return err
-	}
-	for {
-		f, n, err := cutFrame(b[used:])
-		if err != nil || n == 0 {
-			return used, fds, errors.Join(err, pass())
-		}
-		if f.fds > len(fds) {
-			return used, fds, fmt.Errorf("%w: descriptors are missing", errFrame)
-		}
-		used += n
-		own := fds[:f.fds:f.fds]
-		fds = fds[f.fds:]
-		if f.kind == frameResult {
-			m, err := readResult(f.payload, own)
-			if err != nil {
-				closeAll(own)
-				return used, fds, errors.Join(err, pass())
-			}
-			a.msgs, a.fds = append(a.msgs, &m), append(a.fds, own)
-			continue
-		}
-		if err = pass(); err == nil {
-			err = w.other(f, own)
-		}
-		if err != nil {
-			closeAll(own)
-			return used, fds, err
-		}
-	}
-}
-
-func (w *worker) other(f frame, fds []int) error {
-	if f.kind != frameAsk && len(fds) > 0 {
-		return fmt.Errorf("%w: unexpected descriptors", errFrame)
-	}
-	switch f.kind {
-	case frameHello:
-		d := decoder{b: f.payload}
-		var err error
-		if v := d.string(); d.done() != nil || v != EngineVersion() {
-			err = fmt.Errorf("the worker is of another version: %q", v)
-		}
-		return offer(w, frameHello, w.hello, err)
-	case frameLoaded:
-		m, err := readLoaded(f.payload)
-		if err != nil {
-			return err
-		}
-		return offer(w, frameLoaded, w.loaded, m)
-	case frameProbed:
-		ps, err := readProbes(f.payload)
-		if err != nil {
-			return err
-		}
-		return offer(w, frameProbed, w.probed, ps)
-	case frameProgress:
-		m, err := readProgress(f.payload)
-		if err != nil {
-			return err
-		}
-		w.eng.onProgress(w, m)
-		return nil
-	case frameAsk:
-		m, err := readAsk(f.payload, fds)
-		if err != nil {
-			return err
-		}
-		return w.eng.onAsk(w, m)
-	}
-	return fmt.Errorf("%w: type %d", errFrame, f.kind)
-}
-
-// offer hands an answer to whoever waits for it. One that nobody waits for is nonsense.
-func offer[T any](w *worker, kind frameType, c chan T, v T) error {
-	if !w.expect.CompareAndSwap(uint32(kind), 0) {
-		return fmt.Errorf("%w: answer to nothing", errFrame)
-	}
-	c <- v
-	return nil
-}
-
 // kill ends the worker. The first reason counts. It may be called with or without the engine's lock held.
 func (w *worker) kill(why *killReason) {
 	w.out.mu.Lock()
@@ -385,6 +226,7 @@ func (w *worker) kill(why *killReason) {
 	_ = w.proc.Signal(syscall.SIGKILL)
 	// The connection ends with the process, unless the worker gave its end of it away: to us, for example.
 	_ = w.conn.SetReadDeadline(time.Now())
+	w.rouse()
 }
 
 func (w *worker) reason() *killReason {
