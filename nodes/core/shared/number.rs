@@ -1,5 +1,7 @@
 //! Numbers as text.
 
+#![allow(dead_code)] // no pack needs all of it
+
 /// The shortest text that reads back as f, laid out as in JSON (RFC 8785 section 3.2.2.3): 0.5, 100, 1e+21, 1e-7. NaN and the
 /// infinities are "NaN", "inf" and "-inf".
 pub fn float_text(f: f64) -> String {

@@ -1,5 +1,7 @@
 //! Values of any type as JSON trees and as text.
 
+#![allow(dead_code)] // no pack needs all of it
+
 use crate::levee;
 use crate::number::float_text;
 use serde_json::{Map, Value};

@@ -51,7 +51,7 @@ fn list() {
 fn write() {
     let (path, kind) = (levee::string(0), levee::type_of(1));
     if !matches!(kind.as_str(), "bytes" | "string" | "json") {
-        fail!("a {kind} is no file content; encode it first (image/encode, table/write_csv, json/format, text/join)");
+        fail!("{kind} is no file content; encode it first (image/encode, table/write_csv, json/format, text/join)");
     }
     levee::file_write_input(&path, 1).unwrap_or_else(|e| fail!("cannot write {path:?}: {e}"));
     levee::put_str(0, &path);

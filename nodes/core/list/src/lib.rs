@@ -1,1 +1,37 @@
+//! Core pack list: lists of any type. Items are copied as they are encoded, so that pictures pass as well as numbers, and lists
+//! larger than memory too. Ports and their meaning: node.json.
 
+#[path = "../../../sdk/rust/levee.rs"]
+mod levee;
+#[path = "../../shared/number.rs"]
+mod number;
+#[path = "../../shared/pack.rs"]
+#[macro_use]
+mod pack;
+#[path = "../../shared/plain.rs"]
+mod plain;
+
+mod items;
+mod key;
+mod make;
+mod order;
+mod pick;
+mod test;
+
+pack! {
+    "node_length" => pick::length,
+    "node_get" => pick::get,
+    "node_slice" => pick::slice,
+    "node_reverse" => pick::reverse,
+    "node_unique" => pick::unique,
+    "node_range" => make::range,
+    "node_repeat" => make::repeat,
+    "node_collect" => make::collect,
+    "node_concat" => make::concat,
+    "node_flatten" => make::flatten,
+    "node_chunk" => make::chunk,
+    "node_zip" => make::zip,
+    "node_sort" => order::sort,
+    "node_filter" => test::filter,
+    "node_contains" => test::contains,
+}

@@ -2,6 +2,8 @@
 
 #[path = "../../../sdk/rust/levee.rs"]
 mod levee;
+#[path = "../../shared/exact.rs"]
+mod exact;
 #[path = "../../shared/number.rs"]
 mod number;
 #[path = "../../shared/pack.rs"]
@@ -15,7 +17,6 @@ mod cell;
 mod csvread;
 mod csvwrite;
 mod describe;
-mod exact;
 mod filter;
 mod frame;
 mod fromjson;

@@ -1,5 +1,7 @@
 //! Sums that do not depend on the order of their terms, as far as that can be had.
 
+#![allow(dead_code)] // no pack needs all of it
+
 /// A float sum with Neumaier's compensation: the error stays near one rounding whatever the order, where a plain sum's grows
 /// with the number of terms.
 #[derive(Clone, Copy, Default)]

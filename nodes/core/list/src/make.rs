@@ -1,0 +1,95 @@
+//! Nodes that make lists.
+
+use crate::items::{put, put_some, Items};
+use crate::{fail, levee, plain};
+use serde_json::{Map, Value};
+
+const MOST: i64 = 1 << 24; // items of a list, as the host has it
+
+/// Inputs: start, stop, step. Output: list.
+pub fn range() {
+    let (start, stop, step) = (levee::int(0), levee::int(1), levee::int(2));
+    if step == 0 {
+        levee::fail("step is 0: the list would never end");
+    }
+    let (from, to, by) = (start as i128, stop as i128, step as i128);
+    let n = if (to > from) == (by > 0) { ((to - from).abs() + by.abs() - 1) / by.abs() } else { 0 };
+    if n > MOST as i128 {
+        fail!("{start} to {stop} by {step} makes {n} numbers; a list has at most {MOST}");
+    }
+    let items: Vec<[u8; 8]> = (0..n as i64).map(|i| (start + i * step).to_le_bytes()).collect();
+    levee::put_list(0, &items);
+}
+
+/// Inputs: item, times. Output: list.
+pub fn repeat() {
+    let (item, times) = (levee::bytes(0), levee::int(1) as usize);
+    levee::write(0, &levee::list_prefix((0..times).map(|_| item.len())));
+    let mut out = levee::Writer::new(0);
+    (0..times).for_each(|_| out.push(&item));
+}
+
+/// Input: items, a list port that takes several wires. Outputs: list, count.
+pub fn collect() {
+    let items = Items::of(0);
+    put_some(&items, 0..items.len());
+    levee::put_int(1, items.len() as i64);
+}
+
+/// Inputs: a, b, c, d. Output: list.
+pub fn concat() {
+    join((0..4).filter(|port| levee::given(*port)).map(Items::of).collect());
+}
+
+/// Input: lists. Output: list.
+pub fn flatten() {
+    let outer = Items::of(0);
+    join((0..outer.len()).map(|i| Items::at(0, outer.span(i).0)).collect());
+}
+
+fn join(lists: Vec<Items>) {
+    let total: usize = lists.iter().map(Items::len).sum();
+    if total as i64 > MOST {
+        fail!("{total} items together; a list has at most {MOST}");
+    }
+    let all: Vec<(&Items, usize)> = lists.iter().flat_map(|l| (0..l.len()).map(move |i| (l, i))).collect();
+    put(&all);
+    levee::put_int(1, total as i64);
+}
+
+/// Inputs: list, size. Output: list of lists.
+pub fn chunk() {
+    let (items, size) = (Items::of(0), levee::int(1) as usize);
+    let parts: Vec<Vec<u8>> = (0..items.len())
+        .step_by(size)
+        .map(|from| {
+            let part: Vec<Vec<u8>> = (from..items.len().min(from + size)).map(|i| items.item(i)).collect();
+            levee::enc_list(&part)
+        })
+        .collect();
+    levee::put_list(0, &parts);
+}
+
+/// Inputs: a, b, names. Output: list<json>.
+pub fn zip() {
+    let (a, b) = (Items::of(0), Items::of(1));
+    let (kind_a, kind_b, names) = (levee::type_of(0), levee::type_of(1), levee::strings(2));
+    if a.len() != b.len() {
+        fail!("a has {} items, b has {}", a.len(), b.len());
+    }
+    if !names.is_empty() && names.len() != 2 {
+        fail!("names must be two, one for a and one for b, or none; it has {}", names.len());
+    }
+    let value = |kind: &str, items: &Items, i: usize| {
+        plain::tree(plain::element(kind), &items.item(i)).unwrap_or_else(|e| fail!("item {i}: {e}"))
+    };
+    let pair = |i| {
+        let (x, y) = (value(&kind_a, &a, i), value(&kind_b, &b, i));
+        match names.as_slice() {
+            [p, q] => Value::Object(Map::from_iter([(p.clone(), x), (q.clone(), y)])),
+            _ => Value::Array(vec![x, y]),
+        }
+    };
+    let pairs: Vec<String> = (0..a.len()).map(|i| pair(i).to_string()).collect();
+    levee::put_list(0, &pairs);
+}

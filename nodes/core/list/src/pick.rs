@@ -1,0 +1,49 @@
+//! Nodes that choose items by their places.
+
+use crate::items::{put_some, Items};
+use crate::{fail, levee};
+use std::collections::HashSet;
+
+/// Input: list. Outputs: length, empty.
+pub fn length() {
+    let n = Items::of(0).len();
+    levee::put_int(0, n as i64);
+    levee::put_bool(1, n == 0);
+}
+
+/// Inputs: list, index, default. Output: item.
+pub fn get() {
+    let items = Items::of(0);
+    let at = levee::int(1);
+    let place = if at < 0 { at + items.len() as i64 } else { at };
+    if place >= 0 && place < items.len() as i64 {
+        levee::write(0, &items.item(place as usize));
+    } else if levee::given(2) {
+        levee::write(0, &levee::bytes(2));
+    } else {
+        fail!("there is no item {at} in a list of {}; default: gives a value for that", items.len());
+    }
+}
+
+/// Inputs: list, start, end. Output: list.
+pub fn slice() {
+    let items = Items::of(0);
+    let start = items.place(levee::int(1));
+    let end = if levee::given(2) { items.place(levee::int(2)) } else { items.len() };
+    put_some(&items, start..end.max(start));
+}
+
+/// Input: list. Output: list.
+pub fn reverse() {
+    let items = Items::of(0);
+    put_some(&items, (0..items.len()).rev());
+}
+
+/// Input: list. Outputs: list, count. The first of equal items stays.
+pub fn unique() {
+    let items = Items::of(0);
+    let mut seen = HashSet::new();
+    let kept: Vec<usize> = (0..items.len()).filter(|i| seen.insert(items.item(*i))).collect();
+    put_some(&items, kept.iter().copied());
+    levee::put_int(1, kept.len() as i64);
+}
