@@ -48,6 +48,7 @@ const (
 	Happened  NoticeKind = "event"     // something in a run
 	Ended     NoticeKind = "ended"     // a run ended
 	Warning   NoticeKind = "warning"   // something is wrong with the folder
+	Draining  NoticeKind = "draining"  // nothing new is started; what runs is waited for
 )
 
 // folder is the state of Serve. One goroutine owns it: changes, the ends of runs and the end of the context come to it.
@@ -146,6 +147,9 @@ func (f *folder) loop(ctx context.Context, batches <-chan watch.Batch, failed <-
 
 // drain waits for the runs in hand.
 func (f *folder) drain() {
+	if f.active > 0 {
+		f.notify(Notice{Kind: Draining, Text: "waiting for " + countText(f.active, "run") + " to end"})
+	}
 	idle := make(chan struct{})
 	go func() { f.runs.Wait(); close(idle) }()
 	for {

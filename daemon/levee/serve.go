@@ -84,6 +84,8 @@ func (s *server) notice(n daemon.Notice) {
 		fmt.Fprintf(w, "= %s  %s\n", n.Path, daemon.Printable(n.Text))
 	case daemon.Warning:
 		fmt.Fprintf(w, "! %s\n", daemon.Printable(joinNonEmpty(n.Path, n.Text)))
+	case daemon.Draining:
+		fmt.Fprintf(w, "%s; a second signal leaves what runs to the next start\n", n.Text)
 	case daemon.Happened:
 		s.event(n)
 	case daemon.Ended:
@@ -107,10 +109,10 @@ func (s *server) event(n daemon.Notice) {
 
 func (s *server) ended(n daemon.Notice) {
 	c := s.runs[n.Result.ID]
-	delete(s.runs, n.Result.ID)
-	if c == nil || n.Result == nil {
+	if c == nil {
 		return
 	}
+	delete(s.runs, n.Result.ID)
 	c.end(n.Result)
 	if n.Result.Err != nil {
 		s.failed = true
