@@ -19,29 +19,41 @@ type feed struct {
 	run *Run
 
 	mu    sync.Mutex
-	queue []*entry // guarded by mu
+	room  sync.Cond // its lock is mu: the queue became shorter
+	queue []*entry  // guarded by mu
 	wake  chan struct{}
 	end   chan struct{}
 }
 
 // entry is an event to be recorded, or an invocation: one that ended without anyone waiting for its record, or one that was
-// recorded already and is only to be handed on.
+// recorded already and is only to be handed on. Or a mark, closed when all before it was written.
 type entry struct {
 	event *journal.Event
 	inv   *journal.Invocation
+	mark  chan struct{}
 }
 
 func (r *Run) startFeed(ctx context.Context) {
-	r.feed = &feed{run: r, wake: make(chan struct{}, 1), end: make(chan struct{})}
-	go r.feed.pump(context.WithoutCancel(ctx)) // what happened is recorded even if the run is cancelled
+	f := &feed{run: r, wake: make(chan struct{}, 1), end: make(chan struct{})}
+	f.room.L = &f.mu
+	r.feed = f
+	go f.pump(context.WithoutCancel(ctx)) // what happened is recorded even if the run is cancelled
 }
 
 // stopFeed waits until everything that was queued is recorded.
 func (r *Run) stopFeed() {
-	r.feed.put(nil)
+	close(r.feed.wake)
 	<-r.feed.end
 }
 
+// flush waits until everything that was queued so far is recorded.
+func (f *feed) flush() {
+	mark := make(chan struct{})
+	f.put(&entry{mark: mark})
+	<-mark
+}
+
+// put never blocks, for the graph's lock is held by some who call it.
 func (f *feed) put(e *entry) {
 	f.mu.Lock()
 	f.queue = append(f.queue, e)
@@ -52,32 +64,35 @@ func (f *feed) put(e *entry) {
 	}
 }
 
+// feedMax is how far what happens may run ahead of its record.
+const feedMax = 4096
+
+// putWhenRoom is put for those who can wait.
+func (f *feed) putWhenRoom(e *entry) {
+	f.mu.Lock()
+	for len(f.queue) >= feedMax {
+		f.room.Wait()
+	}
+	f.mu.Unlock()
+	f.put(e)
+}
+
 func (f *feed) pump(ctx context.Context) {
 	defer close(f.end)
-	for range f.wake {
+	for open := true; open; {
+		_, open = <-f.wake
 		f.mu.Lock()
 		queue := f.queue
 		f.queue = nil
+		f.room.Broadcast()
 		f.mu.Unlock()
-		for len(queue) > 0 {
-			n, last := f.take(queue)
-			f.write(ctx, queue[:n])
-			if last {
-				return
+		f.write(ctx, queue)
+		for _, e := range queue {
+			if e.mark != nil {
+				close(e.mark)
 			}
-			queue = queue[n:]
 		}
 	}
-}
-
-// take cuts the queue before the final nil.
-func (f *feed) take(queue []*entry) (n int, last bool) {
-	for i, e := range queue {
-		if e == nil {
-			return i, true
-		}
-	}
-	return len(queue), false
 }
 
 func (f *feed) write(ctx context.Context, batch []*entry) {
@@ -87,7 +102,7 @@ func (f *feed) write(ctx context.Context, batch []*entry) {
 		switch {
 		case e.event != nil:
 			events = append(events, e.event)
-		case e.inv.Seq == 0:
+		case e.inv != nil && e.inv.Seq == 0:
 			invs = append(invs, e.inv)
 		}
 	}
@@ -103,9 +118,10 @@ func (f *feed) write(ctx context.Context, batch []*entry) {
 		return
 	}
 	for _, e := range batch {
-		if e.event != nil {
+		switch {
+		case e.event != nil:
 			f.run.req.Observe(*e.event)
-		} else {
+		case e.inv != nil:
 			f.run.req.Observe(e.inv.Event())
 		}
 	}

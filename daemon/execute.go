@@ -184,20 +184,26 @@ func (c *invocation) record(status journal.InvocationStatus) journal.Invocation 
 }
 
 // done records the end of an invocation and returns its outputs.
-func (c *invocation) done(ctx context.Context, entry *cache.Entry, status journal.InvocationStatus) ([]value.Value, error) {
+func (c *invocation) done(ctx context.Context, got *cache.Entry, status journal.InvocationStatus) ([]value.Value, error) {
 	if status == journal.Ran {
 		c.run.ran.Add(1)
 	} else {
 		c.run.cached.Add(1)
 	}
 	rec := c.record(status)
-	rec.Key = c.key.Key().Observed(entry.Observations)
+	rec.Key = c.key.Key().Observed(got.Observations)
 	for i, p := range c.Node.Outputs {
-		if !entry.Outputs[i].IsZero() {
-			rec.Outputs = append(rec.Outputs, journal.Named{Name: p.Name, Value: entry.Outputs[i]})
+		if !got.Outputs[i].IsZero() {
+			rec.Outputs = append(rec.Outputs, journal.Named{Name: p.Name, Value: got.Outputs[i]})
 		}
 	}
-	return entry.Outputs, c.run.recordEnd(ctx, rec)
+	if c.typ.writes() {
+		return got.Outputs, c.run.recordEnd(ctx, rec)
+	}
+	// Nobody waits for the record of a pure invocation: its result is in the cache, so should levee be killed before the record
+	// is written, the resumed run finds the result and records that.
+	c.run.feed.putWhenRoom(&entry{inv: &rec})
+	return got.Outputs, nil
 }
 
 // failed records a failed or cancelled invocation and returns err. Failures are never stored in the cache.

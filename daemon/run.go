@@ -123,6 +123,7 @@ func (r *Run) execute(ctx context.Context) (*Result, error) {
 	if res.Status == journal.Interrupted {
 		return res, nil // stays open: the next start resumes it
 	}
+	r.feed.flush()
 	r.rec.Status, r.rec.Finished, r.rec.Outputs, r.rec.Counts = res.Status, time.Now(), outputs, res.Counts
 	if err != nil {
 		r.rec.Error, r.rec.Code = err.Error(), codeOf(err)
@@ -152,7 +153,7 @@ func (r *Run) walk(ctx context.Context) ([]journal.Named, []string, error) {
 		r.files[f.Digest] = f.Path
 	}
 	got, err := graph.Run(ctx, r.flow.Graph, graph.Inputs{Values: r.req.Inputs, Files: r.req.Files, File: r.req.File}, graph.Runner{
-		Exec: r.invoke, Save: r.save, Observe: r.observe,
+		Exec: r.invoke, InFlight: inFlight, Save: r.save, Observe: r.observe,
 		Open:  func(ctx context.Context, v value.Value) (io.ReaderAt, error) { return r.reader(ctx, v) },
 		After: func(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop },
 	})
@@ -169,6 +170,10 @@ func (r *Run) walk(ctx context.Context) ([]journal.Named, []string, error) {
 	}
 	return outputs, written, err
 }
+
+// inFlight is how many invocations of a run are under way at once. Most of them wait: for a worker, or for a commit, which the
+// more of them share the cheaper it is (10,000 tiny nodes: 64 in flight 104 us a node, 256 79 us, 512 87 us).
+const inFlight = 256
 
 // Why a run's context ends early.
 var (
