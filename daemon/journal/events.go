@@ -14,7 +14,8 @@ import (
 const selectEvents = `SELECT seq, at, type, node, data, NULL AS site, 0 AS attempt, 0 AS started, 0 AS compile, 0 AS peak, NULL AS error, NULL AS code, NULL AS cause,
 	NULL AS kind FROM event WHERE run=?1 AND seq>?2
 	UNION ALL
-	SELECT seq, ended, status, path, NULL, site, attempt, started, compile, peak, error, code, cause, type FROM invocation WHERE run=?1 AND seq>?2
+	SELECT seq, ended, status, path, NULL, site, attempt, started, compile, peak, error, code, cause, type FROM invocation
+	WHERE run=?1 AND seq>?2 AND status<>'started'
 	ORDER BY seq`
 
 // Events returns what happened in a run after a sequence number, in order, the ends of invocations among it.

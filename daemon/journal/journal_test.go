@@ -354,3 +354,22 @@ func TestLongRun(t *testing.T) {
 		require.NoError(t, rows.Close())
 	}
 }
+
+func TestNoNumberTwiceOverARestart(t *testing.T) {
+	dir := t.TempDir()
+	j, err := Open(t.Context(), dir, Options{})
+	require.NoError(t, err)
+	accept(t, j, runID(1))
+	inv := benchInvocation(runID(1), 1)
+	inv.Status = FailedNode
+	require.NoError(t, j.Record(t.Context(), inv))
+	require.NoError(t, j.Begin(t.Context(), *inv))
+	require.NoError(t, j.Close())
+	j = open(t, dir, Options{})
+	events, err := j.Events(t.Context(), runID(1), 0)
+	require.NoError(t, err)
+	require.Empty(t, events, "it goes on again")
+	inv.Status = Ran
+	require.NoError(t, j.Record(t.Context(), inv))
+	require.Equal(t, int64(2), inv.Seq, "somebody has seen 1")
+}

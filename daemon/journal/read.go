@@ -195,7 +195,9 @@ func scanInvocation(row scanner, run string) (Invocation, error) {
 	}
 	copy(i.Module[:], module)
 	copy(i.Key[:], key)
-	i.Seq = max(i.Seq, 0)
+	if i.Status == Started {
+		i.Seq = 0
+	}
 	i.Started, i.Compile = time.UnixMicro(started), time.Duration(compile)*time.Microsecond
 	if ended.Valid {
 		i.Ended = time.UnixMicro(ended.Int64)

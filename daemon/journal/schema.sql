@@ -31,7 +31,7 @@ CREATE INDEX run_recent ON run(accepted);
 CREATE INDEX run_workflow ON run(workflow, file, accepted);
 
 -- One row an execution of a node. In the order of their ends, so that rows are appended and "what came after seq" is one
--- range; one that has only begun has a negative seq.
+-- range; one that has only begun has a negative seq, or that of its last end.
 CREATE TABLE invocation(
   run INTEGER NOT NULL,
   seq INTEGER NOT NULL,              -- its end's place among the run's events

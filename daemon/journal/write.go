@@ -102,9 +102,10 @@ type invocationRow struct {
 	outputs []byte
 }
 
+// An end that is begun again keeps its number until its next end has one, so that after a restart none is given twice.
 const insertInvocation = `INSERT INTO invocation(run, seq, path, attempt, status, site, type, module, key, outputs,
 	started, ended, compile, peak, effect, error, code, cause, log) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
-	ON CONFLICT(run, path, attempt) DO UPDATE SET seq=excluded.seq, status=excluded.status, outputs=excluded.outputs, started=excluded.started,
+	ON CONFLICT(run, path, attempt) DO UPDATE SET seq=CASE excluded.status WHEN 'started' THEN seq ELSE excluded.seq END, status=excluded.status, outputs=excluded.outputs, started=excluded.started,
 	ended=excluded.ended, module=excluded.module, key=excluded.key, compile=excluded.compile, peak=excluded.peak, effect=excluded.effect,
 	error=excluded.error, code=excluded.code, cause=excluded.cause, log=excluded.log
 	WHERE status IN ('started','cancelled','failed','skipped')`
@@ -131,9 +132,9 @@ func (row *invocationRow) store(t *tx) error {
 	if n, err := res.RowsAffected(); err != nil {
 		return err
 	} else if n == 0 { // the end that is there stays, and its number with it
-		return t.QueryRow(`SELECT max(seq, 0) FROM invocation WHERE run=? AND path=? AND attempt=?`, p.run, i.Path, i.Attempt).Scan(&i.Seq)
+		return t.QueryRow(`SELECT seq FROM invocation WHERE run=? AND path=? AND attempt=?`, p.run, i.Path, i.Attempt).Scan(&i.Seq)
 	}
-	i.Seq = max(seq, 0)
+	i.Seq = max(seq, 0) // what only began has none
 	t.draw(i.Run, p)
 	return nil
 }
