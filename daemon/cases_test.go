@@ -1,0 +1,379 @@
+package daemon_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"levee/graph/value"
+	"levee/nodes"
+	"levee/runtime"
+	"levee/watch"
+)
+
+// The cases of the core nodes and of the SDKs' examples, run by the real registry and engine in sandboxed workers. A case runs
+// twice: what it gives must be the same to the bit, or the cache would keep one of two truths.
+
+const nodesDir = "../nodes"
+
+// TestCoreNodes runs the cases of every core pack. A core node type without a case fails it.
+func TestCoreNodes(t *testing.T) {
+	b := newBench(t)
+	packs, err := filepath.Glob(nodesDir + "/core/*/cases.json")
+	require.NoError(t, err)
+	require.NotEmpty(t, packs)
+	for _, file := range packs {
+		b.runAll(t, filepath.Dir(file))
+	}
+	types, broken := b.registry.List()
+	require.Empty(t, broken)
+	for _, typ := range types {
+		if b.cases[typ.FullName] == 0 {
+			t.Errorf("%s has no case", typ.FullName)
+		}
+	}
+}
+
+// TestExampleNodes runs the cases of the examples of the SDKs, built anew where they are not kept.
+func TestExampleNodes(t *testing.T) {
+	b := newBench(t)
+	b.runAll(t, nodesDir+"/sdk/c/example")
+	b.runAll(t, nodesDir+"/sdk/rust/example")
+	t.Run("go", func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("builds a module with Go's compiler")
+		}
+		b.runAll(t, buildGoExample(t))
+	})
+}
+
+// buildGoExample makes a folder with the Go SDK's example as a packed module, and its cases.
+func buildGoExample(t *testing.T) string {
+	src, dir := nodesDir+"/sdk/go/example", t.TempDir()
+	raw := filepath.Join(t.TempDir(), "raw.wasm")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-buildmode=c-shared", "-trimpath", "-ldflags=-s -w", "-o", raw, ".")
+	cmd.Dir, cmd.Env = src, append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Skipf("go build for wasip1 does not work here: %v\n%s", err, out)
+	}
+	wasm, err := os.ReadFile(raw)
+	require.NoError(t, err)
+	manifest, err := os.ReadFile(filepath.Join(src, "words.json"))
+	require.NoError(t, err)
+	packed, err := nodes.Pack(wasm, manifest)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "words.wasm"), packed, 0o600))
+	cases, err := os.ReadFile(filepath.Join(src, "cases.json"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "cases.json"), cases, 0o600))
+	return dir
+}
+
+// caseBench runs cases, all on one engine.
+type caseBench struct {
+	registry *nodes.Registry
+	engine   *runtime.Engine
+
+	mu      sync.Mutex
+	modules map[[32]byte]*runtime.Module // guarded by mu
+	cases   map[string]int               // by node type; written before the cases run
+	ran     map[string]int               // of these, how many came to their end; guarded by mu
+}
+
+func newBench(t *testing.T) *caseBench {
+	b := &caseBench{modules: map[[32]byte]*runtime.Module{}, cases: map[string]int{}, ran: map[string]int{}}
+	var err error
+	b.registry, err = nodes.New()
+	require.NoError(t, err)
+	b.engine, err = runtime.New(runtime.Config{Dir: t.TempDir()})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		b.report(t)
+		require.NoError(t, b.engine.Close())
+	})
+	return b
+}
+
+// report logs how many cases each node type passed: `go test -v -run Nodes ./daemon`.
+func (b *caseBench) report(t *testing.T) {
+	var names []string
+	total := 0
+	for name := range b.cases {
+		names = append(names, name)
+		total += b.ran[name]
+	}
+	slices.Sort(names)
+	var text strings.Builder
+	for _, name := range names {
+		fmt.Fprintf(&text, "\n  %3d of %3d  %s", b.ran[name], b.cases[name], name)
+	}
+	t.Logf("%d cases of %d node types, each run twice; passed:%s", total, len(names), text.String())
+}
+
+// runAll runs the cases of a folder as sub-tests; node types with a path are read from the folder.
+func (b *caseBench) runAll(t *testing.T, dir string) {
+	cases, err := nodes.ReadCases(os.DirFS(dir), "cases.json")
+	require.NoError(t, err)
+	require.NotEmpty(t, cases)
+	read := func(rel string) ([]byte, error) { return os.ReadFile(filepath.Join(dir, rel)) }
+	for i, c := range cases {
+		typ, err := b.registry.Resolve(c.Node, read)
+		require.NoError(t, err, c.Node)
+		b.cases[typ.FullName]++
+		name := fmt.Sprintf("%s/%d", typ.FullName, i)
+		if c.Name != "" {
+			name += " " + c.Name
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			first, again := b.run(t, c, read), b.run(t, c, read)
+			first.check(t, c)
+			require.Equal(t, first.digests(), again.digests(), "the second run gave something else")
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.ran[typ.FullName]++
+		})
+	}
+}
+
+// caseResult is what one run of a case gave.
+type caseResult struct {
+	outputs map[string]value.Value
+	files   map[string][]byte // those of the folder afterwards
+	err     error
+}
+
+// digests names everything that a run gave, so that two runs can be compared.
+func (r *caseResult) digests() map[string]string {
+	names := map[string]string{}
+	for port, v := range r.outputs {
+		names["output "+port] = string(v.Type) + " " + v.Digest.String()
+	}
+	for path, data := range r.files {
+		names["file "+path] = value.Sum(data).String()
+	}
+	if r.err != nil {
+		names["error"] = r.err.Error()
+	}
+	return names
+}
+
+func (r *caseResult) check(t *testing.T, c nodes.Case) {
+	if c.WantError != "" {
+		require.ErrorContains(t, r.err, c.WantError)
+		return
+	}
+	require.NoError(t, r.err)
+	for port, want := range c.Want {
+		v, ok := r.outputs[port]
+		require.True(t, ok, "no output %s", port)
+		enc, ok := v.Inline()
+		require.True(t, ok)
+		require.NoError(t, want.Check(v.Type, enc, c.Tolerance), "output %s", port)
+	}
+	for path, want := range c.WantFiles {
+		got, ok := r.files[path]
+		require.True(t, ok, "no file %s", path)
+		require.Equal(t, want, got, "file %s", path)
+	}
+}
+
+// run runs a case in a fresh folder.
+func (b *caseBench) run(t *testing.T, c nodes.Case, read func(string) ([]byte, error)) *caseResult {
+	folder := t.TempDir()
+	for path, data := range c.Files {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(folder, path)), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(folder, path), data, 0o600))
+	}
+	dir, err := watch.OpenDir(folder)
+	require.NoError(t, err)
+	defer dir.Close()
+	call := &caseCall{bench: b, dir: dir, read: read}
+	r := &caseResult{files: map[string][]byte{}}
+	r.outputs, r.err = call.node(t.Context(), c.Node, c.Inputs)
+	paths, err := dir.Glob("**", 0)
+	require.NoError(t, err)
+	for _, path := range paths {
+		r.files[path], err = dir.ReadFile(path, maxCaseFile)
+		require.NoError(t, err)
+	}
+	return r
+}
+
+const maxCaseFile = 64 << 20
+
+// caseCall is one run of a case: its folder, and where modules with a path are.
+type caseCall struct {
+	bench *caseBench
+	dir   *watch.Dir
+	read  func(string) ([]byte, error)
+}
+
+// node runs a node type with these arguments as a workflow would.
+func (c *caseCall) node(ctx context.Context, uses string, args map[string]nodes.Arg) (map[string]value.Value, error) {
+	typ, err := c.bench.registry.Resolve(uses, c.read)
+	if err != nil {
+		return nil, err
+	}
+	inputs, vars, err := c.inputs(ctx, typ, args)
+	if err != nil {
+		return nil, err
+	}
+	module, err := c.bench.module(typ)
+	if err != nil {
+		return nil, err
+	}
+	res, err := c.bench.engine.Run(ctx, &runtime.Call{
+		Module: module, Node: typ.FullName, Export: typ.Export, Inputs: inputs, Outputs: len(typ.Outputs), Files: c.files(typ),
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer res.Close()
+	outputs := make(map[string]value.Value, len(typ.Outputs))
+	for i, p := range typ.Outputs {
+		if !res.Outputs[i].Written && p.Optional {
+			continue
+		}
+		if outputs[p.Name], err = take(p.Type.Subst(vars), res.Outputs[i]); err != nil {
+			return nil, fmt.Errorf("output %s: %w", p.Name, err)
+		}
+	}
+	return outputs, nil
+}
+
+// take makes a value of what a node wrote; it must be canonical, but for JSON, which is rewritten.
+func take(t value.Type, out runtime.Output) (value.Value, error) {
+	enc := out.Bytes
+	if out.File != nil {
+		enc = make([]byte, out.Size)
+		if _, err := io.ReadFull(io.NewSectionReader(out.File, 0, out.Size), enc); err != nil {
+			return value.Value{}, err
+		}
+	}
+	canonical, err := value.Canonical(t, enc)
+	if err != nil {
+		return value.Value{}, err
+	}
+	return value.New(t, bytes.Clone(canonical))
+}
+
+// inputs makes the inputs of a call by port, as the checker of workflows and a run do: the type variables are bound by all
+// arguments together, then every argument becomes what its port wants.
+func (c *caseCall) inputs(ctx context.Context, typ *nodes.NodeType, args map[string]nodes.Arg) ([]runtime.Input, map[value.Type]value.Type, error) {
+	values, vars := make([]value.Value, len(typ.Inputs)), map[value.Type]value.Type{}
+	for i, p := range typ.Inputs {
+		arg, given := args[p.Name]
+		if !given {
+			continue
+		}
+		v, err := arg.Value(p.Type, func(n *nodes.Call) (value.Value, error) {
+			outputs, err := c.node(ctx, n.Node, n.Inputs)
+			if err != nil {
+				return value.Value{}, err
+			}
+			if _, ok := outputs[n.Out]; !ok {
+				return value.Value{}, fmt.Errorf("%s gave no output %s", n.Node, n.Out)
+			}
+			return outputs[n.Out], nil
+		})
+		if err != nil {
+			return nil, nil, fmt.Errorf("input %s: %w", p.Name, err)
+		}
+		if !value.Bind(p.Type, v.Type, vars) {
+			return nil, nil, fmt.Errorf("input %s wants %s, got %s", p.Name, p.Type, v.Type)
+		}
+		values[i] = v
+	}
+	inputs := make([]runtime.Input, len(values))
+	for i := range values {
+		var err error
+		if inputs[i], err = input(&typ.Inputs[i], values[i], vars); err != nil {
+			return nil, nil, fmt.Errorf("input %s: %w", typ.Inputs[i].Name, err)
+		}
+	}
+	return inputs, vars, nil
+}
+
+// input is a port's value for the engine: v, else the default, else nothing.
+func input(p *value.Port, v value.Value, vars map[value.Type]value.Type) (runtime.Input, error) {
+	port := *p
+	port.Type = p.Type.Subst(vars)
+	if v.IsZero() {
+		def, ok, err := port.DefaultValue()
+		if err != nil {
+			return runtime.Input{}, err
+		}
+		if !ok && !port.Optional {
+			return runtime.Input{}, errors.New("is needed")
+		}
+		if v = def; !ok {
+			return runtime.Input{Absent: true}, nil
+		}
+	}
+	enc, ok := v.Inline()
+	if !ok {
+		return runtime.Input{}, errors.New("is not at hand")
+	}
+	if v.Type != port.Type {
+		var err error
+		if enc, err = value.Convert(v.Type, port.Type, enc); err != nil {
+			return runtime.Input{}, err
+		}
+		if v, err = value.New(port.Type, enc); err != nil {
+			return runtime.Input{}, err
+		}
+	}
+	return runtime.Input{Type: string(port.Type), Bytes: enc, Size: int64(len(enc))}, port.CheckRange(v)
+}
+
+// files are the file functions that a node type wants, served from the case's folder.
+func (c *caseCall) files(typ *nodes.NodeType) *runtime.Files {
+	var f runtime.Files
+	for i := range typ.Module.Manifest.Nodes {
+		wants := typ.Module.Manifest.Nodes[i].Wants
+		if slices.Contains(wants, nodes.WantRead) {
+			f.Read, f.List = c.readFile, func(_ context.Context, glob string) ([]string, error) { return c.dir.Glob(glob, 0) }
+		}
+		if slices.Contains(wants, nodes.WantWrite) {
+			f.Write = func(_ context.Context, path string, data *os.File, size int64) error {
+				_, err := c.dir.WriteFile(path, io.NewSectionReader(data, 0, size), size)
+				return err
+			}
+		}
+	}
+	return &f
+}
+
+func (c *caseCall) readFile(_ context.Context, path string) (*os.File, int64, error) {
+	f, info, err := c.dir.Open(path, maxCaseFile)
+	if err != nil {
+		return nil, 0, err
+	}
+	return f, info.Size(), nil
+}
+
+// module is the checked form of a node type's module, made once.
+func (b *caseBench) module(typ *nodes.NodeType) (*runtime.Module, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if m, ok := b.modules[typ.Module.Hash]; ok {
+		return m, nil
+	}
+	m, err := runtime.NewModule(typ.Module.Name, typ.Module.Wasm)
+	if err == nil {
+		b.modules[typ.Module.Hash] = m
+	}
+	return m, err
+}
