@@ -14,10 +14,13 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 all: build
 
-# run builds levee, lays out a demo folder with real photographs, a table and a text, and serves it.
+# run builds levee, lays out a demo folder with photographs, a table and a text, and serves it until Ctrl-C.
 run: build
-	@./levee init --demo $(DEMO)
-	./levee serve --once=false $(DEMO)
+	@mkdir -p $(DEMO)/inbox $(DEMO)/data
+	@cp testdata/demo/*.flow.yaml $(DEMO)/
+	@cp testdata/samples/photos/*.jpg $(DEMO)/inbox/
+	@cp testdata/samples/*.csv testdata/samples/*.txt $(DEMO)/data/
+	./levee serve $(DEMO)
 
 build:
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o levee ./daemon/levee

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"levee/daemon"
@@ -264,10 +265,46 @@ func showValue(v value.Value) string {
 	if ok && v.Type == value.String && v.Size <= shownBytes {
 		return daemon.PrintableLines(string(enc))
 	}
+	if ok && v.Type == value.Table {
+		if text, err := showTable(enc); err == nil {
+			return text
+		}
+	}
 	if ok && v.Type != value.Bytes && v.Type != value.Image {
 		if js, err := value.ToJSON(v.Type, enc, shownRows); err == nil && len(js) <= shownBytes {
 			return daemon.Printable(string(js))
 		}
 	}
 	return fmt.Sprintf("%s, %s (%s)", v.Type, daemon.SizeText(v.Size), v.Digest.Short())
+}
+
+// showTable writes the first rows of a table in columns.
+func showTable(enc []byte) (string, error) {
+	cols, rows, err := value.DecodeTable(enc)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "table of %s\n", count(rows, "row"))
+	tw := tabwriter.NewWriter(&b, 0, 4, 2, ' ', 0)
+	cells := func(cell func(*value.Column) string) {
+		for i := range cols {
+			fmt.Fprintf(tw, "  %s\t", daemon.Printable(cell(&cols[i])))
+		}
+		fmt.Fprintln(tw)
+	}
+	cells(func(c *value.Column) string { return c.Name })
+	for i := range min(rows, shownRows) {
+		cells(func(c *value.Column) string {
+			if x := c.Cell(i); x != nil {
+				return fmt.Sprint(x)
+			}
+			return ""
+		})
+	}
+	tw.Flush()
+	if rows > shownRows {
+		fmt.Fprintf(&b, "  and %d more", rows-shownRows)
+	}
+	return strings.TrimRight(b.String(), "\n "), nil
 }
