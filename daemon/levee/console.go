@@ -289,7 +289,11 @@ func showTable(enc []byte) (string, error) {
 	tw := tabwriter.NewWriter(&b, 0, 4, 2, ' ', 0)
 	cells := func(cell func(*value.Column) string) {
 		for i := range cols {
-			fmt.Fprintf(tw, "  %s\t", daemon.Printable(cell(&cols[i])))
+			sep := "  "
+			if i > 0 {
+				sep = "\t"
+			}
+			fmt.Fprint(tw, sep, daemon.Printable(cell(&cols[i])))
 		}
 		fmt.Fprintln(tw)
 	}

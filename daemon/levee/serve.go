@@ -98,7 +98,7 @@ func (s *server) event(n daemon.Notice) {
 	if c == nil {
 		c = newConsole(s.a, s.d, n.Flow)
 		c.indent = "  " + n.Flow.Graph.Name + "  " // lines of several runs come mixed
-		c.tty = c.tty && len(s.runs) == 0 // lines of several runs cannot write over each other
+		c.tty = c.tty && len(s.runs) == 0          // lines of several runs cannot write over each other
 		s.runs[n.Event.Run] = c
 		var job struct{ Why string }
 		json.Unmarshal(n.Event.Data, &job)
