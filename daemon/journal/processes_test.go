@@ -193,3 +193,28 @@ func (l *ledger) check(t *testing.T, j *Journal) {
 		}
 	}
 }
+
+// TestOpenBesideAWriter opens a history again and again while another process writes: no false alarm, nobody is kept out.
+func TestOpenBesideAWriter(t *testing.T) {
+	dir := t.TempDir()
+	c := startChild(t, "work", dir)
+	c.line(t)
+	drained := make(chan int)
+	go func() {
+		n := 0
+		for ; c.lines.Scan(); n++ {
+		}
+		drained <- n
+	}()
+	for n := range 8 { // each waits for the lock that the other one hardly lets go of
+		j, err := Open(t.Context(), dir, Options{})
+		require.NoError(t, err)
+		require.Empty(t, j.Notes())
+		accept(t, j, runID(n))
+		require.NoError(t, j.Finish(t.Context(), end(newRun(runID(n)), Completed)))
+		require.NoError(t, j.Close())
+	}
+	require.NoError(t, c.cmd.Process.Kill())
+	require.NotZero(t, <-drained)
+	c.cmd.Wait()
+}

@@ -65,6 +65,9 @@ func (j *Journal) open(ctx context.Context, o others) error {
 // openSound opens the database. What is wrong with it is in damage when that can be repaired, else in err.
 func (j *Journal) openSound(ctx context.Context, check, acceptLoss bool) (s *store, damage, err error) {
 	s, err = j.openStore(check, acceptLoss)
+	for n := 1; n < busyTries && sqlite.IsBusy(err); n++ {
+		s, err = j.openStore(check, acceptLoss)
+	}
 	var loss *sqlite.LossError
 	if errors.As(err, &loss) || sqlite.IsCorrupt(err) {
 		return nil, err, nil
