@@ -7,7 +7,6 @@ import (
 	"errors"
 	"net"
 	"os"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -85,7 +84,7 @@ var probes = []struct {
 		p, _, e := unix.RawSyscall6(unix.SYS_MMAP, 0, size, unix.PROT_READ|unix.PROT_WRITE|unix.PROT_EXEC,
 			unix.MAP_PRIVATE|unix.MAP_ANON, ^uintptr(0), 0)
 		if e == 0 {
-			_ = unix.MunmapPtr(unsafe.Pointer(p), size)
+			_, _, _ = unix.RawSyscall(unix.SYS_MUNMAP, p, size, 0)
 		}
 		return errnoErr(e)
 	}},
