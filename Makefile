@@ -10,9 +10,12 @@ DEMO    ?= demo
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: all run build test race fuzz soak bench lint check nodes clean toolchain
+.PHONY: all help run build test race fuzz soak bench lint check nodes clean toolchain
 
 all: build
+
+help:
+	@sed -n 's/^# \([a-z]*\) /make \1\t/p' Makefile
 
 # run builds levee, lays out a demo folder with photographs, a table and a text, and serves it until Ctrl-C.
 run: build
@@ -22,12 +25,15 @@ run: build
 	@cp testdata/samples/*.csv testdata/samples/*.txt $(DEMO)/data/
 	./levee serve $(DEMO)
 
+# build makes the program ./levee.
 build:
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o levee ./daemon/levee
 
+# test builds and runs all tests.
 test:
 	$(GO) test ./...
 
+# race runs all tests under the race detector.
 race:
 	$(GO) test -race ./...
 
@@ -43,9 +49,11 @@ fuzz:
 soak:
 	LEVEE_SOAK=1 $(GO) test -race -count=3 -timeout 60m ./...
 
+# bench prints the numbers of the design, each beside its floor or rival measured in the same run, then all benchmarks.
 bench: build
 	$(GO) test -run '^$$' -bench . -benchtime 1s ./graph/... ./cache/... ./runtime/... ./daemon/...
 
+# lint checks format, vet and staticcheck.
 lint:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'run gofmt -w on these'; exit 1; }
 	$(GO) vet ./...
