@@ -28,9 +28,13 @@ type Daemon struct {
 	now     func() time.Time
 
 	digests digestMemo
-	active  sync.WaitGroup // runs
-	stop    context.CancelFunc
-	upkeep  sync.WaitGroup
+
+	broken    chan struct{} // closed when the history can not be written any more: an unattended daemon ends, and is started again
+	breakOnce sync.Once
+	whyBroken error
+	active    sync.WaitGroup // runs
+	stop      context.CancelFunc
+	upkeep    sync.WaitGroup
 }
 
 // Open starts a daemon; nothing runs yet. Errors that a caller decides by: *runtime.SandboxError.
@@ -40,7 +44,7 @@ func Open(ctx context.Context, cfg Config) (_ *Daemon, err error) {
 		return nil, err
 	}
 	cfg = checker.cfg
-	d := &Daemon{Checker: checker, log: cfg.Log, now: time.Now}
+	d := &Daemon{Checker: checker, log: cfg.Log, now: time.Now, broken: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			d.Close()
@@ -118,6 +122,9 @@ func (d *Daemon) maintain(ctx context.Context) {
 func (d *Daemon) keepTrying(ctx context.Context, write func() error) error {
 	for wait := time.Second; ; wait = min(2*wait, time.Minute) {
 		err := write()
+		if errors.Is(err, journal.ErrBroken) {
+			d.breakOnce.Do(func() { d.whyBroken = err; close(d.broken) })
+		}
 		if !errors.Is(err, journal.ErrFull) {
 			return err
 		}

@@ -136,6 +136,8 @@ func (f *folder) loop(ctx context.Context, batches <-chan watch.Batch, failed <-
 			return nil
 		case err := <-failed:
 			return err
+		case <-f.d.broken:
+			return f.d.whyBroken
 		case b := <-batches:
 			f.batch(ctx, b)
 			begun = true

@@ -124,6 +124,12 @@ func (a *app) showRun(r journal.Run, invs []journal.Invocation) {
 		fmt.Fprintf(a.out, ", took %s", took(r.Finished.Sub(r.Accepted)))
 	}
 	fmt.Fprintf(a.out, "\n%d ran, %d cached, %d failed, %d skipped\n", r.Counts.Ran, r.Counts.Cached, r.Counts.Failed, r.Counts.Skipped)
+	if r.Bare {
+		fmt.Fprintln(a.out, "its details were forgotten (levee keeps them for a time only)")
+	}
+	if r.Doubt != "" {
+		fmt.Fprintf(a.out, "not whole: %s\n", daemon.Printable(r.Doubt))
+	}
 	if r.Error != "" {
 		fmt.Fprintf(a.out, "error: %s\n", daemon.Printable(r.Error))
 	}
