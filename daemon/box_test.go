@@ -305,6 +305,13 @@ func (s *server) wait(what string, match func(daemon.Notice) bool) daemon.Notice
 	}
 }
 
+// again lets the next wait look from the beginning on.
+func (s *server) again() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.from = 0
+}
+
 // story is what happened, without the events of runs.
 func (s *server) story() string {
 	s.mu.Lock()

@@ -52,6 +52,7 @@ type invocation struct {
 	limits runtime.Limits
 	began  time.Time
 
+	begun   bool // its effect may have happened: the journal knows
 	log     []byte
 	peak    int64
 	compile time.Duration
@@ -127,12 +128,9 @@ func (c *invocation) execute(ctx context.Context) (*cache.Entry, error) {
 
 // call hands the invocation to the engine.
 func (c *invocation) call(ctx context.Context, access *fileAccess) (*runtime.Result, error) {
-	module, err := c.run.daemon.checked(c.typ.Module)
-	if err != nil {
-		return nil, err
-	}
+	var err error
 	call := &runtime.Call{
-		Module: module, Export: c.typ.Export, Outputs: max(len(c.typ.Outputs), 1), Owner: c.run.rec.ID,
+		Module: c.run.flow.modules[c.typ.Module.Hash], Export: c.typ.Export, Outputs: max(len(c.typ.Outputs), 1), Owner: c.run.rec.ID,
 		Limits: c.limits, Files: access.functions(), Seed: c.key.Key(),
 		Progress: func(done, total int64) {
 			c.run.event("node_progress", c.Path, map[string]int64{"progress": done, "total": total})
@@ -163,11 +161,16 @@ func (c *invocation) site() string { return c.run.flow.Path + "#" + c.Node.Site 
 
 // begin records an invocation with effects before it runs, and refuses to repeat one that may have happened.
 func (c *invocation) begin(ctx context.Context) error {
+	if doubt := c.run.rec.Doubt; doubt != "" && !c.typ.Idempotent {
+		return &runtime.Error{Code: codeUnknownEffect, Module: c.typ.Module.Name, Detail: fmt.Sprintf(
+			"the run's history is not whole (%s): whether its effect happened is not known, and its manifest does not say idempotent", doubt)}
+	}
 	if prev, ok := c.run.effects[c.Path]; ok && !c.typ.Idempotent {
 		return &runtime.Error{Code: codeUnknownEffect, Module: c.typ.Module.Name, Detail: fmt.Sprintf(
-			"it was started at %s and levee was killed before it ended: whether its effect happened is not known, and its manifest does not say idempotent",
+			"it was started at %s and levee ended before it did: whether its effect happened is not known, and its manifest does not say idempotent",
 			prev.Started.Format(time.RFC3339))}
 	}
+	c.begun = true
 	rec := c.record(journal.Started)
 	return c.run.daemon.keepTrying(ctx, func() error { return c.run.daemon.journal.Begin(ctx, rec) })
 }
@@ -179,7 +182,7 @@ func (c *invocation) record(status journal.InvocationStatus) journal.Invocation 
 	return journal.Invocation{
 		Run: c.run.rec.ID, Path: c.Path, Site: c.Node.Site, Attempt: c.Attempt, Status: status, Type: c.typ.FullName,
 		Module: c.typ.Module.Hash, Key: c.key.Key(), Started: c.began, Ended: time.Now(), Compile: c.compile, Peak: c.peak,
-		Log: c.log, Effect: c.typ.writes(),
+		Log: c.log, Effect: c.begun,
 	}
 }
 

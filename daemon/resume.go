@@ -56,7 +56,7 @@ func (d *Daemon) resume(ctx context.Context, flow *Workflow, rec *journal.Run, o
 		return nil, err
 	}
 	for _, inv := range invs {
-		if inv.Status == journal.Started {
+		if inv.Effect && (inv.Status == journal.Started || inv.Status == journal.CancelledNode) {
 			r.effects[inv.Path] = inv
 		}
 	}

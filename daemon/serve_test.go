@@ -192,9 +192,7 @@ func TestReplacedFolder(t *testing.T) {
 	require.NoError(t, os.Rename(b.dir, old))
 	require.NoError(t, os.Rename(next.dir, b.dir))
 	require.Equal(t, "HELLO, C!", output(t, s.ended("c.flow.yaml").Result, "text"))
-	s.mu.Lock()
-	s.from = 0
-	s.mu.Unlock()
+	s.again()
 	s.until(daemon.Gone, "b.flow.yaml")
 	require.Equal(t, 1, s.count(daemon.Ended, "a.flow.yaml"), s.story())
 	s.stop()

@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"weak"
 
 	"levee/graph"
 	"levee/nodes"
@@ -30,6 +33,8 @@ type Workflow struct {
 
 	ID    [32]byte        // over the source and the modules: equal IDs behave equally
 	Files map[string]bool // the modules beside it that it uses, by path relative to Dir
+
+	modules map[[32]byte]*runtime.Module // as the engine takes them, by hash
 }
 
 // IsWorkflow reports whether a file's name says that it is a workflow.
@@ -62,34 +67,38 @@ func NewChecker(cfg Config) (*Checker, error) {
 
 // LoadFile reads and checks a workflow anywhere; ceilings are relative to its own folder. The error is graph.Problems when
 // the file is wrong.
-func (c *Checker) LoadFile(path string) (*Workflow, error) {
-	path, err := filepath.Abs(path)
+func (c *Checker) LoadFile(name string) (*Workflow, error) {
+	name, err := filepath.Abs(name)
 	if err != nil {
 		return nil, err
 	}
-	dir, err := c.openDir(filepath.Dir(path))
+	dir, err := c.openDir(filepath.Dir(name))
 	if err != nil {
 		return nil, err
 	}
 	defer dir.Close()
-	source, err := dir.ReadFile(filepath.Base(path), graph.MaxFileSize)
+	source, err := dir.ReadFile(filepath.Base(name), graph.MaxFileSize)
 	if err != nil {
 		return nil, err
 	}
-	return c.check(path, source, dir, ".")
+	return c.check(name, source, dir, ".")
 }
 
 // check makes a workflow of the text of a file. dir is the file's folder, base that folder's path relative to what ceilings
 // are relative to.
-func (c *Checker) check(path string, source []byte, dir *watch.Dir, base string) (*Workflow, error) {
-	w := &Workflow{Path: path, Dir: filepath.Dir(path), Source: source, Files: make(map[string]bool)}
-	file, _ := graph.Parse(filepath.Base(path), source)
+func (c *Checker) check(name string, source []byte, dir *watch.Dir, base string) (*Workflow, error) {
+	w := &Workflow{Path: name, Dir: filepath.Dir(name), Source: source, Files: make(map[string]bool), modules: make(map[[32]byte]*runtime.Module)}
+	file, _ := graph.Parse(filepath.Base(name), source)
 	id := sha256.New()
 	fmt.Fprintf(id, "%d\x00", len(source))
 	id.Write(source)
 	resolve := c.registry.Resolver(func(rel string) ([]byte, error) {
 		w.Files[rel] = true
-		return dir.ReadFile(rel, maxModule)
+		content, err := dir.ReadFile(rel, maxModule)
+		if err == nil && path.Ext(rel) == ".wasm" { // the engine's word comes first, it is the stricter and has codes
+			err = w.take(&c.modules, rel, sha256.Sum256(content), content)
+		}
+		return content, err
 	})
 	g, problems := graph.Check(file, func(uses string) (*graph.Type, error) {
 		t, err := resolve(uses)
@@ -97,14 +106,14 @@ func (c *Checker) check(path string, source []byte, dir *watch.Dir, base string)
 			return nil, err
 		}
 		id.Write(t.Module.Hash[:])
-		if _, err := c.checked(t.Module); err != nil {
+		if err := w.take(&c.modules, t.Module.Name, t.Module.Hash, t.Module.Wasm); err != nil {
 			return nil, err
 		}
 		return &graph.Type{Name: t.FullName, Signature: t.Signature, Devices: t.Devices, Handle: t}, nil
 	})
 	if g != nil {
-		problems = append(problems, ungranted(filepath.Base(path), source, g)...)
-		problems = append(problems, selfTriggered(filepath.Base(path), source, g)...)
+		problems = append(problems, ungranted(filepath.Base(name), source, g)...)
+		problems = append(problems, selfTriggered(filepath.Base(name), source, g)...)
 	}
 	if len(problems) > 0 {
 		return nil, problems
@@ -243,27 +252,39 @@ func (c *Checker) SingleNode(uses string, inputs []string) (*Workflow, error) {
 	return c.check(filepath.Join(wd, "call.flow.json"), source, dir, ".")
 }
 
-// moduleTable holds the checked form of each module once, by hash.
-type moduleTable struct {
-	mu   sync.Mutex
-	seen map[[32]byte]*runtime.Module // guarded by mu
+// take adds the engine's form of a module to those of the workflow.
+func (w *Workflow) take(t *moduleTable, name string, hash [32]byte, wasm []byte) error {
+	if w.modules[hash] != nil {
+		return nil
+	}
+	m, err := t.checked(name, hash, wasm)
+	if err == nil {
+		w.modules[hash] = m
+	}
+	return err
 }
 
-// checked is the engine's form of a module: preflight is done once per hash.
-func (c *Checker) checked(m *nodes.ModuleFile) (*runtime.Module, error) {
-	t := &c.modules
+// moduleTable finds the engine's form of modules by hash, so that one that many workflows use is looked at and held once. It
+// keeps none alive: on a box that runs for years modules come and go.
+type moduleTable struct {
+	mu   sync.Mutex
+	seen map[[32]byte]weak.Pointer[runtime.Module] // guarded by mu
+}
+
+func (t *moduleTable) checked(name string, hash [32]byte, wasm []byte) (*runtime.Module, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if mod, ok := t.seen[m.Hash]; ok {
-		return mod, nil
+	if m := t.seen[hash].Value(); m != nil {
+		return m, nil
 	}
-	mod, err := runtime.NewModule(m.Name, m.Wasm)
+	m, err := runtime.NewModule(name, wasm)
 	if err != nil {
 		return nil, err
 	}
+	maps.DeleteFunc(t.seen, func(_ [32]byte, p weak.Pointer[runtime.Module]) bool { return p.Value() == nil })
 	if t.seen == nil {
-		t.seen = make(map[[32]byte]*runtime.Module)
+		t.seen = make(map[[32]byte]weak.Pointer[runtime.Module])
 	}
-	t.seen[m.Hash] = mod
-	return mod, nil
+	t.seen[hash] = weak.Make(m)
+	return m, nil
 }

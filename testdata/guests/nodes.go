@@ -122,3 +122,28 @@ func ReadFlood(files int64) []byte {
 	return WithManifest(m.Bytes(), `{"levee":1,"name":"flood","version":"1.0.0","nodes":[{"name":"flood","abi":"v1","export":"run",
 		"inputs":[],"outputs":[{"name":"n","type":"int"}],"wants":["read"]}]}`)
 }
+
+// Effect is the node type effect/effect: it writes text to a file, then asks for another file until it is there, and gives n = 1.
+// Its manifest does not say that it may be repeated, unless idempotent is set.
+func Effect(path, text, until string, idempotent bool) []byte {
+	var m asm.Module
+	write := m.Import(host, "output_write", writeParams, "")
+	put := m.Import(host, "file_write", "i32 i32 i32 i32", "i32")
+	open := m.Import(host, "file_read", "i32 i32", "i64")
+	m.Memory(1, 1)
+	m.Data(16, []byte(path))
+	m.Data(1024, []byte(text))
+	m.Data(8192, []byte(until))
+	m.Run("",
+		asm.I32Const(16), asm.I32Const(int32(len(path))), asm.I32Const(1024), asm.I32Const(int32(len(text))), asm.Call(put),
+		asm.IfVoid(asm.Op(asm.Unreachable)),
+		asm.LoopVoid(asm.I32Const(8192), asm.I32Const(int32(len(until))), asm.Call(open), asm.I64Const(0), asm.Op(i64LtS), asm.BrIf(0)),
+		asm.I32Const(0), asm.I64Const(1), asm.I64Store(0),
+		asm.I32Const(0), asm.I32Const(0), asm.I32Const(8), asm.Call(write))
+	manifest := `{"levee":1,"name":"effect","version":"1.0.0","nodes":[{"name":"effect","abi":"v1","export":"run",
+		"inputs":[],"outputs":[{"name":"n","type":"int"}],"wants":["read","write"]`
+	if idempotent {
+		manifest += `,"idempotent":true`
+	}
+	return WithManifest(m.Bytes(), manifest+"}]}")
+}
