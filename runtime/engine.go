@@ -216,18 +216,25 @@ func (e *Engine) cancel(j *job) {
 		// It has ended, or is about to.
 		e.mu.Unlock()
 		return
-	case w.run.inflight[0].job == j:
-		w.kill(&killReason{seq: w.run.inflight[0].seq})
-		e.stats.Killed++
-		e.mu.Unlock()
-		return
 	default:
-		for i, other := range w.run.inflight {
-			if other.job == j {
-				w.run.inflight[i].job = nil
+		running := w.running().seq
+		for i := range w.run.inflight {
+			s := &w.run.inflight[i]
+			switch {
+			case s.job != j:
+			case s.seq == running:
+				w.kill(&killReason{seq: s.seq})
+				e.stats.Killed++
+				e.mu.Unlock()
+				return
+			default:
+				s.job = nil
 			}
 		}
 		j.worker = nil
+		if w.run.reader == readerCaller {
+			w.dislodge()
+		}
 	}
 	e.mu.Unlock()
 	j.end(nil, j.ctx.Err())

@@ -66,7 +66,7 @@ func loadWalled(m *loadMsg, fd int) (*guest, error) {
 		return nil, err
 	}
 	// One invocation at a time: more threads of Go would only be woken for nothing.
-	goruntime.GOMAXPROCS(2)
+	goruntime.GOMAXPROCS(1)
 	debug.SetGCPercent(400)
 	if err := limitMemory(statm, runMemory); err != nil {
 		return nil, err

@@ -110,6 +110,10 @@ func (m *Module) checkExport(name string) error {
 	if m.callable[name] {
 		return nil
 	}
+	return m.notCallable(name)
+}
+
+func (m *Module) notCallable(name string) error {
 	e, ok := m.Info.Export(name)
 	switch {
 	case !ok:

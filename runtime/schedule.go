@@ -83,6 +83,7 @@ func (e *Engine) place(b *bound, j *job, starved bool) *worker {
 	r := &least.run
 	depth := b.depth()
 	if r.stalled || len(r.inflight) >= depth || r.bytes+j.size > pipelineBytes || starved && r.quantum <= 0 {
+		e.watch(least)
 		return nil
 	}
 	// Refill when half is done, so that many calls share one write.
@@ -121,11 +122,17 @@ func (e *Engine) assign(w *worker, j *job) bool {
 	return true
 }
 
+// holdsUp says that calls wait for this worker's running one, in its socket or in the queue.
+func (r *runState) holdsUp() bool {
+	return !r.stalled && (len(r.inflight) > 1 || r.bound.queued > 0)
+}
+
 // watch sets the worker's timer to when something may have to be done about its running call.
 func (e *Engine) watch(w *worker) {
 	r := &w.run
-	limit := r.inflight[0].limit
-	if len(r.inflight) > 1 && !r.stalled {
+	running := w.running()
+	limit := running.limit
+	if r.holdsUp() || running.job == nil {
 		limit = min(limit, stallAfter)
 	}
 	at := r.since.Add(limit)
@@ -150,14 +157,16 @@ func (e *Engine) onTimer(w *worker) {
 		return
 	}
 	ran := time.Since(r.since)
+	running := w.running()
 	var dirty []*worker
 	switch {
-	case ran >= r.inflight[0].limit:
+	case ran >= running.limit, running.job == nil && ran >= stallAfter:
+		// Too long, or nobody waits for it any more.
 		e.stats.Killed++
-		w.kill(&killReason{code: CodeTimeout, detail: "it ran longer than it may", seq: r.inflight[0].seq})
+		w.kill(&killReason{code: CodeTimeout, detail: "it ran longer than it may", seq: running.seq})
 		e.mu.Unlock()
 		return
-	case len(r.inflight) > 1 && !r.stalled && ran >= stallAfter:
+	case r.holdsUp() && ran >= stallAfter:
 		e.takeBack(w, ran)
 		dirty = e.schedule()
 		e.hire(dirty)
@@ -169,24 +178,31 @@ func (e *Engine) onTimer(w *worker) {
 	flushAll(dirty)
 }
 
-// takeBack returns the calls that the worker has not started to the queue. ran is the age of the first one, if that
-// was started.
+// takeBack returns to the queue the calls that the worker has not started, and those that it has ended without being
+// able to say so yet. ran is the age of the first one.
 func (e *Engine) takeBack(w *worker, ran time.Duration) {
 	r := &w.run
 	r.claimed = max(r.claimed, w.board.revoke(r.seq))
 	var back []*job
 	keep := 0
-	for _, s := range r.inflight {
+	for i := range r.inflight {
+		s := &r.inflight[i]
 		if s.seq <= r.claimed {
-			keep++
-		} else if s.job != nil {
-			s.job.worker = nil
-			back = append(back, s.job)
-			r.bytes -= s.job.size
+			keep++ // it is answered some time, heeded or not
 		}
+		if s.job == nil || s.seq == r.claimed {
+			continue
+		}
+		s.job.worker = nil
+		r.bytes -= s.job.size
+		back = append(back, s.job)
+		s.job = nil
 	}
 	r.inflight = r.inflight[:keep]
 	e.queue.pushFront(back)
+	if r.reader == readerCaller {
+		w.dislodge() // its call may be among those
+	}
 	if keep > 0 {
 		r.stalled = true
 		r.bound.observe(ran)
@@ -196,9 +212,19 @@ func (e *Engine) takeBack(w *worker, ran time.Duration) {
 	e.pool.running--
 	r.bytes = 0
 	e.idle(w)
-	if r.reader == readerCaller {
-		w.dislodge()
+}
+
+// running says which of the calls in flight the worker is at: the one that it claimed, else the first. The worker may
+// lie, to its own harm.
+func (w *worker) running() sent {
+	r := &w.run
+	seq := max(r.claimed, w.board.started())
+	for _, s := range r.inflight {
+		if s.seq == seq {
+			return s
+		}
 	}
+	return r.inflight[0]
 }
 
 // onResults ends the calls that a worker answered.
@@ -279,7 +305,6 @@ func (e *Engine) onDead(w *worker, words string) {
 		r.bound.drop(w)
 	}
 	jobs := r.inflight
-	r.inflight = nil
 	if reason == nil {
 		e.stats.Crashed++
 	}
@@ -288,26 +313,24 @@ func (e *Engine) onDead(w *worker, words string) {
 		e.stats.Ran++
 		e.stats.Failed++
 	}
+	blamed := e.blame(w, reason)
 	var back, lost []*job
-	for i, s := range jobs {
+	for _, s := range jobs {
 		j := s.job
 		if j == nil {
 			continue
 		}
 		j.worker = nil
-		// A worker that died while nobody looked never started its next call, which then has lost nothing.
-		// And one that was killed on account of a call which then ended after all takes no other call with it.
-		innocent := reason == nil && w.board.started() < s.seq || reason != nil && reason.seq != 0 && reason.seq != s.seq
-		innocent = innocent && j.retries < maxRetries
-		if innocent {
+		if reason == nil {
 			j.retries++
 		}
-		if i == 0 && !innocent || e.pool.closed {
+		if s.seq == blamed || e.pool.closed || j.retries > maxRetries {
 			lost = append(lost, j)
 		} else {
 			back = append(back, j)
 		}
 	}
+	r.inflight = nil
 	e.queue.pushFront(back)
 	dirty := e.schedule()
 	e.hire(dirty)
@@ -316,6 +339,21 @@ func (e *Engine) onDead(w *worker, words string) {
 	for _, j := range lost {
 		j.end(nil, e.lossOf(j, w, reason, words))
 	}
+}
+
+// blame says which of the calls in flight ends with the worker; 0 means none of them. One that the worker had not
+// started has lost nothing, and one that came after the call on whose account the worker was killed neither.
+func (e *Engine) blame(w *worker, reason *killReason) uint64 {
+	r := &w.run
+	switch {
+	case len(r.inflight) == 0:
+		return 0
+	case reason != nil && reason.seq != 0:
+		return reason.seq
+	case reason == nil && max(r.claimed, w.board.started()) < r.inflight[0].seq:
+		return 0
+	}
+	return w.running().seq
 }
 
 // lossOf is what a call ends with that was running when its worker died.

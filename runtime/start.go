@@ -13,9 +13,15 @@ func (e *Engine) grow(b *bound) {
 	if b.starting > 0 || e.pool.first[b.key.hash] || e.pool.running >= e.cfg.Workers {
 		return
 	}
-	if len(b.workers) > 0 && b.mean > 0 {
+	able := 0
+	for _, w := range b.workers {
+		if !w.run.stalled {
+			able++
+		}
+	}
+	if able > 0 && b.mean > 0 {
 		// What waits now is done by the workers that are there before another one would be.
-		waiting := b.mean * time.Duration(b.queued) / time.Duration(len(b.workers))
+		waiting := b.mean * time.Duration(b.queued) / time.Duration(able)
 		if waiting < 2*max(b.loadTime, 2*time.Millisecond) {
 			return
 		}
