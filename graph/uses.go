@@ -35,7 +35,7 @@ func checkUses(s string) error {
 	name, version, hasVersion := strings.Cut(s, "@")
 	pack, node, ok := strings.Cut(name, "/")
 	if !ok || !typePattern.MatchString(pack) || !typePattern.MatchString(node) {
-		return fmt.Errorf("%s: a node type is named pack/type, pack/type@1.2, ./x.wasm, ./x.wasm#type or @sha256:...", quote(s))
+		return fmt.Errorf("%s: a node type is named pack/type, pack/type@1.2, ./x.wasm, ./x.wasm#type or @sha256:HEX", quote(s))
 	}
 	if hasVersion && !versionPattern.MatchString(version) && !digestPattern.MatchString(version) {
 		return fmt.Errorf("%s: behind @ stands a version such as 1.2, or sha256: and 64 hex digits", quote(s))

@@ -60,6 +60,7 @@ type Options struct {
 // DB is an open database. All methods are safe for concurrent use.
 type DB struct {
 	path    string
+	dsn     string // of connections that may write
 	write   *sql.DB
 	read    *sql.DB
 	writer  *writer
@@ -88,7 +89,8 @@ func Open(path string, o Options) (*DB, error) {
 	if err := prepareFile(path); err != nil {
 		return nil, err
 	}
-	db := &DB{path: path, write: openPool(writeDSN(path, o.Sync), o.MaxPages, 1)}
+	db := &DB{path: path, dsn: writeDSN(path, o.Sync)}
+	db.write = openPool(db.dsn, o.MaxPages, 1)
 	if err := db.start(o); err != nil {
 		return nil, errors.Join(err, db.write.Close())
 	}

@@ -73,11 +73,12 @@ func (db *DB) Backup(ctx context.Context, path string) error {
 	if err := f.Close(); err != nil {
 		return fmt.Errorf("sqlite: backup: %w", err)
 	}
-	// Under the writer's connection, because a read-only one may not create files.
-	if _, err := db.write.ExecContext(ctx, "VACUUM INTO ?", path); err != nil {
-		return errors.Join(fmt.Errorf("sqlite: backup: %w", err), os.Remove(path))
+	// A connection of its own: a read-only one may not create files, and the writer's would keep everybody waiting.
+	own := openPool(db.dsn, 0, 1)
+	if _, err = own.ExecContext(ctx, "VACUUM INTO ?", path); err != nil {
+		err = errors.Join(fmt.Errorf("sqlite: backup: %w", err), os.Remove(path))
 	}
-	return nil
+	return errors.Join(err, own.Close())
 }
 
 // Quarantine moves the three files of a closed database into quarantine/<time>/ beside it and returns that folder.

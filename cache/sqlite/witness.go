@@ -46,12 +46,13 @@ func openWitness(ctx context.Context, db *sql.DB, path string, acceptLoss bool) 
 		return nil, nil
 	}
 	fail := func(err error) (*witness, error) { return nil, fmt.Errorf("sqlite: witness %s: %w", path, err) }
-	instance, have, err := loadMark(ctx, db)
-	if err != nil {
-		return fail(err)
-	}
+	// The file first: commits of another process that come between then only make the database look newer.
 	old, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fail(err)
+	}
+	instance, have, err := loadMark(ctx, db)
+	if err != nil {
 		return fail(err)
 	}
 	// A missing or damaged witness proves nothing, and a new one is begun.

@@ -166,7 +166,7 @@ func (w *writer) together(batch []*job) bool {
 		return settle(fmt.Errorf("sqlite: %w", err))
 	}
 	for _, j := range batch {
-		j.err, j.panicked = call(j.fn, tx)
+		j.panicked, j.err = call(j.fn, tx)
 		if j.err != nil || j.panicked != nil {
 			tx.Rollback() // an error here means that SQLite has rolled back already
 			return len(batch) == 1
@@ -194,7 +194,7 @@ func (w *writer) together(batch []*job) bool {
 }
 
 // call runs fn and catches its panic, which belongs to the caller of Write and not to the writer that all share.
-func call(fn func(*sql.Tx) error, tx *sql.Tx) (err error, panicked any) {
+func call(fn func(*sql.Tx) error, tx *sql.Tx) (panicked any, err error) {
 	defer func() { panicked = recover() }()
-	return fn(tx), nil
+	return nil, fn(tx)
 }

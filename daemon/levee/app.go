@@ -126,7 +126,7 @@ func (a *app) logger() (*slog.Logger, error) {
 	case a.logFormat == "json":
 		return slog.New(slog.NewJSONHandler(a.err, &slog.HandlerOptions{Level: level})), nil
 	case a.logFormat == "auto" && a.terminal(a.err):
-		return slog.New(tint.NewHandler(a.err, &tint.Options{Level: level, TimeFormat: "15:04:05", NoColor: !a.colors(a.err)})), nil
+		return slog.New(tint.NewTextHandler(a.err, &tint.Options{Level: level, TimeFormat: "15:04:05", NoColor: !a.colors(a.err)})), nil
 	case a.logFormat == "auto" || a.logFormat == "text":
 		return slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: level})), nil
 	}

@@ -116,7 +116,7 @@ func TestCanonicalRefuses(t *testing.T) {
 }
 
 func TestTableCells(t *testing.T) {
-	cells := [][]any{{int64(1), nil, int64(-3)}, {"x", "", nil}, {true, nil, false}, {1.5, nil, -0.0}}
+	cells := [][]any{{int64(1), nil, int64(-3)}, {"x", "", nil}, {true, nil, false}, {1.5, nil, math.Copysign(0, -1)}}
 	kinds := []Type{Int, String, Bool, Float}
 	enc, err := EncodeTable([]string{"a", "b", "c", "d"}, kinds, cells)
 	require.NoError(t, err)
