@@ -234,6 +234,15 @@ func BenchmarkInvoke1M(b *testing.B) {
 		e.mustRun(b, c).Close()
 		measure(b, func() { e.mustRun(b, c).Close() })
 	})
+	b.Run("floor-memfd", func(b *testing.B) { // the pages of the output, once
+		measure(b, func() {
+			fd, err := sealedCopy(in)
+			if err != nil {
+				b.Fatal(err)
+			}
+			_ = unix.Close(fd)
+		})
+	})
 	b.Run("floor-instance", func(b *testing.B) {
 		g := newBare(b, m)
 		g.in = in

@@ -39,11 +39,11 @@ func firstLine(s string) string {
 }
 
 func loadWalled(m *loadMsg, fd int) (*guest, error) {
-	code := make([]byte, m.size)
-	n := preadFull(fd, code, 0)
+	// The bytes stay mapped for the worker's life: wazero keeps referring to data segments.
+	code, err := unix.Mmap(fd, 0, int(m.size), unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_POPULATE)
 	_ = unix.Close(fd)
-	if n != len(code) {
-		return nil, fmt.Errorf("module: %d of %d bytes", n, len(code))
+	if err != nil {
+		return nil, fmt.Errorf("map module: %w", err)
 	}
 	statm, err := os.Open("/proc/self/statm")
 	if err != nil {
@@ -68,6 +68,9 @@ func loadWalled(m *loadMsg, fd int) (*guest, error) {
 	// One invocation at a time: more threads of Go would only be woken for nothing.
 	goruntime.GOMAXPROCS(1)
 	debug.SetGCPercent(400)
+	if m.compile && len(code) > 64<<10 {
+		debug.FreeOSMemory() // the compiler needs much more than what is left of it
+	}
 	if err := limitMemory(statm, runMemory); err != nil {
 		return nil, err
 	}
