@@ -51,7 +51,7 @@ export RUSTC RUSTC_BOOTSTRAP=1 # -Zbuild-std is an unstable option of a stable c
 cd "$core"
 export RUSTFLAGS="-C linker=$linker -C link-arg=-zstack-size=262144 -C target-feature=+simd128 $remap"
 for pack in $packs; do
-    case $pack in image|table) level=3 ;; *) level=s ;; esac # pixels and rows are loops, the rest is short
+    case $pack in image) level=3 ;; table) level=2 ;; *) level=s ;; esac # pixels and rows are loops, the rest is short
     export CARGO_PROFILE_RELEASE_OPT_LEVEL=$level
     # One crate per call, so that no pack gets the features that another one asks of a shared crate.
     "$cargo" build --quiet --release --locked -p "levee-$pack" -Zbuild-std=std,panic_abort --target wasm32-unknown-unknown --target-dir "${LEVEE_NODES_TARGET:-target}"

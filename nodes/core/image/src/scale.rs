@@ -1,10 +1,10 @@
 //! image/resize, and the arithmetic of fitting.
 
-use crate::levee;
 use crate::picture::Picture;
-use crate::fail;
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use crate::{fail, levee};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::{U8x3, U8x4, U8};
+use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 
 /// Which part of a picture becomes a picture of which size.
 #[derive(Debug, PartialEq)]
@@ -59,11 +59,6 @@ pub fn scaled(p: Picture, plan: &Plan, filter: &str) -> Picture {
     if whole && (plan.width, plan.height) == (p.width, p.height) {
         return p;
     }
-    let kind = match p.channels {
-        1 => PixelType::U8,
-        3 => PixelType::U8x3,
-        _ => PixelType::U8x4,
-    };
     let algorithm = match filter {
         "nearest" => ResizeAlg::Nearest,
         "triangle" => ResizeAlg::Convolution(FilterType::Bilinear),
@@ -73,10 +68,20 @@ pub fn scaled(p: Picture, plan: &Plan, filter: &str) -> Picture {
     let (left, top, width, height) = plan.crop;
     let options = ResizeOptions::new().resize_alg(algorithm).crop(left, top, width, height).use_alpha(p.channels == 4);
     let mut out = Picture::new(plan.width, plan.height, p.channels);
-    let source = ImageRef::new(p.width, p.height, &p.pixels, kind).unwrap_or_else(|e| fail!("cannot resize: {e}"));
-    let mut target = Image::from_slice_u8(plan.width, plan.height, &mut out.pixels, kind).unwrap_or_else(|e| fail!("cannot resize: {e}"));
-    Resizer::new().resize(&source, &mut target, &options).unwrap_or_else(|e| fail!("cannot resize: {e}"));
+    match p.channels {
+        1 => resample::<U8>(&p, &mut out, &options),
+        3 => resample::<U8x3>(&p, &mut out, &options),
+        _ => resample::<U8x4>(&p, &mut out, &options),
+    }
     out
+}
+
+// Typed, so that the module holds the code for these three kinds of pixels and not for all thirteen of the crate.
+fn resample<P: PixelTrait>(from: &Picture, to: &mut Picture, options: &ResizeOptions) {
+    let source = TypedImageRef::<P>::from_buffer(from.width, from.height, &from.pixels);
+    let target = TypedImage::<P>::from_buffer(to.width, to.height, &mut to.pixels);
+    let (Ok(source), Ok(mut target)) = (source, target) else { levee::fail("cannot resize: the pixels do not fill the picture") };
+    Resizer::new().resize_typed(&source, &mut target, options).unwrap_or_else(|e| fail!("cannot resize: {e}"));
 }
 
 /// Inputs: image, width, height, fit, filter, upscale. Output: image.

@@ -23,7 +23,7 @@ pub fn read_csv() {
     let mut record_no = 0u64;
     while source.read_byte_record(&mut record).unwrap_or_else(|e| fail!("bad CSV: {e}")) {
         let line = record.position().map_or(0, |p| p.line());
-        check_utf8(&record, line);
+        let text = record_text(&record, line);
         record_no += 1;
         if record_no % 8192 == 0 {
             levee::progress(record.position().map_or(0, |p| p.byte()), total);
@@ -33,7 +33,7 @@ pub fn read_csv() {
             sheet.columns.resize_with(record.len(), Texts::default);
             continue;
         }
-        sheet.push(&record, line, options.ragged_pad);
+        sheet.push(&record, text, line, options.ragged_pad);
     }
     let width = sheet.columns.len();
     let names = unique_names(header.unwrap_or_default().into_iter().chain(std::iter::repeat(String::new())).take(width));
@@ -93,11 +93,12 @@ impl Options {
     }
 }
 
-fn check_utf8(record: &csv::ByteRecord, line: u64) {
-    if std::str::from_utf8(record.as_slice()).is_err() {
+/// All fields of a record in one text: checked once, where checking each field takes longer.
+fn record_text(record: &csv::ByteRecord, line: u64) -> &str {
+    std::str::from_utf8(record.as_slice()).unwrap_or_else(|_| {
         let column = record.iter().position(|f| std::str::from_utf8(f).is_err()).map_or(0, |i| i + 1);
-        fail!("line {line}, field {column}: this is no UTF-8; give the text of text/decode with its encoding (windows-1252, latin1) instead");
-    }
+        fail!("line {line}, field {column}: this is no UTF-8; give the text of text/decode with its encoding (windows-1252, latin1) instead")
+    })
 }
 
 fn read_header(record: &csv::ByteRecord) -> Vec<String> {
@@ -117,7 +118,7 @@ struct Sheet {
 }
 
 impl Sheet {
-    fn push(&mut self, record: &csv::ByteRecord, line: u64, pad: bool) {
+    fn push(&mut self, record: &csv::ByteRecord, text: &str, line: u64, pad: bool) {
         if self.lines.is_empty() && self.columns.is_empty() {
             self.columns.resize_with(record.len(), Texts::default);
         }
@@ -131,7 +132,7 @@ impl Sheet {
             self.columns.push(fresh);
         }
         for (i, column) in self.columns.iter_mut().enumerate() {
-            column.data.extend_from_slice(record.get(i).unwrap_or(b""));
+            column.data.push_str(record.range(i).and_then(|r| text.get(r)).unwrap_or(""));
             column.ends.push(column.data.len() as u32);
         }
         self.lines.push(line as u32);
@@ -141,122 +142,88 @@ impl Sheet {
 /// A column's fields as they stand in the file. u32 is enough: the whole file is in a 32-bit memory.
 #[derive(Default)]
 struct Texts {
-    data: Vec<u8>,
+    data: String,
     ends: Vec<u32>,
 }
 
-const MISSING_WORDS: [&str; 8] = ["NA", "N/A", "NaN", "nan", "null", "NULL", "None", "-"];
-
 impl Texts {
-    fn iter(&self) -> impl Iterator<Item = &str> + Clone {
+    fn iter(&self) -> impl Iterator<Item = &str> {
         let mut from = 0;
         self.ends.iter().map(move |end| {
             let field = &self.data[from as usize..*end as usize];
             from = *end;
-            std::str::from_utf8(field).unwrap_or("")
+            field
         })
     }
 
+    /// The column as the narrowest kind that all its fields have. A wrong guess shows early as a rule, so that trying costs little.
     fn inferred(&self, trim: bool) -> Growing {
-        let mut guess = Guess::default();
-        for field in self.iter() {
-            guess.see(field.trim());
-            if guess.is_text() {
+        for kind in [Kind::Bool, Kind::Int, Kind::Float] {
+            let mut g = Growing::with_rows(kind, self.ends.len());
+            let mut present = false;
+            let fits = self.iter().all(|field| {
+                let cell = guess(kind, field.trim());
+                present |= cell.is_some_and(|c| !c.is_missing());
+                cell.map(|c| g.push(c)).is_some()
+            });
+            if fits && present {
+                return g;
+            }
+            if fits {
                 break;
             }
         }
-        self.grown(guess.kind(), trim)
-    }
-
-    fn grown(&self, kind: Kind, trim: bool) -> Growing {
-        let mut g = Growing::with_rows(kind, self.ends.len());
-        for field in self.iter() {
-            let field = if trim || kind != Kind::Text { field.trim() } else { field };
-            g.push(parse(kind, field).unwrap_or(Cell::Missing));
-        }
+        let mut g = Growing::with_rows(Kind::Text, self.ends.len());
+        self.iter().for_each(|f| g.push(text_cell(f, trim)));
         g
     }
 
+    /// The column as a kind that was asked for.
     fn wanted(&self, kind: Kind, trim: bool, name: &str, lines: &[u32]) -> Growing {
         let mut g = Growing::with_rows(kind, self.ends.len());
         for (i, field) in self.iter().enumerate() {
-            let field = if trim || kind != Kind::Text { field.trim() } else { field };
-            match parse(kind, field) {
-                Some(cell) => g.push(cell),
-                None => fail!("line {}, column {name:?}: {field:.60?} is no {}", lines[i], kind.name()),
-            }
+            let cell = if kind == Kind::Text { Some(text_cell(field, trim)) } else { parse(kind, field.trim()) };
+            g.push(cell.unwrap_or_else(|| fail!("line {}, column {name:?}: {field:.60?} is no {}", lines[i], kind.name())));
         }
         g
     }
 }
 
-/// The cell of a field in a column of this kind, None when it is not of that kind.
+fn text_cell(field: &str, trim: bool) -> Cell<'_> {
+    let field = if trim { field.trim() } else { field };
+    if field.is_empty() { Cell::Missing } else { Cell::Text(field) }
+}
+
+/// The cell of a field in a bool or number column, None when it is none.
 fn parse(kind: Kind, field: &str) -> Option<Cell<'_>> {
-    if field.is_empty() {
-        return Some(Cell::Missing);
-    }
-    let missing = MISSING_WORDS.contains(&field).then_some(Cell::Missing);
-    match kind {
-        Kind::Text => Some(Cell::Text(field)),
-        Kind::Bool => match field.to_ascii_lowercase().as_str() {
-            "true" => Some(Cell::Bool(true)),
-            "false" => Some(Cell::Bool(false)),
-            _ => missing,
-        },
-        Kind::Int => field.parse().ok().map(Cell::Int).or(missing),
-        Kind::Float => field.parse().ok().filter(|f: &f64| f.is_finite()).map(Cell::Float).or(missing),
-    }
+    let cell = match kind {
+        _ if field.is_empty() => Some(Cell::Missing),
+        Kind::Int => field.parse().ok().map(Cell::Int),
+        Kind::Float => field.parse().ok().filter(|f: &f64| f.is_finite()).map(Cell::Float),
+        _ if field.eq_ignore_ascii_case("true") => Some(Cell::Bool(true)),
+        _ if field.eq_ignore_ascii_case("false") => Some(Cell::Bool(false)),
+        _ => None,
+    };
+    cell.or_else(|| MISSING_WORDS.contains(&field).then_some(Cell::Missing))
 }
 
-/// What all fields of a column can be.
-struct Guess {
-    bool: bool,
-    int: bool,
-    float: bool,
-    seen: bool,
-}
+const MISSING_WORDS: [&str; 8] = ["NA", "N/A", "NaN", "nan", "null", "NULL", "None", "-"];
 
-impl Default for Guess {
-    fn default() -> Guess {
-        Guess { bool: true, int: true, float: true, seen: false }
-    }
-}
-
-impl Guess {
-    fn see(&mut self, field: &str) {
-        let Some(first) = field.bytes().next() else { return };
-        if MISSING_WORDS.contains(&field) {
-            return;
-        }
-        self.seen = true;
-        let number = first.is_ascii_digit() || matches!(first, b'-' | b'.');
-        let code = has_code_zeros(field);
-        self.bool &= !number && (field.eq_ignore_ascii_case("true") || field.eq_ignore_ascii_case("false"));
-        self.int = self.int && number && !code && field.parse::<i64>().is_ok();
-        self.float = self.float && number && !code && (self.int || is_float(field));
-    }
-    fn is_text(&self) -> bool {
-        !self.bool && !self.float
-    }
-    fn kind(&self) -> Kind {
-        match self {
-            Guess { seen: false, .. } => Kind::Text,
-            Guess { bool: true, .. } => Kind::Bool,
-            Guess { int: true, .. } => Kind::Int,
-            Guess { float: true, .. } => Kind::Float,
-            _ => Kind::Text,
-        }
-    }
-}
-
-// 007 and 01234 are codes (zip, phone, part number), and lose their zeros as numbers.
-fn has_code_zeros(field: &str) -> bool {
+/// Like parse, but what people mean as a text stays one.
+fn guess(kind: Kind, field: &str) -> Option<Cell<'_>> {
     let digits = field.strip_prefix('-').unwrap_or(field).as_bytes();
-    digits.len() > 1 && digits[0] == b'0' && digits[1].is_ascii_digit()
-}
-
-// A whole number that does not fit 64 bits is an identifier: as a float it would lose digits.
-fn is_float(field: &str) -> bool {
-    let whole = field.bytes().all(|b| b.is_ascii_digit() || b == b'-');
-    (!whole || field.parse::<i64>().is_ok()) && field.parse::<f64>().is_ok_and(f64::is_finite)
+    if kind != Kind::Bool {
+        // 007 and 01234 are codes (zip, phone, part number), and +49 is no sum.
+        let code = digits.len() > 1 && digits[0] == b'0' && digits[1].is_ascii_digit();
+        if code || field.starts_with('+') {
+            return None;
+        }
+    }
+    let cell = parse(kind, field)?;
+    // A whole number that does not fit 64 bits is an identifier: as a float it would lose digits.
+    let lost = |f: f64| f.abs() >= 9e18 && digits.iter().all(u8::is_ascii_digit);
+    match cell {
+        Cell::Float(f) if lost(f) && field.parse::<i64>().is_err() => None,
+        cell => Some(cell),
+    }
 }
