@@ -25,7 +25,7 @@ pub fn read_csv() {
         let line = record.position().map_or(0, |p| p.line());
         let text = record_text(&record, line);
         record_no += 1;
-        if record_no % 8192 == 0 {
+        if record_no.is_multiple_of(8192) {
             levee::progress(record.position().map_or(0, |p| p.byte()), total);
         }
         if options.header && header.is_none() {

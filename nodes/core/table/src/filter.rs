@@ -24,9 +24,9 @@ pub fn filter() {
     let passes = |c: Cell| -> bool {
         let order = || c.order(&wanted[0]);
         match op.as_str() {
-            "is_missing" => return c.is_missing(),
-            "not_missing" => return !c.is_missing(),
-            _ if c.is_missing() => return matches!(op.as_str(), "ne" | "not_in"),
+            "is_missing" => c.is_missing(),
+            "not_missing" => !c.is_missing(),
+            _ if c.is_missing() => matches!(op.as_str(), "ne" | "not_in"),
             "eq" => order() == Ordering::Equal,
             "ne" => order() != Ordering::Equal,
             "lt" => order() == Ordering::Less,
@@ -53,7 +53,8 @@ fn check_kind(kind: Kind, wanted: &Cell, name: &str, op: &str) {
         Cell::Int(_) | Cell::Float(_) => matches!(kind, Kind::Int | Kind::Float),
         Cell::Text(_) => kind == Kind::Text,
     };
-    if !fits && !(textual && matches!(wanted, Cell::Text(_))) {
+    let text_in_anything = textual && matches!(wanted, Cell::Text(_));
+    if !fits && !text_in_anything {
         fail!("column {name:?} is {}; {op} cannot compare it with {:?}", kind.name(), wanted.text());
     }
 }
