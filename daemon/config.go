@@ -1,9 +1,9 @@
 package daemon
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	goruntime "runtime"
 	"time"
@@ -15,8 +15,8 @@ import (
 
 // Config is what an operator decides. The zero value of a field means what its comment says.
 type Config struct {
-	StateDir  string            // runs and their history; "": $STATE_DIRECTORY, else $XDG_STATE_HOME/levee
-	CacheDir  string            // results and native code, may be deleted; "": $CACHE_DIRECTORY, else $XDG_CACHE_HOME/levee
+	StateDir  string            // runs and their history; "": $XDG_STATE_HOME/levee
+	CacheDir  string            // results and native code, may be deleted; "": $XDG_CACHE_HOME/levee
 	NodeDirs  []string          // folders of registered modules, searched before the core pack
 	Workers   int               // nodes that run at the same time; 0: one per CPU
 	CacheMax  int64             // bytes of results to keep; 0: 10 GiB
@@ -45,8 +45,8 @@ const (
 )
 
 func (c Config) withDefaults() (Config, error) {
-	c.StateDir = firstDir(c.StateDir, os.Getenv("STATE_DIRECTORY"), filepath.Join(xdg.StateHome, "levee"))
-	c.CacheDir = firstDir(c.CacheDir, os.Getenv("CACHE_DIRECTORY"), filepath.Join(xdg.CacheHome, "levee"))
+	c.StateDir = cmp.Or(c.StateDir, filepath.Join(xdg.StateHome, "levee"))
+	c.CacheDir = cmp.Or(c.CacheDir, filepath.Join(xdg.CacheHome, "levee"))
 	if c.Workers == 0 {
 		c.Workers = goruntime.NumCPU()
 	}
@@ -82,15 +82,6 @@ func (c Config) withDefaults() (Config, error) {
 		*dir = abs
 	}
 	return c, nil
-}
-
-func firstDir(dirs ...string) string {
-	for _, d := range dirs {
-		if d != "" {
-			return d
-		}
-	}
-	return ""
 }
 
 // Paths are the places where a daemon keeps things.

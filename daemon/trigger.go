@@ -200,7 +200,13 @@ func (f *folder) run(ctx context.Context, s *served, req Request) {
 	}
 	req.Trigger = content + "/" + prev
 	req.Observe = f.watcher(s)
-	f.launch(s, func(ctx context.Context) (*Result, error) { return f.d.Run(ctx, flow, req) })
+	f.launch(s, func(ctx context.Context) (res *Result, err error) {
+		err = f.d.keepTrying(ctx, func() error { // a full disk takes no new runs, but what asks for one is not forgotten
+			res, err = f.d.Run(ctx, flow, req)
+			return err
+		})
+		return res, err
+	})
 }
 
 // settledStatus reports whether a run that ended so, or goes on, need not be repeated on the same content.

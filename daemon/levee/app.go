@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -46,8 +47,8 @@ func (a *app) root() *cobra.Command {
 	cmd.SetErr(a.err)
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	f := cmd.PersistentFlags()
-	f.StringVar(&a.config.StateDir, "state", os.Getenv("LEVEE_STATE"), "folder of the run history (default: see levee paths)")
-	f.StringVar(&a.config.CacheDir, "cache", os.Getenv("LEVEE_CACHE"), "folder of stored results; may be deleted (default: see levee paths)")
+	f.StringVar(&a.config.StateDir, "state", cmp.Or(os.Getenv("LEVEE_STATE"), os.Getenv("STATE_DIRECTORY")), "folder of the run history (default: see levee paths)")
+	f.StringVar(&a.config.CacheDir, "cache", cmp.Or(os.Getenv("LEVEE_CACHE"), os.Getenv("CACHE_DIRECTORY")), "folder of stored results; may be deleted (default: see levee paths)")
 	f.StringSliceVar(&a.config.NodeDirs, "nodes", filepath.SplitList(os.Getenv("LEVEE_NODES")), "folders of registered modules")
 	f.BoolVar(&a.json, "json", false, "machine-readable output; the last line says how it ended")
 	f.StringVar(&a.color, "color", "auto", "auto, always or never")

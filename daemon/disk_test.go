@@ -1,0 +1,83 @@
+package daemon_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"levee/daemon"
+	"levee/daemon/journal"
+	"levee/testdata/guests"
+)
+
+// TestFullDiskLosesNothing fills the disk that history and results lie on in the middle of a run.
+func TestFullDiskLosesNothing(t *testing.T) {
+	b := newBox(t)
+	disk := t.TempDir()
+	if err := unix.Mount("levee-test", disk, "tmpfs", 0, "size=600m"); err != nil {
+		t.Skipf("a small disk needs root: %v", err)
+	}
+	t.Cleanup(func() { require.NoError(t, unix.Unmount(disk, unix.MNT_DETACH)) })
+	b.cfg.StateDir, b.cfg.CacheDir = filepath.Join(disk, "state"), filepath.Join(disk, "cache")
+	b.drop("gate.wasm", string(guests.Gate()))
+	b.drop("mix.wasm", string(guests.Mix("")))
+	flow := gated("open")
+	for i := range 20 {
+		flow = replace(t, flow, "outputs: {", fmt.Sprintf("  m%d: { uses: ./mix.wasm, in: { a: wait.n }, with: { seed: %d } }\noutputs: { m%d: m%d.n,", i, i, i, i))
+	}
+	b.drop("w.flow.yaml", flow)
+	s := b.serve()
+	s.nodeEnded("w.flow.yaml", "first")
+
+	filler := filepath.Join(disk, "filler")
+	fill(t, filler)
+	b.drop("open", "")
+	// Whatever is kept in reserve is used up too, until the daemon waits.
+	require.Eventually(t, func() bool {
+		fill(t, filler)
+		return strings.Contains(b.log.String(), "disk is full")
+	}, deadline, 20*time.Millisecond)
+	// A workflow that comes now is not forgotten either.
+	b.drop("late.flow.yaml", greeting("late"))
+	s.until(daemon.Loaded, "late.flow.yaml")
+	require.NoError(t, os.Remove(filler))
+
+	require.Equal(t, "HELLO, LATE!", output(t, s.ended("late.flow.yaml").Result, "text"))
+	s.again()
+	got := s.ended("w.flow.yaml")
+	require.Equal(t, journal.Completed, got.Status)
+	require.Equal(t, "7", output(t, got.Result, "text"))
+	for i := range 20 {
+		require.Equal(t, fmt.Sprint(31*7+i), output(t, got.Result, fmt.Sprintf("m%d", i)))
+	}
+	require.Len(t, got.with(journal.Ran), 23, "each end is in the history")
+	s.stop()
+	require.Len(t, b.runs(), 2)
+	require.NotContains(t, b.log.String(), "damaged")
+
+	s = b.serve(once) // and a later process finds everything in order
+	s.finish()
+	require.Len(t, b.runs(), 2)
+	require.Zero(t, s.executions())
+}
+
+// fill writes until there is no room left.
+func fill(t *testing.T, name string) {
+	t.Helper()
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	require.NoError(t, err)
+	defer f.Close()
+	for block := make([]byte, 1<<20); len(block) > 0; {
+		if _, err := f.Write(block); err != nil {
+			require.True(t, errors.Is(err, unix.ENOSPC), err)
+			block = block[:len(block)/2]
+		}
+	}
+}
