@@ -328,3 +328,26 @@ func TestStartedByHand(t *testing.T) {
 	require.Error(t, err)
 	require.False(t, errors.Is(err, ErrClosed))
 }
+
+func TestTwoEnginesShareADirectory(t *testing.T) {
+	dir, m := t.TempDir(), guestModule(t)
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			e, err := New(Config{Dir: dir})
+			require.NoError(t, err)
+			defer e.Close()
+			for range 3 {
+				_, err = run(t, e, m, "silent")
+				require.NoError(t, err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestEngineVersionIsThatOfTheModule(t *testing.T) {
+	b, err := os.ReadFile("../go.mod")
+	require.NoError(t, err)
+	require.Contains(t, string(b), "github.com/tetratelabs/wazero "+wazeroVersion)
+}

@@ -65,8 +65,6 @@ func loadWalled(m *loadMsg, fd int) (*guest, error) {
 	if err != nil {
 		return nil, err
 	}
-	// One invocation at a time: more threads of Go would only be woken for nothing.
-	goruntime.GOMAXPROCS(1)
 	debug.SetGCPercent(400)
 	if m.compile && len(code) > 64<<10 {
 		debug.FreeOSMemory() // the compiler needs much more than what is left of it

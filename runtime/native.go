@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"sort"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -53,10 +54,12 @@ func openNative(dir string) (*nativeStore, error) {
 	if s.key, err = readKey(s.path(keyName)); err != nil {
 		return nil, err
 	}
-	// What a killed engine left behind. Another engine on the same directory recompiles at worst.
+	// What a killed engine left behind; what another engine on this directory compiles just now is younger.
 	old, _ := os.ReadDir(s.path("staging"))
 	for _, e := range old {
-		_ = os.RemoveAll(s.path("staging", e.Name()))
+		if st, err := e.Info(); err == nil && time.Since(st.ModTime()) > time.Hour {
+			_ = os.RemoveAll(s.path("staging", e.Name()))
+		}
 	}
 	return s, nil
 }
@@ -82,12 +85,10 @@ func checkOwn(dir string) error {
 
 // readKey reads the key, or makes it. A key that others could read vouches for nothing and is made anew.
 func readKey(name string) ([]byte, error) {
-	st, err := os.Lstat(name)
-	if err == nil && st.Mode().IsRegular() && st.Mode().Perm()&0o077 == 0 {
-		if key, err := os.ReadFile(name); err == nil && len(key) == 32 {
-			return key, nil
-		}
+	if key := goodKey(name); key != nil {
+		return key, nil
 	}
+	_ = os.Remove(name)
 	key := make([]byte, 32)
 	if _, err := rand.Read(key); err != nil {
 		return nil, err
@@ -101,7 +102,26 @@ func readKey(name string) ([]byte, error) {
 	if err = errors.Join(err, temp.Sync(), temp.Close()); err != nil {
 		return nil, err
 	}
-	return key, os.Rename(temp.Name(), name)
+	// Linked, not renamed: of two engines that make a key at once the first wins.
+	if err := os.Link(temp.Name(), name); err != nil {
+		if key := goodKey(name); key != nil {
+			return key, nil
+		}
+		return nil, err
+	}
+	return key, nil
+}
+
+func goodKey(name string) []byte {
+	st, err := os.Lstat(name)
+	if err != nil || !st.Mode().IsRegular() || st.Mode().Perm()&0o077 != 0 {
+		return nil
+	}
+	key, err := os.ReadFile(name)
+	if err != nil || len(key) != 32 {
+		return nil
+	}
+	return key
 }
 
 func (s *nativeStore) place(h [32]byte) string {
