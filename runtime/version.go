@@ -5,12 +5,12 @@ import goruntime "runtime"
 const (
 	wazeroVersion = "v1.12.0"
 	// nativeFormat changes when native code of an earlier version must not be used any more.
-	nativeFormat = "1"
+	nativeFormat = "2"
 )
 
 // EngineVersion names everything of the engine that results may depend on. It is part of action keys.
 func EngineVersion() string {
-	return "wazero-" + wazeroVersion + "-abi1-" + goruntime.GOARCH
+	return "wazero-" + wazeroVersion + "-abi1-fix2534-" + goruntime.GOARCH
 }
 
 func engineName() string { return "wazero " + wazeroVersion + " compiler, " + goruntime.GOARCH }
