@@ -57,16 +57,24 @@ type touched struct {
 	moved   bool                // too many renames to remember: any folder may have moved
 }
 
-func newHints(named, real string, drop func(fsnotify.Event) bool) (*hints, error) {
+// newHints collects the events of folders that add names. gone says that the watched folder is not there.
+func newHints(named, real string, gone bool, drop func(fsnotify.Event) bool) (*hints, error) {
 	fsn, err := fsnotify.NewBufferedWatcher(4096)
 	if err != nil {
 		return nil, err
 	}
 	h := &hints{fsn: fsn, named: named, real: real, wake: make(chan struct{}, 1), drop: drop, seen: newTouched()}
 	h.drain.Go(h.run)
-	// The folder's own name lives in its parent. A parent that cannot be watched leaves that to the rescans.
-	fsn.Add(filepath.Dir(named))
-	fsn.Add(filepath.Dir(real))
+	// A folder tells by itself when it is moved or removed. Only its parent tells that it came back, or that a link in its name
+	// leads elsewhere; but a parent (a home, /tmp) may be busy with much else, so it is asked only then. A parent that cannot be
+	// watched leaves this to the rescans.
+	if gone || named != real {
+		fsn.Add(filepath.Dir(named))
+	}
+	if gone {
+		fsn.Add(filepath.Dir(real))
+		h.mark(func(t *touched) { t.root = true }) // it may have come back before its parent was watched
+	}
 	return h, nil
 }
 

@@ -65,7 +65,7 @@ func (t *tree) renew() {
 		err = nil
 	}
 	if err == nil {
-		t.hints, err = newHints(t.named, real, t.opt.faults.drop)
+		t.hints, err = newHints(t.named, real, t.dir == nil, t.opt.faults.drop)
 	}
 	if err != nil {
 		t.hints = nil

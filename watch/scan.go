@@ -55,9 +55,7 @@ func (t *tree) pass(now time.Time) {
 		ev = t.hints.take()
 	}
 	t.rescans.wanted = t.rescans.wanted || ev.all || !now.Before(t.rescans.at)
-	if ev.root || t.rescans.wanted {
-		t.checkRoot()
-	}
+	t.checkRoot()
 	if ev.moved || t.movedFolder(ev.renamed) {
 		t.renew()
 	}
@@ -196,7 +194,8 @@ func (t *tree) lookAtAll(now time.Time, touched map[string]struct{}) {
 		clear(t.told.said)
 	}
 	every := t.opt.Rescan
-	if t.unwatched || t.hints == nil || t.dir == nil || t.dir.eventsMissing() {
+	// An empty folder that is removed says nothing, because it is open here.
+	if t.unwatched || t.hints == nil || t.dir == nil || t.dir.eventsMissing() || t.settler.size() == 0 {
 		every = min(every, pollEvery)
 	}
 	end := time.Now()
