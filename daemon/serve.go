@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -127,11 +128,16 @@ func (d *Daemon) Serve(ctx, cut context.Context, root string, opts ServeOptions)
 
 func (f *folder) loop(ctx context.Context, batches <-chan watch.Batch, failed <-chan error) error {
 	begun := false
+	calm := time.NewTimer(calmAfter)
+	defer calm.Stop()
 	for {
 		if f.opts.Once && begun && f.active == 0 {
 			return nil
 		}
 		select {
+		case <-calm.C:
+			debug.FreeOSMemory() // nothing happened for a while: an unattended box has better uses for the memory
+			continue
 		case <-ctx.Done():
 			return nil
 		case err := <-failed:
@@ -144,8 +150,12 @@ func (f *folder) loop(ctx context.Context, batches <-chan watch.Batch, failed <-
 		case e := <-f.ended:
 			f.runEnded(ctx, e)
 		}
+		calm.Reset(calmAfter)
 	}
 }
+
+// calmAfter is when memory that was used for work is given back.
+const calmAfter = 30 * time.Second
 
 // drain waits for the runs in hand.
 func (f *folder) drain() {

@@ -49,6 +49,7 @@ func BenchmarkFirstStart(b *testing.B) {
 		require.Eventually(b, func() bool { return e.native.verify(m.Hash) == nil }, 20*time.Second, time.Millisecond)
 	}
 	compile()
+	var ours, bare time.Duration
 	b.Logf("module %d bytes", len(m.Wasm))
 	b.Run("levee", func(b *testing.B) {
 		var load, total time.Duration
@@ -70,6 +71,7 @@ func BenchmarkFirstStart(b *testing.B) {
 			_ = e.Close()
 			b.StartTimer()
 		}
+		ours = load / time.Duration(b.N)
 		b.ReportMetric(float64(load.Microseconds())/float64(b.N)/1e3, "load-ms")
 	})
 	b.Run("floor-load", func(b *testing.B) {
@@ -87,5 +89,7 @@ func BenchmarkFirstStart(b *testing.B) {
 		for b.Loop() {
 			once()
 		}
+		bare = b.Elapsed() / time.Duration(b.N)
 	})
+	line("first start of a 1.8 MB Go module (floor: wazero loads it)", ours, bare, "<= 10 ms")
 }
