@@ -39,7 +39,64 @@ func newBox(t *testing.T) *box {
 		StateDir: filepath.Join(root, "state"), CacheDir: filepath.Join(root, "cache"),
 		Log: slog.New(slog.NewTextHandler(b.log, nil)),
 	}
+	copyTree(t, nativeCode(t), b.cfg.CacheDir)
 	return b
+}
+
+// nativeCode is a folder with the compiled code of the core modules that the tests use, made once: to compile it for each
+// test would take most of their time.
+func nativeCode(t *testing.T) string {
+	t.Helper()
+	native.once.Do(func() {
+		root := filepath.Join(scratch, "native")
+		b := &box{t: t, dir: filepath.Join(root, "flows"), log: &logText{}, cfg: daemon.Config{
+			StateDir: filepath.Join(root, "state"), CacheDir: filepath.Join(root, "cache"),
+		}}
+		require.NoError(t, os.MkdirAll(b.dir, 0o755))
+		b.drop("w.flow.yaml", "levee: 1\nallow: { read: [.] }\nnodes:\n  a: { uses: text/upper, with: { text: x } }\n  b: { uses: file/list, with: { glob: '*' } }\n")
+		d, err := daemon.Open(t.Context(), b.cfg)
+		require.NoError(t, err)
+		flow, err := d.LoadFile(b.path("w.flow.yaml"))
+		require.NoError(t, err)
+		res, err := d.Run(t.Context(), flow, daemon.Request{})
+		require.NoError(t, err)
+		require.NoError(t, res.Err)
+		require.NoError(t, d.Close())
+		native.dir = filepath.Join(root, "only")
+		for _, part := range []string{"native", "native.key"} {
+			copyTree(t, filepath.Join(b.cfg.CacheDir, part), filepath.Join(native.dir, part))
+		}
+	})
+	return native.dir
+}
+
+var native struct {
+	once sync.Once
+	dir  string
+}
+
+func copyTree(t *testing.T, from, to string) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(from, func(p string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, p)
+		if err != nil {
+			return err
+		}
+		if e.IsDir() {
+			return os.MkdirAll(filepath.Join(to, rel), 0o700)
+		}
+		content, err := os.ReadFile(p)
+		if err != nil {
+			return err
+		}
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(to, rel)), 0o700); err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(to, rel), content, 0o600)
+	}))
 }
 
 // logText keeps a log for tests that look into it.

@@ -14,6 +14,7 @@ import (
 	"weak"
 
 	"levee/graph"
+	"levee/graph/value"
 	"levee/nodes"
 	"levee/runtime"
 	"levee/watch"
@@ -209,7 +210,8 @@ func Problems(err error) (graph.Problems, bool) {
 }
 
 // SingleNode is a workflow of one node with these of its inputs given by the run; paths are relative to the working folder.
-func (c *Checker) SingleNode(uses string, inputs []string) (*Workflow, error) {
+// The types are for ports that take anything.
+func (c *Checker) SingleNode(uses string, inputs map[string]value.Type) (*Workflow, error) {
 	wd, err := filepath.Abs(".")
 	if err != nil {
 		return nil, err
@@ -228,17 +230,26 @@ func (c *Checker) SingleNode(uses string, inputs []string) (*Workflow, error) {
 	}
 	doc := map[string]any{"levee": 1, "name": t.FullName}
 	types, wires := map[string]any{}, map[string]any{}
-	for _, name := range inputs {
+	for name, typ := range inputs {
 		p, ok := t.Input(name)
 		if !ok {
 			return nil, fmt.Errorf("%s has no input %q (levee nodes %s)", t.FullName, name, t.FullName)
 		}
-		types[name] = map[string]any{"type": p.Type.Subst(nil)}
+		if !p.Type.IsVar() {
+			typ = p.Type.Subst(nil)
+		}
+		types[name] = map[string]any{"type": typ}
 		wires[name] = "inputs." + name
 	}
 	allow, outputs := map[string]any{}, map[string]any{}
-	for _, w := range t.Wants {
-		allow[w] = []string{"."}
+	if slices.Contains(t.Wants, nodes.WantRead) {
+		allow["read"] = []string{"."}
+	}
+	if slices.Contains(t.Wants, nodes.WantWrite) {
+		if within(".", c.cfg.Ceiling.Write) {
+			return nil, fmt.Errorf("%s writes files: say into which folder with --allow-write", t.FullName)
+		}
+		allow["write"] = c.cfg.Ceiling.Write
 	}
 	for _, p := range t.Outputs {
 		outputs[p.Name] = "node." + p.Name
@@ -249,7 +260,8 @@ func (c *Checker) SingleNode(uses string, inputs []string) (*Workflow, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.check(filepath.Join(wd, "call.flow.json"), source, dir, ".")
+	// The type is in the name, so that why compares calls of one type with each other.
+	return c.check(filepath.Join(wd, strings.ReplaceAll(t.FullName, "/", "-")+".flow.json"), source, dir, ".")
 }
 
 // take adds the engine's form of a module to those of the workflow.

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"levee/daemon"
+	"levee/graph/value"
 	"levee/nodes"
 )
 
@@ -115,15 +116,17 @@ func (a *app) callCommand() *cobra.Command {
 				return err
 			}
 			defer d.Close()
-			var names []string
+			ports := make(map[string]value.Type)
 			for _, arg := range in {
-				name, _, ok := strings.Cut(arg, "=")
+				name, text, ok := strings.Cut(arg, "=")
 				if !ok {
 					return usageError{fmt.Errorf("--in %s: wants PORT=VALUE or PORT=@FILE", arg)}
 				}
-				names = append(names, name)
+				if ports[name] = value.String; strings.HasPrefix(text, "@") {
+					ports[name] = value.Bytes
+				}
 			}
-			flow, err := d.SingleNode(args[0], names)
+			flow, err := d.SingleNode(args[0], ports)
 			if err != nil {
 				return err
 			}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
 
 	"levee/testdata/guests"
 )
@@ -23,6 +24,7 @@ import (
 //	text FILE TEXT         writes a file without a line end
 //	runid VAR              takes the run's id from stderr of the last command
 func TestScripts(t *testing.T) {
+	warm := compiled(t)
 	testscript.Run(t, testscript.Params{
 		Dir:           "../../testdata/script",
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
@@ -30,12 +32,26 @@ func TestScripts(t *testing.T) {
 			env.Setenv("LEVEE_STATE", env.WorkDir+"/.state")
 			env.Setenv("LEVEE_CACHE", env.WorkDir+"/.cache")
 			env.Setenv("NO_COLOR", "1")
-			return nil
+			return exec.Command("cp", "-a", warm, env.WorkDir+"/.cache").Run()
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": exits, "module": writeModule, "damage": damage, "text": writeText, "runid": runID,
 		},
 	})
+}
+
+// compiled is a cache folder with nothing in it but the compiled code of core modules.
+func compiled(t *testing.T) string {
+	t.Helper()
+	cache := filepath.Join(t.TempDir(), "cache")
+	for _, call := range [][]string{{"text/upper", "--in", "text=x"}, {"file/list", "--in", "glob=*"}} {
+		out, err := program(append([]string{"call", "--state", t.TempDir(), "--cache", cache}, call...)...).CombinedOutput()
+		require.NoError(t, err, string(out))
+	}
+	for _, part := range []string{"cache.db", "cache.db-wal", "cache.db-shm", "values"} {
+		require.NoError(t, os.RemoveAll(filepath.Join(cache, part)))
+	}
+	return cache
 }
 
 // exits runs a command and holds it to its exit code.
