@@ -42,7 +42,7 @@ func workerMain() int {
 	}
 	lowerPriority()
 	c := &child{conn: conn{fd: workerFD}, board: b}
-	if err := c.serve(); err != nil && !errors.Is(err, io.EOF) {
+	if err := c.serve(); !errors.Is(err, io.EOF) { // the daemon let go
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -84,6 +84,7 @@ type child struct {
 	held  time.Duration // spent on calls whose answers are held back
 }
 
+// serve returns only with an error, io.EOF when the daemon closed the socket.
 func (c *child) serve() error {
 	hello, start := beginFrame(nil, frameHello)
 	hello = endFrame(appendBytes(hello, EngineVersion()), start, 0)

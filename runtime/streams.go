@@ -18,10 +18,6 @@ type streams struct {
 	dropped        int64
 }
 
-func (s *streams) reset() {
-	s.log, s.stdout, s.stderr, s.dropped = s.log[:0], s.stdout[:0], s.stderr[:0], 0
-}
-
 func (s *streams) addLog(level uint32, text []byte, limit int64) {
 	room := limit - int64(len(s.log)) - 6
 	if room <= 0 {
