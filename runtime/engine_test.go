@@ -77,3 +77,15 @@ func TestEcho(t *testing.T) {
 	}
 	require.Equal(t, int64(1), e.Stats().Compiled)
 }
+
+// The first call of a module waits for its compilation and says so; a call of a warm worker does not.
+func TestCompileIsTold(t *testing.T) {
+	e := newEngine(t)
+	c := &Call{Module: guestModule(t), Export: "echo", Inputs: []Input{{Bytes: []byte("x")}}, Outputs: 1}
+	first, err := e.Run(t.Context(), c)
+	require.NoError(t, err)
+	require.Positive(t, first.Compile)
+	again, err := e.Run(t.Context(), c)
+	require.NoError(t, err)
+	require.Zero(t, again.Compile)
+}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,6 +21,7 @@ type job struct {
 	ctx   context.Context
 	limit Limits
 	num   uint64 // order of arrival
+	came  time.Time
 
 	msg  callMsg
 	size int   // bytes of the frame, about
@@ -31,6 +33,7 @@ type job struct {
 	list    *jobList // while queued
 	worker  *worker  // while sent
 	retries int
+	loading time.Duration // how long it waited for its worker to compile or load the module
 
 	ended chan struct{} // closed after res and err are set
 	res   *Result
@@ -40,7 +43,7 @@ type job struct {
 // newJob checks a call and takes its own copies of descriptors, so that the caller may close its files whenever Run
 // returns.
 func newJob(ctx context.Context, c *Call) (*job, error) {
-	j := &job{call: c, ctx: ctx, limit: c.Limits.withDefaults(), ended: make(chan struct{})}
+	j := &job{call: c, ctx: ctx, limit: c.Limits.withDefaults(), came: time.Now(), ended: make(chan struct{})}
 	j.refs.Store(1)
 	export := c.Export
 	if export == "" && c.ABI == Stdio {
@@ -218,7 +221,7 @@ func (j *job) result(m *resultMsg, fds []int) (*Result, error) {
 		return nil, e
 	}
 	r := &Result{Log: lines, Stdout: stdout, Stderr: stderr, Dropped: m.streams.dropped,
-		Duration: m.elapsed, PeakMemory: m.peak, Outputs: make([]Output, len(m.outputs))}
+		Duration: m.elapsed, Compile: j.loading, PeakMemory: m.peak, Outputs: make([]Output, len(m.outputs))}
 	total := int64(0)
 	for i := range m.outputs {
 		v := &m.outputs[i]

@@ -47,6 +47,8 @@ type runState struct {
 	filling  bool      // the present round of scheduling sends calls ahead
 	stalled  bool      // the running call is long: nothing is sent behind it
 	since    time.Time // when inflight[0] was started, or the worker became idle
+	readyAt  time.Time // when the module was loaded
+	loadTime time.Duration
 	timer    *time.Timer
 	timerAt  time.Time // when the timer fires; zero when it is not set
 	reader   readerState
