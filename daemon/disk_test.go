@@ -32,8 +32,11 @@ func TestFullDiskLosesNothing(t *testing.T) {
 	for i := range 20 {
 		flow = replace(t, flow, "outputs: {", fmt.Sprintf("  m%d: { uses: ./mix.wasm, in: { a: wait.n }, with: { seed: %d } }\noutputs: { m%d: m%d.n,", i, i, i, i))
 	}
-	b.drop("w.flow.yaml", flow)
+	// What is compiled for the first time needs room on the disk.
+	b.drop("warm.flow.yaml", "levee: 1\nallow: { read: [.] }\nnodes:\n  a: { uses: ./gate.wasm, with: { path: warm.flow.yaml } }\n  b: { uses: ./mix.wasm }\n")
 	s := b.serve()
+	require.NoError(t, s.ended("warm.flow.yaml").Err)
+	b.drop("w.flow.yaml", flow)
 	s.nodeEnded("w.flow.yaml", "first")
 
 	filler := filepath.Join(disk, "filler")
@@ -52,19 +55,19 @@ func TestFullDiskLosesNothing(t *testing.T) {
 	require.Equal(t, "HELLO, LATE!", output(t, s.ended("late.flow.yaml").Result, "text"))
 	s.again()
 	got := s.ended("w.flow.yaml")
-	require.Equal(t, journal.Completed, got.Status)
+	require.Equal(t, journal.Completed, got.Status, "%v", got.Err)
 	require.Equal(t, "7", output(t, got.Result, "text"))
 	for i := range 20 {
 		require.Equal(t, fmt.Sprint(31*7+i), output(t, got.Result, fmt.Sprintf("m%d", i)))
 	}
 	require.Len(t, got.with(journal.Ran), 23, "each end is in the history")
 	s.stop()
-	require.Len(t, b.runs(), 2)
+	require.Len(t, b.runs(), 3)
 	require.NotContains(t, b.log.String(), "damaged")
 
 	s = b.serve(once) // and a later process finds everything in order
 	s.finish()
-	require.Len(t, b.runs(), 2)
+	require.Len(t, b.runs(), 3)
 	require.Zero(t, s.executions())
 }
 

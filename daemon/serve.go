@@ -112,16 +112,18 @@ func (d *Daemon) Serve(ctx, cut context.Context, root string, opts ServeOptions)
 	defer stop()
 	batches := make(chan watch.Batch)
 	failed := make(chan error, 1)
-	go func() {
+	var watcher sync.WaitGroup
+	watcher.Go(func() {
 		failed <- watch.Tree(watching, watch.Options{Root: root, Settle: opts.Settle, Log: f.trouble}, func(b watch.Batch) {
 			select {
 			case batches <- b:
 			case <-watching.Done():
 			}
 		})
-	}()
+	})
 	err = f.loop(ctx, batches, failed)
 	stop()
+	watcher.Wait()
 	f.drain()
 	return err
 }

@@ -269,8 +269,8 @@ func TestRunsAreFairToEachOther(t *testing.T) {
 	b.cfg.Workers = 1
 	b.drop("mix.wasm", string(guests.Mix("")))
 	long := "levee: 1\nnodes:\n"
-	for i := range 300 {
-		long += fmt.Sprintf("  n%d: { uses: ./mix.wasm, with: { a: %d, spin: 1000000 } }\n", i, i)
+	for i := range 900 { // some ten seconds of work
+		long += fmt.Sprintf("  n%d: { uses: ./mix.wasm, with: { a: %d, spin: 30000000 } }\n", i, i)
 	}
 	b.drop("long.flow.yaml", long)
 	s := b.serve()
@@ -278,7 +278,7 @@ func TestRunsAreFairToEachOther(t *testing.T) {
 	b.drop("short.flow.yaml", "levee: 1\nnodes:\n  a: { uses: ./mix.wasm, with: { seed: 5 } }\n  b: { uses: ./mix.wasm, in: { a: a.n } }\n")
 	require.Equal(t, journal.Counts{Ran: 2}, s.ended("short.flow.yaml").Counts)
 	require.Zero(t, s.count(daemon.Ended, "long.flow.yaml"), "the short run did not wait for the long one")
-	require.Equal(t, journal.Counts{Ran: 300}, s.ended("long.flow.yaml").Counts)
+	s.cut()
 	s.stop()
 }
 
