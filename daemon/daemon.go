@@ -65,7 +65,7 @@ func Open(ctx context.Context, cfg Config) (_ *Daemon, err error) {
 	for _, note := range d.journal.Notes() {
 		d.log.Error(note)
 	}
-	if d.cache, err = cache.Open(cfg.CacheDir, cache.Options{MaxBytes: cfg.CacheMax, KeepSince: d.oldestOpen, Check: true, Log: cfg.Log}); err != nil {
+	if d.cache, err = cache.Open(cfg.CacheDir, cache.Options{MaxBytes: cfg.CacheMax, KeepSince: func() time.Time { return keepSince(d.journal) }, Check: true, Log: cfg.Log}); err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
 	bg, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -81,6 +81,9 @@ func (d *Daemon) Close() error {
 		d.stop()
 	}
 	d.upkeep.Wait()
+	if d.journal != nil && d.now().Sub(d.journal.BackedUp()) > backupAtLeast {
+		d.tidy(context.Background()) // where nothing is served, no process lives for an hour
+	}
 	var errs []error
 	if d.engine != nil {
 		errs = append(errs, d.engine.Close())
@@ -94,10 +97,12 @@ func (d *Daemon) Close() error {
 	return errors.Join(errs...)
 }
 
-// Upkeep of an unattended box: forget old runs, back the history up, keep the cache within its size.
+// Upkeep of an unattended box: forget old runs, back the history up, give up what nobody takes up.
 const (
-	backupEvery = time.Hour
-	keepHistory = 4 << 30 // bytes of history
+	backupEvery   = time.Hour
+	backupAtLeast = 24 * time.Hour
+	keepHistory   = 4 << 30 // bytes of history
+	staleAfter    = 7 * 24 * time.Hour
 )
 
 func (d *Daemon) maintain(ctx context.Context) {
@@ -108,13 +113,20 @@ func (d *Daemon) maintain(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			d.tidy(ctx)
 		}
-		if err := d.journal.Retain(ctx, d.cfg.KeepRuns, keepHistory); err != nil {
-			d.log.Warn("old runs not forgotten", "err", err)
-		}
-		if err := d.journal.Backup(ctx); err != nil {
-			d.log.Warn("history not backed up", "err", err)
-		}
+	}
+}
+
+func (d *Daemon) tidy(ctx context.Context) {
+	if err := d.abandonStale(ctx); err != nil {
+		d.log.Warn("runs that nobody takes up were not ended", "err", err)
+	}
+	if err := d.journal.Retain(ctx, d.cfg.KeepRuns, keepHistory); err != nil {
+		d.log.Warn("old runs not forgotten", "err", err)
+	}
+	if err := d.journal.Backup(ctx); err != nil {
+		d.log.Warn("history not backed up", "err", err)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"levee/cache"
 	"levee/daemon/journal"
@@ -33,7 +34,7 @@ func OpenHistory(ctx context.Context, cfg Config) (*History, error) {
 	if h.Journal, err = journal.Open(ctx, cfg.StateDir, journal.Options{ReadOnly: true}); err != nil {
 		return nil, fmt.Errorf("run history in %s: %w", cfg.StateDir, err)
 	}
-	if h.Cache, err = cache.Open(cfg.CacheDir, cache.Options{Log: cfg.Log}); err != nil {
+	if h.Cache, err = cache.Open(cfg.CacheDir, cache.Options{KeepSince: func() time.Time { return keepSince(h.Journal) }, Log: cfg.Log}); err != nil {
 		h.Journal.Close()
 		return nil, fmt.Errorf("cache: %w", err)
 	}

@@ -69,9 +69,31 @@ func (d *Daemon) abandon(ctx context.Context, rec *journal.Run, why string) erro
 	return d.journal.Finish(ctx, rec)
 }
 
-// oldestOpen is since when the cache must keep what was used: open runs will ask for it again.
-func (d *Daemon) oldestOpen() time.Time {
-	at, open, err := d.journal.OldestOpen(context.Background())
+// abandonStale ends runs that were cut short long ago and that no served folder took up.
+func (d *Daemon) abandonStale(ctx context.Context) error {
+	open, err := d.journal.Orphans(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range open {
+		rec := &open[i]
+		if d.now().Sub(rec.Accepted) < staleAfter {
+			continue
+		}
+		won, err := d.journal.Claim(ctx, rec)
+		if err == nil && won {
+			err = d.abandon(ctx, rec, "levee was stopped in the middle of it, and nothing took it up again")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keepSince is since when the cache must keep what was used: open runs will ask for it again.
+func keepSince(j *journal.Journal) time.Time {
+	at, open, err := j.OldestOpen(context.Background())
 	if err != nil || !open {
 		return time.Now()
 	}

@@ -86,8 +86,8 @@ func checkPath(s string) error {
 		return fmt.Errorf("%s: folders are separated by /", quote(s))
 	case strings.HasPrefix(s, "/") || (len(s) > 1 && s[1] == ':'):
 		return fmt.Errorf("%s: a path is relative to the workflow's folder", quote(s))
-	case strings.IndexFunc(s, unicode.IsControl) >= 0:
-		return fmt.Errorf("%s holds control characters", quote(s))
+	case strings.IndexFunc(s, func(r rune) bool { return !unicode.IsGraphic(r) }) >= 0:
+		return fmt.Errorf("%s holds characters that cannot be seen", quote(s))
 	}
 	for part := range strings.SplitSeq(s, "/") {
 		if part == ".." {

@@ -246,11 +246,47 @@ func (j *Journal) Backup(ctx context.Context) error {
 	return j.syncDir()
 }
 
-// OldestOpen is when the oldest open run was accepted; false when none is open. What such runs found in the cache must stay.
+// orphanGrace is how long the results of a run whose process is gone are kept for it: long enough for a box that is switched on
+// again in the morning. A run that nobody takes up must not hold the cache's space for ever.
+const orphanGrace = 24 * time.Hour
+
+// OldestOpen is when the oldest open run was accepted that somebody works on or may take up again; false when there is none.
+// What such runs found in the cache must stay.
 func (j *Journal) OldestOpen(ctx context.Context) (at time.Time, open bool, err error) {
-	var first sql.NullInt64
+	type openRun struct {
+		accepted int64
+		owner    string
+	}
+	var list []openRun
 	err = j.read(func(db *sql.DB) error {
-		return db.QueryRowContext(ctx, `SELECT min(accepted) FROM run WHERE finished IS NULL`).Scan(&first)
+		list = nil
+		rows, err := db.QueryContext(ctx, `SELECT accepted, owner FROM run WHERE finished IS NULL ORDER BY accepted`)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var r openRun
+			if err := rows.Scan(&r.accepted, &r.owner); err != nil {
+				return err
+			}
+			list = append(list, r)
+		}
+		return rows.Err()
 	})
-	return time.UnixMicro(first.Int64), first.Valid, err
+	for _, r := range list {
+		if at := time.UnixMicro(r.accepted); time.Since(at) < orphanGrace || j.lives(r.owner) {
+			return at, true, err
+		}
+	}
+	return time.Time{}, false, err
+}
+
+// BackedUp is when the last backup was made; the zero time when there is none.
+func (j *Journal) BackedUp() time.Time {
+	info, err := os.Stat(j.path(backupName))
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
 }
