@@ -39,7 +39,7 @@ func (r *Run) open(ctx context.Context, v value.Value) (*os.File, error) {
 	}
 	path, ok := r.files[v.Digest]
 	if !ok {
-		return nil, fmt.Errorf("value %s is no longer in the cache: run again", v.Digest.Short())
+		return nil, fmt.Errorf("value %s: %w", v.Digest.Short(), err)
 	}
 	f, size, digest, err := r.seal(path)
 	if err != nil {

@@ -1,6 +1,7 @@
 package daemon_test
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -202,4 +203,53 @@ func TestGuestThatLooksAtTooManyFilesIsStopped(t *testing.T) {
 	d := b.open()
 	got := d.run("w.flow.yaml")
 	require.ErrorContains(t, got.Err, "at most")
+}
+
+// TestDamagedValueIsMadeAgain changes a bit of a value file behind the back of a daemon: in front of a reader, and of an output.
+func TestDamagedValueIsMadeAgain(t *testing.T) {
+	b := newBox(t)
+	b.drop("blow.wasm", string(guests.Blow()))
+	flow := `levee: 1
+allow: { write: [out] }
+nodes:
+  big: { uses: ./blow.wasm, with: { n: 65, kib: 400 } }
+  text: { uses: text/decode, in: { data: big.data } }
+  len: { uses: text/length, in: { text: text.text } }
+outputs: { big: { from: big.data, file: out/big.bin } }
+`
+	b.drop("w.flow.yaml", flow)
+	d := b.open()
+	require.NoError(t, d.run("w.flow.yaml").Err)
+	b.damageValues()
+	b.remove("out/big.bin")
+	got := d.run("w.flow.yaml")
+	require.NoError(t, got.Err)
+	require.Equal(t, 1, got.Counts.Ran)
+	require.Len(t, b.read("out/big.bin"), 400<<10)
+
+	b.damageValues()
+	b.drop("w.flow.yaml", replace(t, flow, "text/decode, in: { data: big.data } }", "text/decode, in: { data: big.data }, memory: 128MiB }"))
+	got = d.run("w.flow.yaml")
+	require.NoError(t, got.Err)
+	require.Equal(t, 2, got.Counts.Ran, "what made it and what reads it")
+	require.Equal(t, journal.Completed, got.Status)
+}
+
+// damageValues flips a bit in every value file.
+func (b *box) damageValues() {
+	b.t.Helper()
+	require.NoError(b.t, filepath.WalkDir(filepath.Join(b.cfg.CacheDir, "values"), func(p string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(p)
+		if err != nil {
+			return err
+		}
+		content[len(content)/2] ^= 1
+		if err := os.Remove(p); err != nil {
+			return err
+		}
+		return os.WriteFile(p, content, 0o400)
+	}))
 }

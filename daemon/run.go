@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"levee/cache"
 	"levee/daemon/journal"
 	"levee/graph"
 	"levee/graph/value"
@@ -152,6 +153,26 @@ func (r *Run) walk(ctx context.Context) ([]journal.Named, []string, error) {
 	for _, f := range r.req.Files {
 		r.files[f.Digest] = f.Path
 	}
+	for range lostMost {
+		outputs, written, err := r.pass(ctx)
+		if !errors.Is(err, cache.ErrLost) || ctx.Err() != nil {
+			return outputs, written, err
+		}
+		// A stored result whose bytes turn out to be damaged only when they are used is a miss that was seen late: what made
+		// them is found missing now and runs again, everything else is found.
+		r.event("log_update", "", map[string]any{"content": "a stored value was damaged, making it again: " + err.Error(), "severity": "warning"})
+		r.cached.Store(0)
+		r.failed.Store(0)
+		r.skipped.Store(0)
+	}
+	return r.pass(ctx)
+}
+
+// lostMost is how often a run begins again because of damaged values; each time there is at least one less.
+const lostMost = 20
+
+// pass runs the graph once.
+func (r *Run) pass(ctx context.Context) ([]journal.Named, []string, error) {
 	got, err := graph.Run(ctx, r.flow.Graph, graph.Inputs{Values: r.req.Inputs, Files: r.req.Files, File: r.req.File}, graph.Runner{
 		Exec: r.invoke, InFlight: inFlight, Save: r.save, Observe: r.observe,
 		Open:  func(ctx context.Context, v value.Value) (io.ReaderAt, error) { return r.reader(ctx, v) },

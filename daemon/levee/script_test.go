@@ -20,7 +20,7 @@ import (
 //
 //	code N levee ARGS...   the program must exit with N
 //	module NAME KIND       writes one of the small modules of testdata/guests
-//	damage DIR             flips a bit in the first value file of a cache
+//	damage DIR             flips a bit in each value file of a cache
 //	text FILE TEXT         writes a file without a line end
 //	runid VAR              takes the run's id from stderr of the last command
 func TestScripts(t *testing.T) {
@@ -94,18 +94,20 @@ func writeText(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func damage(ts *testscript.TestScript, _ bool, args []string) {
-	var file string
 	ts.Check(filepath.WalkDir(filepath.Join(ts.MkAbs(args[0]), "values"), func(p string, e fs.DirEntry, err error) error {
-		if err == nil && e.Type().IsRegular() {
-			file = p
+		if err != nil || e.IsDir() {
+			return err
 		}
-		return err
+		content, err := os.ReadFile(p)
+		if err != nil {
+			return err
+		}
+		content[len(content)/2] ^= 1
+		if err := os.Remove(p); err != nil {
+			return err
+		}
+		return os.WriteFile(p, content, 0o400)
 	}))
-	content, err := os.ReadFile(file)
-	ts.Check(err)
-	content[len(content)/2] ^= 1
-	ts.Check(os.Remove(file))
-	ts.Check(os.WriteFile(file, content, 0o400))
 }
 
 // runID finds "run 0123abcd" in what the last command said.
