@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -73,6 +74,7 @@ type served struct {
 	path    string
 	good    *Workflow         // the last version without problems; nil: there is none
 	broken  bool              // what lies there now has problems
+	why     string            // what made the good version the good one, for people
 	ctx     context.Context   // of the runs of the good version; nil: none was started since it was loaded
 	cancel  func(cause error) // ends ctx
 	running int               // runs of all versions: one that was superseded takes a moment to end
@@ -214,9 +216,9 @@ func (f *folder) batch(ctx context.Context, b watch.Batch) {
 		f.resumeAll(ctx)
 	}
 	for _, s := range fresh {
-		why := "started"
-		if !b.Initial {
-			why = "edited"
+		why := s.why
+		if b.Initial {
+			why = "at start"
 		}
 		f.start(ctx, s, why)
 	}
@@ -295,9 +297,20 @@ func (f *folder) load(p string) *served {
 		f.notify(Notice{Kind: Broken, Path: p, Problems: problems, Kept: s.good != nil})
 		return nil
 	}
+	mended := s.broken && s.good != nil
 	s.broken = false
-	if s.good != nil && s.good.ID == flow.ID {
+	switch {
+	case s.good == nil:
+		s.why = "new"
+	case s.good.ID == flow.ID:
+		if mended {
+			f.notify(Notice{Kind: Unchanged, Path: p, Flow: flow, Text: "as it was before it was broken"})
+		}
 		return nil
+	case bytes.Equal(s.good.Source, flow.Source):
+		s.why = "a module changed"
+	default:
+		s.why = "edited"
 	}
 	s.end(ErrSuperseded)
 	s.drop()
@@ -397,7 +410,7 @@ func (f *folder) report(e ended) {
 	var dup *journal.DuplicateError
 	switch {
 	case errors.As(e.err, &dup):
-		f.notify(Notice{Kind: Unchanged, Path: e.flow.path, Text: dup.Error()})
+		f.notify(Notice{Kind: Unchanged, Path: e.flow.path, Text: fmt.Sprintf("another levee runs, or ran, the same: run %s (%s)", shortID(dup.Run), dup.Status)})
 	case e.err != nil:
 		f.notify(Notice{Kind: Warning, Path: e.flow.path, Text: Printable(e.err.Error())})
 	default:
@@ -405,10 +418,13 @@ func (f *folder) report(e ended) {
 	}
 }
 
-// identity is what makes two runs the same: the same version of a workflow on the same files.
+// identity is what makes two runs the same: the same version of a workflow, in the same place, on the same files. Elsewhere
+// the same text reads and writes other files.
 func identity(flow *Workflow, req *Request) string {
 	h := sha256.New()
 	h.Write(flow.ID[:])
+	h.Write([]byte(flow.Path))
+	h.Write([]byte{0})
 	for _, file := range req.Files {
 		h.Write(file.Encode())
 		h.Write([]byte{0})

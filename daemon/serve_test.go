@@ -247,6 +247,26 @@ func TestCutShortRunIsResumed(t *testing.T) {
 	require.Len(t, b.runs(), 1)
 }
 
+// The same text in another folder has other files before it: it is another workflow.
+func TestCopyOfAWorkflowElsewhereRuns(t *testing.T) {
+	b := newBox(t)
+	flow := "levee: 1\nallow: { read: [data] }\nnodes:\n  a: { uses: file/read_text, with: { path: data/a.txt } }\noutputs: { text: a.text }\n"
+	for _, dir := range []string{"one", "two"} {
+		b.drop(dir+"/data/a.txt", "of "+dir)
+		b.drop(dir+"/w.flow.yaml", flow)
+	}
+	s := b.serve(once)
+	for _, dir := range []string{"one", "two"} {
+		s.again()
+		ended := s.wait("end in "+dir, func(n daemon.Notice) bool {
+			return n.Path == dir+"/w.flow.yaml" && (n.Kind == daemon.Ended || n.Kind == daemon.Unchanged)
+		})
+		require.Equal(t, daemon.Ended, ended.Kind, ended.Text)
+		require.Equal(t, "of "+dir, output(t, ended.Result, "text"))
+	}
+	s.finish()
+}
+
 func TestOpenRunOfAnEditedWorkflowIsNotTakenUp(t *testing.T) {
 	b := newBox(t)
 	b.drop("gate.wasm", string(guests.Gate()))
