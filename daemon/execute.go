@@ -50,7 +50,7 @@ type invocation struct {
 	typ    nodeType
 	key    *cache.KeyBuilder
 	limits runtime.Limits
-	began  time.Time
+	began  time.Time // when it was asked for, or when it ran
 
 	begun   bool // its effect may have happened: the journal knows
 	log     []byte
@@ -152,7 +152,13 @@ func (c *invocation) call(ctx context.Context, access *fileAccess) (*runtime.Res
 	if err := c.give(ctx, call, inputs); err != nil {
 		return nil, err
 	}
+	if c.run.req.Working != nil {
+		c.run.req.Working(c.Path)
+	}
 	res, err := c.run.daemon.engine.Run(ctx, call)
+	if res != nil && res.Duration >= 0 && res.Duration < time.Since(c.began) {
+		c.began = time.Now().Add(-res.Duration) // before that it waited: for a worker, for others, for its module to be compiled
+	}
 	c.keepLog(res, err)
 	return res, err
 }

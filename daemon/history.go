@@ -1,12 +1,14 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -109,18 +111,49 @@ func (d *Daemon) WhyRan(ctx context.Context, flow *Workflow, run, path string) s
 	return DiffText(e.Nearest.Diff)
 }
 
+// Said is what the last attempt of an invocation said, a line each; nil when nothing is known.
+func (d *Daemon) Said(ctx context.Context, run, path string) []byte {
+	invs, err := d.journal.Invocations(ctx, run, path)
+	if err != nil || len(invs) == 0 {
+		return nil
+	}
+	return invs[len(invs)-1].Log
+}
+
+// TriggerFile is the path of one of the files that a run was started with; "" when there is none.
+func (d *Daemon) TriggerFile(ctx context.Context, run string, index int) string {
+	rec, err := d.journal.Run(ctx, run)
+	if err != nil || index < 0 || index >= len(rec.Files) {
+		return ""
+	}
+	return rec.Files[index].Path
+}
+
 // DiffText says in one line what differs.
 func DiffText(diff []cache.Difference) string {
 	var parts []string
 	for _, d := range diff {
-		switch was, now := d.Was.Preview, d.Now.Preview; {
-		case was == "" || now == "" || was == now || len(was)+len(now) > 60:
+		switch was, now := PartText(d.Was), PartText(d.Now); {
+		case d.Was.Label == "" || d.Now.Label == "" || was == "" || now == "" || was == now || len(was)+len(now) > 60:
 			parts = append(parts, d.Label+" changed")
 		default:
 			parts = append(parts, fmt.Sprintf("%s: %s -> %s", d.Label, was, now))
 		}
 	}
 	return Printable(strings.Join(parts, ", "))
+}
+
+// PartText shows the content of a part of a key: sizes as people write them.
+func PartText(p cache.Part) string {
+	switch p.Label {
+	case "memory", "output limit":
+		if n, err := strconv.ParseInt(p.Preview, 10, 64); err == nil {
+			return SizeText(n)
+		}
+	case "grants":
+		return cmp.Or(p.Preview, "none")
+	}
+	return p.Preview
 }
 
 // TriggerFiles are the files that a workflow's trigger matches now, for a run by hand.

@@ -19,7 +19,8 @@ func SizeText(n int64) string {
 		div *= unit
 		exp++
 	}
-	return fmt.Sprintf("%.1f %ciB", float64(n)/float64(div), "KMGTPE"[exp])
+	number := strings.TrimSuffix(fmt.Sprintf("%.1f", float64(n)/float64(div)), ".0")
+	return fmt.Sprintf("%s %ciB", number, "KMGTPE"[exp])
 }
 
 // ParseSize reads what people write: 4096, 64KiB, 256MiB, 2GiB.

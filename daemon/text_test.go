@@ -26,7 +26,7 @@ func TestSizes(t *testing.T) {
 		_, err := daemon.ParseSize(bad)
 		require.Error(t, err, bad)
 	}
-	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1536: "1.5 KiB", 1 << 30: "1.0 GiB"} {
+	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1024: "1 KiB", 1536: "1.5 KiB", 1 << 30: "1 GiB"} {
 		require.Equal(t, want, daemon.SizeText(n))
 	}
 }
