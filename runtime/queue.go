@@ -142,6 +142,12 @@ func (q *queue) pop(place func(*bound, *job) *worker) (*job, *worker) {
 			}
 		}
 		q.next++
+		if best != nil && !worker.run.ready {
+			// Making room for another list's module took this worker away.
+			if worker = place(best.bound, best.jobs[best.head]); worker == nil {
+				best = nil
+			}
+		}
 		if best != nil {
 			j := best.jobs[best.head]
 			best.jobs[best.head] = nil

@@ -23,7 +23,7 @@ func fakeJob(owner string, b *bound) *job {
 func TestQueueTakesTurns(t *testing.T) {
 	var q queue
 	a, b := &bound{}, &bound{}
-	w := &worker{}
+	w := &worker{run: runState{ready: true}}
 	for range 4 {
 		q.push(fakeJob("big", a))
 	}
@@ -41,10 +41,40 @@ func TestQueueTakesTurns(t *testing.T) {
 	require.Zero(t, a.queued+b.queued)
 }
 
+// Making room for a worker of one module may end the idle worker that was just found for a call of another.
+func TestQueueTakesNoWorkerThatWasDismissed(t *testing.T) {
+	var q queue
+	had, wants := &bound{}, &bound{}
+	w := &worker{run: runState{ready: true}}
+	q.push(fakeJob("o", had)) // keeps the list of had before that of wants
+	q.push(fakeJob("o", wants))
+	q.push(fakeJob("o", had))
+	j, _ := q.pop(func(b *bound, _ *job) *worker {
+		if b == had {
+			return w
+		}
+		return nil
+	})
+	require.Same(t, had, j.bound)
+	j, got := q.pop(func(b *bound, _ *job) *worker {
+		if b == wants {
+			w.run.ready = false // as evict does
+			return nil
+		}
+		if w.run.ready {
+			return w
+		}
+		return nil
+	})
+	require.Nil(t, j)
+	require.Nil(t, got)
+	require.Equal(t, 2, q.length)
+}
+
 func TestQueuePassesWhatCannotRun(t *testing.T) {
 	var q queue
 	stuck, free := &bound{}, &bound{}
-	w := &worker{}
+	w := &worker{run: runState{ready: true}}
 	q.push(fakeJob("o", stuck))
 	q.push(fakeJob("o", free))
 	only := func(b *bound, _ *job) *worker {
@@ -67,7 +97,7 @@ func TestQueuePassesWhatCannotRun(t *testing.T) {
 func TestQueueGivesBackInOrder(t *testing.T) {
 	var q queue
 	b := &bound{}
-	w := &worker{}
+	w := &worker{run: runState{ready: true}}
 	var jobs []*job
 	for range 6 {
 		j := fakeJob("o", b)
