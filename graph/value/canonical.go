@@ -8,63 +8,56 @@ import (
 	"unicode/utf8"
 )
 
-// Canonical checks that enc is an encoding of type t and returns the canonical one: the same bytes, except that JSON is
-// rewritten. It costs a pass over enc and no memory beyond the JSON tree. What a node wrote goes through here before anyone
-// else reads it.
-func Canonical(t Type, enc []byte) ([]byte, error) { return canonical(t, enc, 0) }
+// Canonical checks that enc is an encoding of type t and returns the canonical one: enc itself or a beginning of it, or a
+// copy where JSON or a NaN had to be rewritten. It costs a pass over enc and, at worst, memory for the copy and for the
+// members of the JSON objects that are open at once. What a node wrote goes through here before anyone else reads it.
+func Canonical(t Type, enc []byte) ([]byte, error) {
+	w := rewriter{in: enc}
+	if err := w.value(t, enc, 0); err != nil {
+		return nil, err
+	}
+	return w.result(), nil
+}
 
 // maxAnyDepth bounds how deep values of type any may lie in each other (list<any> of any of list<any>...): the type's text
 // bounds every other nesting, but here a few bytes buy a level, and the stack of a Go program is not endless.
 const maxAnyDepth = 64
 
-func canonical(t Type, enc []byte, depth int) ([]byte, error) {
+// checkPlain checks encodings of the types that have one form only.
+func checkPlain(t Type, enc []byte) error {
+	var err error
 	switch t {
 	case Bool:
-		return enc, expect(len(enc) == 1 && enc[0] <= 1, "bool must be one byte, 0 or 1")
+		return expect(len(enc) == 1 && enc[0] <= 1, "bool must be one byte, 0 or 1")
 	case Int:
-		return enc, expect(len(enc) == 8, "int must be 8 bytes")
+		return expect(len(enc) == 8, "int must be 8 bytes")
 	case Float:
-		if len(enc) != 8 {
-			return nil, errors.New("float must be 8 bytes")
-		}
-		if f := DecodeFloat(enc); f != f && math.Float64bits(f) != canonNaN {
-			return binary.LittleEndian.AppendUint64(nil, canonNaN), nil
-		}
-		return enc, nil
+		return expect(len(enc) == 8, "float must be 8 bytes")
 	case String:
-		return enc, expect(utf8.Valid(enc), "string must be UTF-8")
+		return expect(utf8.Valid(enc), "string must be UTF-8")
 	case Bytes:
-		return enc, nil
-	case JSON:
-		return CanonicalJSON(enc)
+		return nil
 	case Image:
-		_, _, err := DecodeImage(enc)
-		return enc, err
+		_, _, err = DecodeImage(enc)
+		return err
 	case Table:
-		_, _, err := DecodeTable(enc)
-		return enc, err
+		_, _, err = DecodeTable(enc)
+		return err
 	case File:
-		_, err := DecodeFile(enc)
-		return enc, err
-	case Any:
-		return canonicalAny(enc, depth)
+		_, err = DecodeFile(enc)
+		return err
 	case Audio:
 		if len(enc) < audioHeader {
-			return nil, errors.New("audio is cut short")
+			return errors.New("audio is cut short")
 		}
 		channels := binary.LittleEndian.Uint32(enc[4:])
 		ok := channels > 0 && channels <= 64 && (len(enc)-audioHeader)%(4*int(channels)) == 0
-		return enc, expect(ok, "audio must be 1 to 64 channels of whole f32 samples")
+		return expect(ok, "audio must be 1 to 64 channels of whole f32 samples")
 	}
-	switch t.Base() {
-	case "list":
-		return canonicalItems(t.Elem(), enc, false, depth)
-	case "map":
-		return canonicalItems(t.Elem(), enc, true, depth)
-	case "tensor":
-		return enc, checkTensor(t, enc)
+	if t.Base() == "tensor" {
+		return checkTensor(t, enc)
 	}
-	return nil, fmt.Errorf("no values of type %q", string(t))
+	return fmt.Errorf("no values of type %q", string(t))
 }
 
 func expect(ok bool, msg string) error {
@@ -72,56 +65,6 @@ func expect(ok bool, msg string) error {
 		return errors.New(msg)
 	}
 	return nil
-}
-
-func canonicalAny(enc []byte, depth int) ([]byte, error) {
-	if depth >= maxAnyDepth {
-		return nil, fmt.Errorf("values of type any nested deeper than %d", maxAnyDepth)
-	}
-	t, inner, err := DecodeAny(enc)
-	if err != nil {
-		return nil, err
-	}
-	canon, err := canonical(t, inner, depth+1)
-	if err != nil || same(canon, inner) {
-		return enc, err
-	}
-	return EncodeAny(t, canon), nil
-}
-
-// canonicalItems checks every item; it copies only from the first item on whose bytes had to change.
-func canonicalItems(elem Type, enc []byte, isMap bool, depth int) ([]byte, error) {
-	items, err := Items(enc)
-	if err != nil {
-		return nil, err
-	}
-	if isMap && len(items)%2 != 0 {
-		return nil, errors.New("map with a key that has no value")
-	}
-	changed := false
-	for i, it := range items {
-		if isMap && i%2 == 0 {
-			if !utf8.Valid(it) || (i > 0 && string(items[i-2]) >= string(it)) {
-				return nil, fmt.Errorf("map key %d is no UTF-8, or not behind the key before it", i/2)
-			}
-			continue
-		}
-		canon, err := canonical(elem, it, depth)
-		if err != nil {
-			return nil, fmt.Errorf("item %d: %v", i, err)
-		}
-		if !same(canon, it) {
-			items[i], changed = canon, true
-		}
-	}
-	if !changed {
-		return enc, nil
-	}
-	return EncodeList(items), nil
-}
-
-func same(a, b []byte) bool {
-	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0] || string(a) == string(b))
 }
 
 func checkTensor(t Type, enc []byte) error {

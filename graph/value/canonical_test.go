@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
+	goruntime "runtime"
 	"strings"
 	"testing"
 
@@ -112,6 +113,26 @@ func TestCanonicalRefuses(t *testing.T) {
 		require.Error(t, err, name)
 		_, err = New(c.typ, c.enc)
 		require.Error(t, err, name)
+	}
+}
+
+// A list may have 16 M items; to look at them must not cost a slice of each.
+func TestListsCostLittle(t *testing.T) {
+	empty := EncodeList(make([][]byte, 300_000))
+	deep := EncodeList([][]byte{EncodeAny(JSON, []byte(" 1"))})
+	for range maxAnyDepth - 1 {
+		deep = EncodeList([][]byte{EncodeAny("list<any>", deep), EncodeAny(Bytes, make([]byte, 10_000))})
+	}
+	for typ, enc := range map[Type][]byte{"list<string>": empty, "list<any>": deep} {
+		var before, after goruntime.MemStats
+		goruntime.ReadMemStats(&before)
+		canon, err := Canonical(typ, enc)
+		goruntime.ReadMemStats(&after)
+		require.NoError(t, err)
+		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(2*len(enc)), typ)
+		again, err := Canonical(typ, canon)
+		require.NoError(t, err)
+		require.Equal(t, canon, again)
 	}
 }
 

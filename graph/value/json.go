@@ -15,18 +15,6 @@ import (
 
 const maxJSONDepth, maxIntDigits = 128, 1000
 
-// CanonicalJSON rewrites JSON so that equal documents have equal bytes: no white space, keys ascending bytewise, strings with
-// the fewest escapes, integers digit by digit (of any length up to 1,000), other numbers as the shortest text of their
-// float64 (RFC 8785 section 3.2.2.3, except that integers keep their precision). Duplicate keys, bad UTF-8, text behind the
-// document and nesting deeper than 128 are refused.
-func CanonicalJSON(doc []byte) ([]byte, error) {
-	tree, err := parseJSON(doc)
-	if err != nil {
-		return nil, err
-	}
-	return appendJSON(make([]byte, 0, len(doc)), tree), nil
-}
-
 // parseJSON returns nil, bool, string, json.Number in canonical form, []any or map[string]any.
 func parseJSON(doc []byte) (any, error) {
 	if !utf8.Valid(doc) {
@@ -85,7 +73,7 @@ func readObject(dec *json.Decoder, depth int) (any, error) {
 		}
 		key, _ := tok.(string)
 		if _, dup := obj[key]; dup {
-			return nil, fmt.Errorf("JSON object has the key %q twice", key)
+			return nil, fmt.Errorf("JSON object has the key %.60q twice", key)
 		}
 		if obj[key], err = readJSON(dec, depth+1); err != nil {
 			return nil, err
@@ -95,11 +83,11 @@ func readObject(dec *json.Decoder, depth int) (any, error) {
 	return obj, err
 }
 
-func canonicalNumber(n json.Number) (any, error) {
+func canonicalNumber(n json.Number) (json.Number, error) {
 	s := string(n)
 	if !strings.ContainsAny(s, ".eE") {
 		if len(s) > maxIntDigits {
-			return nil, fmt.Errorf("JSON number of %d digits", len(s))
+			return "", fmt.Errorf("JSON number of %d digits", len(s))
 		}
 		if s == "-0" {
 			s = "0"
@@ -108,7 +96,7 @@ func canonicalNumber(n json.Number) (any, error) {
 	}
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil {
-		return nil, fmt.Errorf("JSON number %.40s is outside of float64", s)
+		return "", fmt.Errorf("JSON number %.40s is outside of float64", s)
 	}
 	return json.Number(appendFloat(nil, f)), nil
 }
@@ -178,16 +166,20 @@ func appendJSON(b []byte, tree any) []byte {
 func appendJSONString(b []byte, s string) []byte {
 	b = append(b, '"')
 	for _, r := range s {
-		switch {
-		case r == '"' || r == '\\':
-			b = append(b, '\\', byte(r))
-		case r >= 0x20:
-			b = utf8.AppendRune(b, r)
-		case strings.ContainsRune("\b\t\n\f\r", r):
-			b = append(b, '\\', "btn-fr"[r-'\b'])
-		default:
-			b = fmt.Appendf(b, `\u%04x`, r)
-		}
+		b = appendEscaped(b, r)
 	}
 	return append(b, '"')
+}
+
+// appendEscaped writes a character of a string, escaped where it has to be.
+func appendEscaped(b []byte, r rune) []byte {
+	switch {
+	case r == '"' || r == '\\':
+		return append(b, '\\', byte(r))
+	case r >= 0x20:
+		return utf8.AppendRune(b, r)
+	case strings.ContainsRune("\b\t\n\f\r", r):
+		return append(b, '\\', "btn-fr"[r-'\b'])
+	}
+	return fmt.Appendf(b, `\u%04x`, r)
 }

@@ -2,7 +2,9 @@ package value
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
+	goruntime "runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -58,20 +60,58 @@ func TestNumberTexts(t *testing.T) {
 }
 
 func FuzzCanonicalJSON(f *testing.F) {
-	for _, s := range []string{`{"a":[1,2.5,"x",null,true]}`, `"\ud800"`, `1e-7`, `-0`, `[[]]`, `{"a":{"a":{}}}`, "\"\\u0000\""} {
+	for _, s := range []string{`{"a":[1,2.5,"x",null,true]}`, `"\ud800"`, `1e-7`, `-0`, `[[]]`, `{"a":{"a":{}}}`, "\"\\u0000\"", `{"b\n":1,"b\u0001":[ ],"b":{"z":1,"a":2},"\\":0,"[":1,"é":1e20}`,
+		`{"a":{"c":1,"b":[{"y":0,"x":"\/"}]},"a\u0000":"\uDBFF\udfff\ud800\u0041\ud800\ud800"}`, ` [1 ,-0.5E+3 , true] `, `{"\\u0061":0,"a":1,"b":1,"\u0062":2}`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		canon, err := CanonicalJSON(doc)
+		tree, treeErr := parseJSON(doc) // by encoding/json, in a hundred times the memory
+		require.Equal(t, treeErr == nil, err == nil, "%v, and by way of a tree: %v", err, treeErr)
 		if err != nil {
 			return
 		}
+		require.Equal(t, string(appendJSON(nil, tree)), string(canon))
 		require.True(t, json.Valid(doc))
 		require.True(t, json.Valid(canon))
 		again, err := CanonicalJSON(canon)
 		require.NoError(t, err)
 		require.Equal(t, string(canon), string(again))
 	})
+}
+
+// What a guest writes as JSON is as deep, wide and out of order as it likes. It must not cost many times its size.
+func TestJSONCostsLittle(t *testing.T) {
+	const n = 200_000
+	var back, numbers, nested strings.Builder
+	for i := n; i > 0; i-- {
+		fmt.Fprintf(&back, `,"%06d":0`, i)
+		numbers.WriteString(",0.5")
+		nested.WriteString(",[{}]")
+	}
+	for name, doc := range map[string]string{
+		"keys in the wrong order": "{" + back.String()[1:] + "}", "numbers": "[" + numbers.String()[1:] + "]", "small objects": "[" + nested.String()[1:] + "]",
+		"keys in the wrong order, deep": strings.Repeat(`{"b":0,"a":`, 50) + "{" + back.String()[1:] + "}" + strings.Repeat("}", 50),
+	} {
+		var before, after goruntime.MemStats
+		goruntime.ReadMemStats(&before)
+		_, err := CanonicalJSON([]byte(doc))
+		goruntime.ReadMemStats(&after)
+		require.NoError(t, err, name)
+		limit := 12 * len(doc)
+		if strings.HasSuffix(name, "deep") {
+			limit += 50 * len(doc) // each of 50 levels is put in order on its own, one after the other
+		}
+		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(limit), name)
+	}
+	_, err := CanonicalJSON([]byte(`"` + strings.Repeat("x", MaxJSON) + `"`))
+	require.ErrorContains(t, err, "at most")
+	_, err = CanonicalJSON([]byte("[" + strings.Repeat("1e20,", MaxJSON/20) + "0]"))
+	require.ErrorContains(t, err, "canonical form")
+	long := `"` + strings.Repeat("k", 10_000) + `":0`
+	_, err = CanonicalJSON([]byte("{" + long + "," + long + "}"))
+	require.ErrorContains(t, err, "twice")
+	require.Less(t, len(err.Error()), 200)
 }
 
 func FuzzNumberTexts(f *testing.F) {
