@@ -36,12 +36,20 @@ const (
 	ExitTerminated  = 143
 )
 
+// StartError is why a daemon cannot start: the sandbox, a folder, a database.
+type StartError struct{ Err error }
+
+func (e *StartError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the reason.
+func (e *StartError) Unwrap() error { return e.Err }
+
 // ExitCode is what the program exits with for an error.
 func ExitCode(err error) int {
 	var problems graph.Problems
 	var denied *DeniedError
 	var module *runtime.ModuleError
-	var sandbox *runtime.SandboxError
+	var start *StartError
 	var failure *runtime.Error
 	var unknown *nodes.ResolveError
 	switch {
@@ -56,7 +64,7 @@ func ExitCode(err error) int {
 		return ExitModule
 	case errors.As(err, &denied):
 		return ExitDenied
-	case errors.As(err, &sandbox):
+	case errors.As(err, &start):
 		return ExitDaemon
 	case errors.As(err, &module), errors.As(err, &unknown):
 		return ExitModule

@@ -37,13 +37,24 @@ type Daemon struct {
 	upkeep    sync.WaitGroup
 }
 
-// Open starts a daemon; nothing runs yet. Errors that a caller decides by: *runtime.SandboxError.
-func Open(ctx context.Context, cfg Config) (_ *Daemon, err error) {
+// Open starts a daemon; nothing runs yet. The error is a *StartError, unless ctx ended.
+func Open(ctx context.Context, cfg Config) (*Daemon, error) {
 	checker, err := NewChecker(cfg)
 	if err != nil {
-		return nil, err
+		return nil, &StartError{err}
 	}
-	cfg = checker.cfg
+	d, err := open(ctx, checker)
+	switch {
+	case err == nil:
+		return d, nil
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	}
+	return nil, &StartError{err}
+}
+
+func open(ctx context.Context, checker *Checker) (_ *Daemon, err error) {
+	cfg := checker.cfg
 	d := &Daemon{Checker: checker, log: cfg.Log, now: time.Now, broken: make(chan struct{})}
 	defer func() {
 		if err != nil {

@@ -149,6 +149,7 @@ func (r *Run) observe(e graph.Event) {
 		}
 		r.feed.put(&entry{inv: inv})
 	case task && e.State == graph.Retrying:
+		r.failed.Add(-1) // the attempt failed, the node has not
 		r.event("log_update", e.Path, map[string]any{"content": "trying again: " + e.Err.Error(), "severity": "warning"})
 	case !task && e.State != graph.Cancelled:
 		data := map[string]any{"status": e.State.String(), "group": true, "total": e.Total, "ended": e.Ended, "lost": e.Lost}

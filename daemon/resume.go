@@ -91,11 +91,15 @@ func (d *Daemon) abandonStale(ctx context.Context) error {
 	return nil
 }
 
-// keepSince is since when the cache must keep what was used: open runs will ask for it again.
+// keepSince is since when the cache must keep what was used, because open runs will ask for it again; the zero time when
+// there are none.
 func keepSince(j *journal.Journal) time.Time {
 	at, open, err := j.OldestOpen(context.Background())
-	if err != nil || !open {
-		return time.Now()
+	switch {
+	case err != nil:
+		return time.Unix(1, 0) // in doubt everything
+	case !open:
+		return time.Time{}
 	}
 	return at
 }

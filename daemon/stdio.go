@@ -116,8 +116,11 @@ func (c *invocation) take(ctx context.Context, res *runtime.Result) ([]value.Val
 // emptyIsValid reports whether no bytes at all are a value of the type.
 func emptyIsValid(t value.Type) bool { return t == value.String || t == value.Bytes }
 
+// codeValue is the failure of a node that wrote something else than it promised.
+const codeValue = "E_VALUE"
+
 func (c *invocation) badOutput(p value.Port, why string) error {
-	return &runtime.Error{Code: runtime.CodeOutput, Module: c.typ.Module.Name, Detail: fmt.Sprintf("output %s is no %s: %s", p.Name, p.Type, why)}
+	return &runtime.Error{Code: codeValue, Module: c.typ.Module.Name, Detail: fmt.Sprintf("output %s is no %s: %s", p.Name, p.Type, why)}
 }
 
 func (c *invocation) takeJSON(ctx context.Context, res *runtime.Result) ([]value.Value, error) {

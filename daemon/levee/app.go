@@ -31,6 +31,8 @@ type app struct {
 	isolation string
 	verbose   bool
 	readOnly  bool
+	maxMemory string
+	cacheMax  string
 }
 
 func (a *app) root() *cobra.Command {
@@ -86,6 +88,8 @@ func usageErrors(cmd *cobra.Command) {
 // engineFlags are those of commands that run nodes.
 func (a *app) engineFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
+	f.StringVar(&a.cacheMax, "cache-max", "", "size that the stored results are kept below (default 10GiB)")
+	f.DurationVar(&a.config.KeepRuns, "keep-runs", 0, "age at which ended runs are forgotten (default 2160h)")
 	f.IntVar(&a.config.Workers, "jobs", 0, "nodes that run at the same time (default: one per CPU)")
 	f.StringVar(&a.isolation, "isolation", string(runtime.IsolationProcess), "process, or weak: goes on without what the kernel lacks (for modules you trust)")
 	a.ceilingFlags(cmd)
@@ -97,6 +101,7 @@ func (a *app) ceilingFlags(cmd *cobra.Command) {
 	f.StringSliceVar(&a.config.Ceiling.Read, "allow-read", nil, "the most that workflows may read: folders below the served one (default: all of it)")
 	f.StringSliceVar(&a.config.Ceiling.Write, "allow-write", nil, "the most that workflows may write (default: all of the served folder)")
 	f.BoolVar(&a.readOnly, "read-only", false, "workflows may write nothing")
+	f.StringVar(&a.maxMemory, "max-memory", "", "the most memory that one node may have (default 1GiB)")
 	f.DurationVar(&a.config.Ceiling.Time, "max-time", 0, "the most time that one node may take (default 1h)")
 	f.BoolVar(&a.config.SharedFiles, "shared-files", false, "also take files that others may write")
 }
@@ -109,6 +114,22 @@ func (a *app) settings() (daemon.Config, error) {
 		cfg.Isolation = runtime.Isolation(a.isolation)
 	default:
 		return cfg, usageError{fmt.Errorf("--isolation %q: process or weak", a.isolation)}
+	}
+	if cfg.Workers < 0 {
+		return cfg, usageError{fmt.Errorf("--jobs %d: 1 or more", cfg.Workers)}
+	}
+	for _, size := range []struct {
+		flag, text string
+		to         *int64
+	}{{"max-memory", a.maxMemory, &cfg.Ceiling.Memory}, {"cache-max", a.cacheMax, &cfg.CacheMax}} {
+		if size.text == "" {
+			continue
+		}
+		n, err := daemon.ParseSize(size.text)
+		if err != nil {
+			return cfg, usageError{fmt.Errorf("--%s: %w", size.flag, err)}
+		}
+		*size.to = n
 	}
 	if a.readOnly {
 		cfg.Ceiling.Write = []string{}

@@ -54,6 +54,9 @@ func (i interrupted) Error() string { return "interrupted (" + i.Signal.String()
 // usageError is a mistake in the command line.
 type usageError struct{ error }
 
+// limitError is a limit of the command line that was passed.
+type limitError struct{ error }
+
 // exitError has been told to the user already, and only carries the exit code.
 type exitError int
 
@@ -80,12 +83,15 @@ func (a *app) end(err error) int {
 func exitCode(err error) int {
 	var told exitError
 	var usage usageError
+	var limit limitError
 	var signal interrupted
 	switch {
 	case errors.As(err, &told):
 		return int(told)
 	case errors.As(err, &usage):
 		return daemon.ExitUsage
+	case errors.As(err, &limit):
+		return daemon.ExitLimit
 	case errors.As(err, &signal):
 		if signal.Signal == syscall.SIGTERM {
 			return daemon.ExitTerminated

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -28,7 +30,7 @@ func (a *app) runCommand() *cobra.Command {
 			ctx, cancel := context.WithCancelCause(a.drain)
 			defer cancel(nil)
 			if timeout > 0 {
-				stop := time.AfterFunc(timeout, func() { cancel(fmt.Errorf("the run took longer than --timeout %s", timeout)) })
+				stop := time.AfterFunc(timeout, func() { cancel(limitError{fmt.Errorf("the run took longer than --timeout %s", timeout)}) })
 				defer stop.Stop()
 			}
 			d, err := a.open(ctx)
@@ -37,6 +39,9 @@ func (a *app) runCommand() *cobra.Command {
 			}
 			defer d.Close()
 			flow, err := d.LoadFile(args[0])
+			if errors.Is(err, fs.ErrNotExist) {
+				return usageError{fmt.Errorf("there is no %s", args[0])}
+			}
 			if err != nil {
 				return err
 			}
