@@ -153,7 +153,7 @@ func (c *invocation) call(ctx context.Context, access *fileAccess) (*runtime.Res
 		return nil, err
 	}
 	if c.run.req.Working != nil {
-		c.run.req.Working(c.Path)
+		c.run.req.Working(c.run.rec.ID, c.Path)
 	}
 	res, err := c.run.daemon.engine.Run(ctx, call)
 	if res != nil && res.Duration >= 0 && res.Duration < time.Since(c.began) {

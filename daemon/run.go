@@ -30,7 +30,8 @@ type Request struct {
 	Verify  bool // run every node and compare with the stored results
 
 	Observe func(journal.Event) // called in order of Seq, from one goroutine at a time; may be nil
-	Working func(path string)   // an invocation was not found in the cache and goes to the engine; called from many goroutines; may be nil
+	// Working says that an invocation of a run goes to the engine. It is called from many goroutines and must not block; may be nil.
+	Working func(run, path string)
 }
 
 // Run is one execution of a workflow.

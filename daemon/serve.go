@@ -23,6 +23,8 @@ type ServeOptions struct {
 	Settle time.Duration // how long a file must be quiet; 0: 250 ms
 	Once   bool          // do what there is to do, then return
 	Notify func(Notice)  // what happens, in order, from one goroutine at a time; may be nil
+
+	Working func(run, path string) // as that of Request
 }
 
 // Notice is something that happened in a served folder.

@@ -124,7 +124,7 @@ type Result struct {
 	Stdout, Stderr []byte // for Stdio calls stdout is the first output instead
 	Dropped        int64  // bytes of log, stdout and stderr beyond their limits
 	Duration       time.Duration
-	Compile        time.Duration // spent on compiling or loading the module for this call's worker, if it waited for it
+	Compile        time.Duration // how much of its wait was for the module to be compiled; loading native code that is there does not count
 	PeakMemory     int64         // bytes of linear memory
 }
 

@@ -33,7 +33,8 @@ type job struct {
 	list    *jobList // while queued
 	worker  *worker  // while sent
 	retries int
-	loading time.Duration // how long it waited for its worker to compile or load the module
+
+	compiling time.Duration // how long it waited for its worker to compile the module
 
 	ended chan struct{} // closed after res and err are set
 	res   *Result
@@ -221,7 +222,7 @@ func (j *job) result(m *resultMsg, fds []int) (*Result, error) {
 		return nil, e
 	}
 	r := &Result{Log: lines, Stdout: stdout, Stderr: stderr, Dropped: m.streams.dropped,
-		Duration: m.elapsed, Compile: j.loading, PeakMemory: m.peak, Outputs: make([]Output, len(m.outputs))}
+		Duration: m.elapsed, Compile: j.compiling, PeakMemory: m.peak, Outputs: make([]Output, len(m.outputs))}
 	total := int64(0)
 	for i := range m.outputs {
 		v := &m.outputs[i]

@@ -117,8 +117,8 @@ func (e *Engine) assign(w *worker, j *job) bool {
 	r.inflight = append(r.inflight, sent{j, r.seq, j.limit.Time})
 	r.bytes += j.size
 	j.worker = w
-	if waited := r.readyAt.Sub(j.came); waited > 0 {
-		j.loading = min(waited, r.loadTime)
+	if waited := r.compiledAt.Sub(j.came); waited > 0 {
+		j.compiling = min(waited, r.compileTime)
 	}
 	w.post(outFrame{job: j, seq: r.seq, fd: -1})
 	e.watch(w)

@@ -269,7 +269,9 @@ func (e *Engine) started(b *bound, w *worker, took time.Duration, staging string
 		b.loadTime = took
 		w.run.bound, w.run.ready = b, true
 		w.run.since = time.Now()
-		w.run.readyAt, w.run.loadTime = w.run.since, took
+		if staging != "" {
+			w.run.compiledAt, w.run.compileTime = w.run.since, took
+		}
 		b.workers = append(b.workers, w)
 		if staging != "" {
 			e.stats.Compiled++

@@ -47,12 +47,13 @@ type runState struct {
 	filling  bool      // the present round of scheduling sends calls ahead
 	stalled  bool      // the running call is long: nothing is sent behind it
 	since    time.Time // when inflight[0] was started, or the worker became idle
-	readyAt  time.Time // when the module was loaded
-	loadTime time.Duration
 	timer    *time.Timer
 	timerAt  time.Time // when the timer fires; zero when it is not set
 	reader   readerState
 	dead     bool
+
+	compiledAt  time.Time // when the module was compiled by this worker; zero if native code was there
+	compileTime time.Duration
 }
 
 // sent is a call in flight; its job is nil when its caller left.
