@@ -20,6 +20,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(echoEnv) != "" {
 		echoMain()
 	}
+	if os.Getenv(oldKernelEnv) != "" {
+		oldKernelMain()
+	}
 	os.Exit(m.Run())
 }
 
