@@ -41,7 +41,7 @@ func (r *Run) open(ctx context.Context, v value.Value) (*os.File, error) {
 	if !ok {
 		return nil, fmt.Errorf("value %s: %w", v.Digest.Short(), err)
 	}
-	f, size, digest, err := r.seal(path)
+	f, size, digest, err := r.seal(path, func(int64) error { return nil })
 	if err != nil {
 		return nil, err
 	}
@@ -53,26 +53,30 @@ func (r *Run) open(ctx context.Context, v value.Value) (*os.File, error) {
 }
 
 // seal copies a file below the workflow's folder into sealed memory, so that the bytes that were hashed are the bytes that a
-// node reads, whatever happens to the file meanwhile.
-func (r *Run) seal(path string) (*os.File, int64, value.Digest, error) {
-	src, _, err := r.dir.Open(path, maxFile)
+// node reads, whatever happens to the file meanwhile. room is asked before the copy is made.
+func (r *Run) seal(path string, room func(size int64) error) (*os.File, int64, value.Digest, error) {
+	src, info, err := r.dir.Open(path, maxFile)
+	if err == nil {
+		defer src.Close()
+		err = room(info.Size())
+	}
 	if err != nil {
 		return nil, 0, value.Digest{}, err
 	}
-	defer src.Close()
-	return sealCopy(src)
+	return sealCopy(src, info.Size())
 }
 
-func sealCopy(src io.Reader) (*os.File, int64, value.Digest, error) {
+// sealCopy copies a file that has size bytes, and may be growing.
+func sealCopy(src io.Reader, size int64) (*os.File, int64, value.Digest, error) {
 	fd, err := unix.MemfdCreate("levee-file", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	if err != nil {
 		return nil, 0, value.Digest{}, fmt.Errorf("memfd: %v", err)
 	}
 	f := os.NewFile(uintptr(fd), "levee-file")
 	var h value.Hasher
-	size, err := io.CopyBuffer(io.MultiWriter(f, &h), io.LimitReader(src, maxFile+1), make([]byte, 256<<10))
-	if err == nil && size > maxFile {
-		err = fmt.Errorf("file of more than %s", SizeText(maxFile))
+	n, err := io.CopyBuffer(io.MultiWriter(f, &h), io.LimitReader(src, size+1), make([]byte, 256<<10))
+	if err == nil && n != size {
+		err = errUnsettled
 	}
 	if err == nil {
 		_, err = unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_WRITE|unix.F_SEAL_SEAL)

@@ -28,6 +28,7 @@ type Daemon struct {
 	now     func() time.Time
 
 	digests digestMemo
+	held    heldMemory
 
 	broken    chan struct{} // closed when the history can not be written any more: an unattended daemon ends, and is started again
 	breakOnce sync.Once
@@ -55,7 +56,7 @@ func Open(ctx context.Context, cfg Config) (*Daemon, error) {
 
 func open(ctx context.Context, checker *Checker) (_ *Daemon, err error) {
 	cfg := checker.cfg
-	d := &Daemon{Checker: checker, log: cfg.Log, now: time.Now, broken: make(chan struct{})}
+	d := &Daemon{Checker: checker, log: cfg.Log, now: time.Now, held: heldMemory{max: cfg.HeldMax}, broken: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			d.Close()

@@ -104,6 +104,7 @@ func (c *invocation) execute(ctx context.Context) (*cache.Entry, error) {
 	}
 	access := c.run.fileAccess(c.typ)
 	res, err := c.call(ctx, access)
+	seen, whole := access.end()
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +115,10 @@ func (c *invocation) execute(ctx context.Context) (*cache.Entry, error) {
 	}
 	entry := &cache.Entry{
 		Key: c.key.Key(), Outputs: outputs, Node: c.typ.FullName, Site: c.site(), Parts: c.key.Parts(), Log: c.log,
-		Observations: access.seen, Cost: res.Duration,
+		Observations: seen, Cost: res.Duration,
+	}
+	if !whole {
+		return entry, nil
 	}
 	if err := c.run.daemon.cache.Put(ctx, entry); err != nil {
 		if ctx.Err() != nil {

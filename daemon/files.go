@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -35,13 +36,16 @@ type fileAccess struct {
 	mu   sync.Mutex
 	seen []cache.Observation        // guarded by mu
 	once map[cache.Observation]bool // guarded by mu: those of seen
+	odd  bool                       // guarded by mu: something went wrong that may go well the next time
+
+	held callHeld
 }
 
 // maxObservations bounds what the daemon remembers of what a guest looked at, however often it asks.
 const maxObservations = 20_000
 
 func (r *Run) fileAccess(t nodeType) *fileAccess {
-	return &fileAccess{run: r, typ: t, once: make(map[cache.Observation]bool)}
+	return &fileAccess{run: r, typ: t, once: make(map[cache.Observation]bool), held: callHeld{all: &r.daemon.held}}
 }
 
 // functions are what the engine links: those that some node type of the module wants. One module may hold node types that
@@ -75,6 +79,7 @@ func (a *fileAccess) note(op, arg string, d value.Digest) error {
 		return nil
 	}
 	if len(a.seen) >= maxObservations {
+		a.odd = true
 		return fmt.Errorf("an invocation may look at %d files, lists and versions of them at most", maxObservations)
 	}
 	a.once[o] = true
@@ -82,17 +87,42 @@ func (a *fileAccess) note(op, arg string, d value.Digest) error {
 	return nil
 }
 
+// refuse remembers that something was not granted, which other grants change.
+func (a *fileAccess) refuse(op, arg string, err error) error {
+	return cmp.Or(a.note(op, arg, denied), err)
+}
+
+// fault remembers that a file function failed for a reason that observations do not tell: a guest that goes on all the same
+// gives a result that is good for this once.
+func (a *fileAccess) fault(err error) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.odd = true
+	return err
+}
+
+// end says what the invocation saw and did, and whether that is all that its result depends on.
+func (a *fileAccess) end() (seen []cache.Observation, whole bool) {
+	a.held.end()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.seen), !a.odd
+}
+
 // Read returns the sealed content of a file.
 func (a *fileAccess) Read(_ context.Context, name string) (*os.File, int64, error) {
-	if err := cmp.Or(a.denied(nodes.WantRead), a.run.mayRead(name)); err != nil {
-		return nil, 0, err
+	if err := a.denied(nodes.WantRead); err != nil {
+		return nil, 0, err // whatever the workflow grants
 	}
-	f, size, digest, err := a.run.seal(name)
+	if err := a.run.mayRead(name); err != nil {
+		return nil, 0, a.refuse(opRead, name, err)
+	}
+	f, size, digest, err := a.run.seal(name, a.held.take)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, 0, cmp.Or(a.note(opRead, name, value.Digest{}), err)
 	}
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, a.fault(err)
 	}
 	if err := a.note(opRead, name, digest); err != nil {
 		f.Close()
@@ -103,24 +133,30 @@ func (a *fileAccess) Read(_ context.Context, name string) (*os.File, int64, erro
 
 // List returns the files that match a glob.
 func (a *fileAccess) List(_ context.Context, glob string) ([]string, error) {
-	if err := cmp.Or(a.denied(nodes.WantRead), a.run.mayList(glob)); err != nil {
+	if err := a.denied(nodes.WantRead); err != nil {
 		return nil, err
+	}
+	if err := a.run.mayList(glob); err != nil {
+		return nil, a.refuse(opList, glob, err)
 	}
 	names, err := a.run.dir.Glob(glob, 0)
 	if err != nil {
-		return nil, err
+		return nil, a.fault(err)
 	}
 	return names, a.note(opList, glob, listDigest(names))
 }
 
 // Write makes a file hold data; a file that already does is left alone.
 func (a *fileAccess) Write(_ context.Context, name string, data *os.File, size int64) error {
-	if err := cmp.Or(a.denied(nodes.WantWrite), a.run.mayWrite(name)); err != nil {
+	if err := a.denied(nodes.WantWrite); err != nil {
 		return err
+	}
+	if err := a.run.mayWrite(name); err != nil {
+		return a.refuse(opWrite, name, err)
 	}
 	digest, err := a.run.writeFile(name, func() io.Reader { return io.NewSectionReader(data, 0, size) }, size)
 	if err != nil {
-		return err
+		return a.fault(err)
 	}
 	return a.note(opWrite, name, digest)
 }
@@ -196,8 +232,10 @@ func (r *Run) observeNow(seen []cache.Observation) ([]cache.Observation, error) 
 	return now, nil
 }
 
+// denied stands for what is not granted.
+var denied = value.Sum([]byte("denied"))
+
 func (r *Run) lookAt(o cache.Observation) value.Digest {
-	denied := value.Sum([]byte("denied"))
 	switch o.Op {
 	case opRead, opWrite:
 		may := r.mayRead

@@ -147,3 +147,28 @@ func Effect(path, text, until string, idempotent bool) []byte {
 	}
 	return WithManifest(m.Bytes(), manifest+"}]}")
 }
+
+// Peek is the node type peek/peek: it opens a granted file so many times and gives how often that worked, whatever went wrong.
+func Peek(path string) []byte {
+	var m asm.Module
+	write := m.Import(host, "output_write", writeParams, "")
+	read := m.Import(host, "input_read", readParams, "i32")
+	open := m.Import(host, "file_read", "i32 i32", "i64")
+	m.Memory(1, 1)
+	m.Data(16, []byte(path))
+	const left, good = 0, 1
+	m.Run("i64 i64",
+		asm.I32Const(0), asm.I64Const(0), asm.I32Const(0), asm.I32Const(8), asm.Call(read), asm.Op(asm.Drop),
+		asm.I32Const(0), asm.I64Load(0), asm.Set(left),
+		asm.BlockOf(asm.LoopVoid(
+			asm.Get(left), asm.Op(i64Eqz), asm.BrIf(1),
+			asm.I32Const(16), asm.I32Const(int32(len(path))), asm.Call(open), asm.I64Const(0), asm.Op(i64LtS), asm.Op(asm.I32Eqz),
+			asm.IfVoid(asm.Get(good), asm.I64Const(1), asm.Op(asm.I64Add), asm.Set(good)),
+			asm.Get(left), asm.I64Const(1), asm.Op(i64Sub), asm.Set(left),
+			asm.Br(0),
+		)),
+		asm.I32Const(0), asm.Get(good), asm.I64Store(0),
+		asm.I32Const(0), asm.I32Const(0), asm.I32Const(8), asm.Call(write))
+	return WithManifest(m.Bytes(), `{"levee":1,"name":"peek","version":"1.0.0","nodes":[{"name":"peek","abi":"v1","export":"run",
+		"inputs":[{"name":"times","type":"int","default":1}],"outputs":[{"name":"n","type":"int"}],"wants":["read"]}]}`)
+}
