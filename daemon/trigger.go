@@ -69,7 +69,7 @@ func (f *folder) data(ctx context.Context, changed []string, fresh []*served) {
 		case s.good.Graph.Trigger.PerFile:
 			for _, h := range hits {
 				if _, there := f.files[h]; there {
-					f.enqueue(s, pending{file: h, why: h})
+					f.enqueue(s, pending{file: h, why: "new or changed"})
 				}
 			}
 			f.next(ctx, s)

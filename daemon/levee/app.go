@@ -40,14 +40,19 @@ func (a *app) root() *cobra.Command {
 		Use:   "levee",
 		Short: "Runs workflows that you drop into a folder; every node is sandboxed, and nothing runs twice",
 		Long: "levee runs workflows that you drop into a folder. Every node is a WebAssembly module without files, network or clock\n" +
-			"unless the workflow asks and you allow it. Unchanged nodes never run twice.",
+			"unless the workflow asks and you allow it. Unchanged nodes never run twice.\n\n" +
+			"Results go to stdout, progress to stderr. Exit codes: 0 ok, 1 a node failed, 2 usage, 3 workflow invalid, 4 asks for more than\n" +
+			"allowed, 5 module missing or refused, 6 cannot start, 7 time or memory limit, 130 and 143 interrupted.",
+		Example:       "  levee init demo && cd demo\n  levee run hello.flow.yaml --set name=Ada\n  levee serve .",
 		SilenceErrors: true, SilenceUsage: true, Args: cobra.NoArgs,
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SuggestionsMinimumDistance: 2, // as cobra's own check would have it, which ours stands in front of
 	}
 	cmd.SetOut(a.out)
 	cmd.SetErr(a.err)
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%s (see %s --help)", goNames.Replace(err.Error()), cmd.CommandPath())}
+	})
 	f := cmd.PersistentFlags()
 	f.StringVar(&a.config.StateDir, "state", cmp.Or(os.Getenv("LEVEE_STATE"), os.Getenv("STATE_DIRECTORY")), "folder of the run history (default: see levee paths)")
 	f.StringVar(&a.config.CacheDir, "cache", cmp.Or(os.Getenv("LEVEE_CACHE"), os.Getenv("CACHE_DIRECTORY")), "folder of stored results; may be deleted (default: see levee paths)")
@@ -56,15 +61,30 @@ func (a *app) root() *cobra.Command {
 	f.StringVar(&a.color, "color", "auto", "auto, always or never")
 	f.StringVar(&a.logFormat, "log-format", "auto", "auto, text or json")
 	f.BoolVarP(&a.verbose, "verbose", "v", false, "log more")
-	cmd.AddCommand(
-		a.runCommand(), a.serveCommand(), a.checkCommand(), a.initCommand(), a.callCommand(),
-		a.runsCommand(), a.inspectCommand(), a.logsCommand(), a.whyCommand(),
-		a.nodesCommand(), a.packCommand(), a.cacheCommand(),
-		a.doctorCommand(), a.pathsCommand(), a.schemaCommand(), a.versionCommand(),
-	)
+	f.Lookup("state").DefValue, f.Lookup("cache").DefValue = "", "" // levee paths says it
+	for _, g := range []struct {
+		id, title string
+		cmds      []*cobra.Command
+	}{
+		{"run", "Run workflows:", []*cobra.Command{a.initCommand(), a.checkCommand(), a.runCommand(), a.serveCommand()}},
+		{"look", "See what happened:", []*cobra.Command{a.runsCommand(), a.inspectCommand(), a.logsCommand(), a.whyCommand(), a.cacheCommand()}},
+		{"nodes", "Nodes:", []*cobra.Command{a.nodesCommand(), a.callCommand(), a.packCommand()}},
+		{"rest", "This machine and this program:", []*cobra.Command{a.doctorCommand(), a.pathsCommand(), a.schemaCommand(), a.versionCommand()}},
+	} {
+		cmd.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
+		for _, c := range g.cmds {
+			c.GroupID = g.id
+			cmd.AddCommand(c)
+		}
+	}
+	cmd.SetHelpCommandGroupID("rest")
+	cmd.SetCompletionCommandGroupID("rest")
 	usageErrors(cmd)
 	return cmd
 }
+
+// goNames takes names of Go's library out of messages for people.
+var goNames = strings.NewReplacer("strconv.ParseInt: ", "", "strconv.ParseBool: ", "", "time: ", "")
 
 // usageErrors makes what cobra says about arguments usage errors, in all commands.
 func usageErrors(cmd *cobra.Command) {
@@ -77,7 +97,10 @@ func usageErrors(cmd *cobra.Command) {
 			if like := cmd.SuggestionsFor(strings.Join(args, " ")); cmd.HasSubCommands() && len(like) > 0 {
 				return usageError{fmt.Errorf("%w: did you mean %s?", err, strings.Join(like, " or "))}
 			}
-			return usageError{fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
+			if cmd.HasSubCommands() {
+				return usageError{fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
+			}
+			return usageError{fmt.Errorf("%s given; usage: %s (see %s --help)", count(len(args), "argument"), strings.TrimSuffix(cmd.UseLine(), " [flags]"), cmd.CommandPath())}
 		}
 	}
 	for _, sub := range cmd.Commands() {
@@ -114,6 +137,9 @@ func (a *app) settings() (daemon.Config, error) {
 		cfg.Isolation = runtime.Isolation(a.isolation)
 	default:
 		return cfg, usageError{fmt.Errorf("--isolation %q: process or weak", a.isolation)}
+	}
+	if a.color != "auto" && a.color != "always" && a.color != "never" {
+		return cfg, usageError{fmt.Errorf("--color %q: auto, always or never", a.color)}
 	}
 	if cfg.Workers < 0 {
 		return cfg, usageError{fmt.Errorf("--jobs %d: 1 or more", cfg.Workers)}
@@ -173,6 +199,9 @@ func (a *app) history(ctx context.Context) (*daemon.History, error) {
 }
 
 func (a *app) terminal(w io.Writer) bool {
+	if _, ok := w.(*screen); ok {
+		return true
+	}
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
 }

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
-	"text/tabwriter"
+	"sync"
 	"time"
 
 	"levee/daemon"
@@ -20,12 +23,16 @@ type console struct {
 	d      *daemon.Daemon
 	flow   *daemon.Workflow
 	indent string
+	file   string                 // of a per-file run
 	nodes  map[string]*graph.Node // of the workflow itself, by id
 	sums   map[string]*tally      // of what lies in groups, by the group's id
-	live   bool                   // the last line is one that will be written over
 	wide   int
-	tty    bool
-	shown  int
+	whys   int
+
+	cancelled int
+
+	mu   sync.Mutex
+	work map[string]*work // guarded by mu; what goes on among the workflow's own nodes, by id
 }
 
 // tally sums up the invocations of a group.
@@ -34,7 +41,14 @@ type tally struct {
 	first, last                  time.Time
 }
 
-// update is what node_update events say.
+// work is a node that is being worked at; done and total are as it says, 0 when it does not.
+type work struct {
+	since       time.Time
+	done, total int64
+	group       bool
+}
+
+// update is what node_update and node_progress events say.
 type update struct {
 	Status    string `json:"status"`
 	Cached    bool   `json:"cached"`
@@ -47,10 +61,11 @@ type update struct {
 	Total     int    `json:"total"`
 	Ended     int    `json:"ended"`
 	Lost      int    `json:"lost"`
+	Progress  int64  `json:"progress"`
 }
 
 func newConsole(a *app, d *daemon.Daemon, flow *daemon.Workflow) *console {
-	c := &console{a: a, d: d, flow: flow, nodes: make(map[string]*graph.Node), sums: make(map[string]*tally), tty: a.terminal(a.err)}
+	c := &console{a: a, d: d, flow: flow, nodes: make(map[string]*graph.Node), sums: make(map[string]*tally), work: make(map[string]*work)}
 	for _, n := range flow.Graph.Nodes {
 		c.nodes[n.ID] = n
 		c.wide = max(c.wide, len(n.ID))
@@ -60,28 +75,30 @@ func newConsole(a *app, d *daemon.Daemon, flow *daemon.Workflow) *console {
 
 func (c *console) event(e journal.Event) {
 	switch e.Type {
-	case "node_update":
+	case "node_update", "node_progress":
 		var u update
 		if json.Unmarshal(e.Data, &u) != nil {
 			return
 		}
 		id, rest := split(e.Node)
 		n := c.nodes[id]
-		if n == nil {
-			return
-		}
 		switch {
+		case n == nil:
+		case e.Type == "node_progress":
+			if rest == "" {
+				c.progress(id, u.Progress, int64(u.Total))
+			}
 		case rest != "":
-			c.inGroup(id, n, e.At, &u)
+			c.inGroup(id, n, &e, &u)
 		case n.Kind == graph.Task:
-			c.task(n, e.Run, &u)
+			c.task(n, &e, &u)
 		default:
 			c.group(n, e.At, &u)
 		}
 	case "log_update":
 		var l struct{ Content string }
 		if json.Unmarshal(e.Data, &l) == nil {
-			c.line("%s: %s", e.Node, l.Content)
+			c.line("%s%s: %s", c.indent, e.Node, l.Content)
 		}
 	}
 }
@@ -94,63 +111,113 @@ func split(path string) (id, rest string) {
 	return path, ""
 }
 
-func (c *console) task(n *graph.Node, run string, u *update) {
+func (c *console) task(n *graph.Node, e *journal.Event, u *update) {
 	var state, note string
-	switch {
-	case u.Status == "completed" && u.Cached:
+	switch u.Status {
+	case "completed":
 		state = "cached"
-	case u.Status == "completed":
-		state, note = "ran", took(time.Duration(u.Micros)*time.Microsecond)
-		if u.CompileUS > 0 {
-			note += fmt.Sprintf(" (%s of it to compile or load, once)", took(time.Duration(u.CompileUS)*time.Microsecond))
+		if !u.Cached {
+			state, note = "ran", c.ran(n, e.Run, u)
 		}
-		if why := c.why(run, n.ID); why != "" {
-			note += "  " + why
-		}
-	case u.Status == "skipped":
+	case "skipped":
 		state, note = "skipped", u.Cause
-	case u.Status == "failed":
+	case "failed":
 		state, note = "FAILED", u.Error
-	case u.Status == "cancelled":
+	case "cancelled":
 		state = "cancelled"
+		c.cancelled++
 	default:
 		return
 	}
+	c.ended(n.ID)
 	c.node(n, n.Uses, state, note)
+	if state == "FAILED" {
+		c.said(e)
+	}
+}
+
+// ran says how long a node took, and why it was not found in the cache.
+func (c *console) ran(n *graph.Node, run string, u *update) string {
+	note := took(time.Duration(u.Micros) * time.Microsecond)
+	if compiling := time.Duration(u.CompileUS) * time.Microsecond; compiling >= time.Millisecond {
+		note += fmt.Sprintf("  (compiling it took %s, once)", took(compiling))
+	}
+	if why := c.why(run, n.ID); why != "" {
+		note += "  " + why
+	}
+	return note
 }
 
 // mostWhys bounds the look-ups for reasons: the first ones tell what changed, the rest follows from them.
 const mostWhys = 20
 
+// why says nothing about per-file runs: the result that is most like theirs is another file's.
 func (c *console) why(run, path string) string {
-	if c.shown >= mostWhys {
+	if c.whys >= mostWhys || c.file != "" {
 		return ""
 	}
-	c.shown++
+	c.whys++
 	return c.d.WhyRan(context.Background(), c.flow, run, path)
 }
 
-func (c *console) inGroup(id string, n *graph.Node, at time.Time, u *update) {
+// saidLines is how much of what a failed node said is printed beside its failure.
+const saidLines = 5
+
+// said prints the end of what a node said before it failed.
+func (c *console) said(e *journal.Event) {
+	text := strings.TrimRight(string(c.d.Said(context.Background(), e.Run, e.Node)), "\n")
+	if text == "" {
+		return
+	}
+	lines := strings.Split(text, "\n")
+	for _, line := range lines[max(0, len(lines)-saidLines):] {
+		c.line("%s    %s", c.indent, line)
+	}
+}
+
+func (c *console) inGroup(id string, n *graph.Node, e *journal.Event, u *update) {
 	t := c.sums[id]
 	if t == nil {
-		t = &tally{first: at}
+		t = &tally{first: e.At}
 		c.sums[id] = t
 	}
-	t.last = at
+	t.last = e.At
 	if u.Group {
 		return
 	}
-	switch {
-	case u.Status == "completed" && u.Cached:
-		t.cached++
-	case u.Status == "completed":
-		t.ran++
-	case u.Status == "skipped":
+	switch u.Status {
+	case "completed":
+		if u.Cached {
+			t.cached++
+		} else {
+			t.ran++
+		}
+	case "skipped":
 		t.skipped++
-	case u.Status == "failed":
+	case "cancelled":
+		c.cancelled++
+	case "failed":
 		t.failed++
-		c.line("%s: %s", n.Site, u.Error)
+		c.line("%s%s%s: %s", c.indent, e.Node, c.element(n, e), u.Error)
+		c.said(e)
 	}
+}
+
+// element names the file that an element of trigger.files is.
+func (c *console) element(n *graph.Node, e *journal.Event) string {
+	if n.Over == nil || n.Over.Kind != graph.FromTrigger || n.Over.Type != value.Type("list<file>") {
+		return ""
+	}
+	_, rest := split(e.Node)
+	number, _, _ := strings.Cut(strings.TrimPrefix(rest, "["), "]")
+	i, err := strconv.Atoi(number)
+	if err != nil {
+		return ""
+	}
+	if name := c.d.TriggerFile(context.Background(), e.Run, i); name != "" {
+		return " (" + name + ")"
+	}
+	return ""
 }
 
 func (c *console) group(n *graph.Node, at time.Time, u *update) {
@@ -166,58 +233,120 @@ func (c *console) group(n *graph.Node, at time.Time, u *update) {
 	switch u.Status {
 	case "running":
 		t.first = at
+		c.begun(n.ID, true)
 	case "progress":
-		c.rewrite("%slevel %d  %-*s  %d/%d", c.indent, n.Level+1, c.wide, n.ID, u.Ended, u.Total)
+		c.progress(n.ID, int64(u.Ended), int64(u.Total))
 	case "completed":
 		note := fmt.Sprintf("%d ran, %d cached", t.ran, t.cached)
 		if t.skipped > 0 {
 			note += fmt.Sprintf(", %d skipped", t.skipped)
 		}
 		if u.Lost > 0 {
-			note += fmt.Sprintf(", %d elements failed and were left out", u.Lost)
+			note += fmt.Sprintf(", %s failed and left out", count(u.Lost, "element"))
 		}
-		c.node(n, kind, "done", note+"  "+took(at.Sub(t.first)))
+		c.ended(n.ID)
+		c.node(n, kind, "done", took(at.Sub(t.first))+"  "+note)
 	case "failed":
+		c.ended(n.ID)
 		c.node(n, kind, "FAILED", u.Cause)
 	}
+}
+
+// working is called when an invocation goes to the engine, from many goroutines.
+func (c *console) working(_, path string) {
+	if id, rest := split(path); rest == "" {
+		c.begun(id, false)
+	}
+}
+
+func (c *console) begun(id string, group bool) {
+	c.mu.Lock()
+	c.work[id] = &work{since: time.Now(), group: group}
+	c.mu.Unlock()
+}
+
+func (c *console) progress(id string, done, total int64) {
+	c.mu.Lock()
+	if w := c.work[id]; w != nil {
+		w.done, w.total = done, total
+	}
+	c.mu.Unlock()
+}
+
+func (c *console) ended(id string) {
+	c.mu.Lock()
+	delete(c.work, id)
+	c.mu.Unlock()
+}
+
+// worthSaying is how long a node must have been under way to be shown.
+const worthSaying = 300 * time.Millisecond
+
+// status says in a line what has been going on for a while, the longest first.
+func (c *console) status(now time.Time) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	type item struct {
+		text string
+		took time.Duration
+	}
+	var items []item
+	for id, w := range c.work {
+		since := now.Sub(w.since)
+		if since < worthSaying {
+			continue
+		}
+		text := fmt.Sprintf("%s %.1f s", id, since.Seconds())
+		switch {
+		case w.group && w.total > 0:
+			text += fmt.Sprintf(" (%d of %d)", w.done, w.total)
+		case w.total > 0:
+			text += fmt.Sprintf(" (%d%%)", 100*min(w.done, w.total)/w.total)
+		}
+		items = append(items, item{text, since})
+	}
+	slices.SortFunc(items, func(a, b item) int { return cmp.Or(cmp.Compare(b.took, a.took), cmp.Compare(a.text, b.text)) })
+	texts := make([]string, len(items))
+	for i := range items {
+		texts[i] = items[i].text
+	}
+	return listText(texts, 3)
 }
 
 func (c *console) node(n *graph.Node, what, state, note string) {
 	if len(what) > 28 {
 		what = what[:25] + "..."
 	}
-	c.line("%slevel %d  %-*s  %-18s  %-7s %s", c.indent, n.Level+1, c.wide, n.ID, what, state, note)
+	c.printf("%s %s", daemon.Printable(fmt.Sprintf("%slevel %d  %-*s  %-18s ", c.indent, n.Level+1, c.wide, n.ID, what)),
+		strings.TrimRight(c.paint(state)+" "+daemon.Printable(note), " "))
+}
+
+// paint pads a state to its column, in its colour.
+func (c *console) paint(state string) string {
+	text := fmt.Sprintf("%-7s", state)
+	colour := map[string]string{"cached": "2", "FAILED": "31", "skipped": "33", "cancelled": "33"}[state]
+	if colour == "" || !c.a.colors(c.a.err) {
+		return text
+	}
+	return "\x1b[" + colour + "m" + text + "\x1b[0m"
 }
 
 func (c *console) line(format string, args ...any) {
-	c.clear()
-	fmt.Fprintln(c.a.err, daemon.Printable(strings.TrimRight(fmt.Sprintf(format, args...), " ")))
+	c.printf("%s", daemon.Printable(strings.TrimRight(fmt.Sprintf(format, args...), " ")))
 }
 
-// rewrite prints a line that the next one takes the place of; on a terminal only.
-func (c *console) rewrite(format string, args ...any) {
-	if c.tty {
-		c.clear()
-		fmt.Fprint(c.a.err, daemon.Printable(fmt.Sprintf(format, args...)))
-		c.live = true
-	}
-}
-
-func (c *console) clear() {
-	if c.live {
-		fmt.Fprint(c.a.err, "\r\x1b[K")
-		c.live = false
-	}
-}
+func (c *console) printf(format string, args ...any) { fmt.Fprintf(c.a.err, format+"\n", args...) }
 
 func (c *console) end(r *daemon.Result) {
-	n := r.Counts.Ran + r.Counts.Cached + r.Counts.Failed + r.Counts.Skipped
+	n := r.Counts.Ran + r.Counts.Cached + r.Counts.Failed + r.Counts.Skipped + c.cancelled
 	parts := []string{fmt.Sprintf("%d ran", r.Counts.Ran), fmt.Sprintf("%d cached", r.Counts.Cached)}
-	if r.Counts.Failed > 0 {
-		parts = append(parts, fmt.Sprintf("%d failed", r.Counts.Failed))
-	}
-	if r.Counts.Skipped > 0 {
-		parts = append(parts, fmt.Sprintf("%d skipped", r.Counts.Skipped))
+	for _, more := range []struct {
+		n    int
+		what string
+	}{{r.Counts.Failed, "failed"}, {r.Counts.Skipped, "skipped"}, {c.cancelled, "cancelled"}} {
+		if more.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", more.n, more.what))
+		}
 	}
 	if len(r.Written) > 0 {
 		parts = append(parts, "wrote "+listText(r.Written, 3))
@@ -247,68 +376,8 @@ func took(d time.Duration) string {
 		return fmt.Sprintf("%.1f ms", d.Seconds()*1e3)
 	case d < time.Second:
 		return fmt.Sprintf("%.0f ms", d.Seconds()*1e3)
+	case d < 10*time.Minute:
+		return fmt.Sprintf("%.1f s", d.Seconds())
 	}
-	return fmt.Sprintf("%.1f s", d.Seconds())
-}
-
-// printOutputs writes the results to stdout: small values as they are, large ones by what they are.
-func (a *app) printOutputs(r *daemon.Result) {
-	for _, o := range r.Outputs {
-		fmt.Fprintf(a.out, "%s: %s\n", o.Name, showValue(o.Value))
-	}
-}
-
-const shownBytes, shownRows = 2 << 10, 10
-
-func showValue(v value.Value) string {
-	enc, ok := v.Inline()
-	if ok && v.Type == value.String && v.Size <= shownBytes {
-		return daemon.PrintableLines(string(enc))
-	}
-	if ok && v.Type == value.Table {
-		if text, err := showTable(enc); err == nil {
-			return text
-		}
-	}
-	if ok && v.Type != value.Bytes && v.Type != value.Image {
-		if js, err := value.ToJSON(v.Type, enc, shownRows); err == nil && len(js) <= shownBytes {
-			return daemon.Printable(string(js))
-		}
-	}
-	return fmt.Sprintf("%s, %s (%s)", v.Type, daemon.SizeText(v.Size), v.Digest.Short())
-}
-
-// showTable writes the first rows of a table in columns.
-func showTable(enc []byte) (string, error) {
-	cols, rows, err := value.DecodeTable(enc)
-	if err != nil {
-		return "", err
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "table of %s\n", count(rows, "row"))
-	tw := tabwriter.NewWriter(&b, 0, 4, 2, ' ', 0)
-	cells := func(cell func(*value.Column) string) {
-		for i := range cols {
-			sep := "  "
-			if i > 0 {
-				sep = "\t"
-			}
-			fmt.Fprint(tw, sep, daemon.Printable(cell(&cols[i])))
-		}
-		fmt.Fprintln(tw)
-	}
-	cells(func(c *value.Column) string { return c.Name })
-	for i := range min(rows, shownRows) {
-		cells(func(c *value.Column) string {
-			if x := c.Cell(i); x != nil {
-				return fmt.Sprint(x)
-			}
-			return ""
-		})
-	}
-	tw.Flush()
-	if rows > shownRows {
-		fmt.Fprintf(&b, "  and %d more", rows-shownRows)
-	}
-	return strings.TrimRight(b.String(), "\n "), nil
+	return d.Round(time.Second).String()
 }

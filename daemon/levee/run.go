@@ -131,7 +131,8 @@ func (a *app) runOnce(ctx context.Context, d *daemon.Daemon, flow *daemon.Workfl
 		req.Observe = func(e journal.Event) { a.printJSON(e) }
 	} else {
 		lines = newConsole(a, d, flow)
-		req.Observe = lines.event
+		req.Observe, req.Working = lines.event, lines.working
+		defer a.watch(lines.status)()
 	}
 	res, err := d.Run(ctx, flow, req)
 	if err != nil {
@@ -141,7 +142,7 @@ func (a *app) runOnce(ctx context.Context, d *daemon.Daemon, flow *daemon.Workfl
 		a.printJSON(resultJSON(res))
 	} else {
 		lines.end(res)
-		a.printOutputs(res)
+		a.printOutputs(flow, "", res.Outputs)
 	}
 	for _, m := range res.Mismatches {
 		fmt.Fprintf(a.err, "not deterministic: node %s, module %s: output %s differs from the stored result\n", m.Node, m.Module, m.Output)

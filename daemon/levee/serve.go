@@ -1,8 +1,16 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,19 +33,29 @@ func (a *app) serveCommand() *cobra.Command {
 			if len(args) == 1 {
 				dir = args[0]
 			}
+			if at, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+				return usageError{fmt.Errorf("there is no folder %s", dir)}
+			} else if err == nil && !at.IsDir() {
+				return usageError{fmt.Errorf("%s is a file: serve wants a folder (levee run %s runs it once)", dir, dir)}
+			}
 			d, err := a.open(a.drain)
 			if err != nil {
 				return err
 			}
 			defer d.Close()
-			s := &server{a: a, d: d, runs: make(map[string]*console)}
+			s := &server{a: a, d: d, runs: make(map[string]*console), early: make(map[string][]string)}
 			opts.Notify = s.notice
 			if a.json {
-				opts.Notify = a.noticeJSON
+				opts.Notify = s.noticeJSON
 			} else {
 				a.greet(d, dir)
+				opts.Working = s.working
+				defer a.watch(s.status)()
 			}
 			err = d.Serve(a.drain, a.cut, dir, opts)
+			if err == nil && !a.json && !opts.Once {
+				fmt.Fprintln(a.err, "stopped")
+			}
 			if err == nil && opts.Once && s.failed {
 				return exitError(daemon.ExitFailed)
 			}
@@ -55,7 +73,11 @@ func (a *app) greet(d *daemon.Daemon, dir string) {
 	r := d.Sandbox()
 	p := d.Paths()
 	fmt.Fprintf(a.err, "levee %s serves %s\n", version, dir)
-	fmt.Fprintf(a.err, "  engine   %s, isolation %s (Landlock ABI %d, seccomp %v)\n", r.Engine, r.Isolation, r.Landlock, r.Seccomp)
+	walls := "no seccomp"
+	if r.Seccomp {
+		walls = "seccomp"
+	}
+	fmt.Fprintf(a.err, "  engine   %s, isolation %s (Landlock %d, %s)\n", r.Engine, r.Isolation, r.Landlock, walls)
 	fmt.Fprintf(a.err, "  history  %s\n  results  %s\n", p.State, p.Cache)
 }
 
@@ -63,8 +85,11 @@ func (a *app) greet(d *daemon.Daemon, dir string) {
 type server struct {
 	a      *app
 	d      *daemon.Daemon
-	runs   map[string]*console // by run
 	failed bool
+
+	mu    sync.Mutex
+	runs  map[string]*console // guarded by mu; by run
+	early map[string][]string // guarded by mu; by run: what began before the run's first event came here
 }
 
 func (s *server) notice(n daemon.Notice) {
@@ -83,7 +108,7 @@ func (s *server) notice(n daemon.Notice) {
 	case daemon.Waiting, daemon.Unchanged:
 		fmt.Fprintf(w, "= %s  %s\n", n.Path, daemon.Printable(n.Text))
 	case daemon.Warning:
-		fmt.Fprintf(w, "! %s\n", daemon.Printable(joinNonEmpty(n.Path, n.Text)))
+		fmt.Fprintf(w, "! %s\n", daemon.Printable(joinNonEmpty(": ", n.Path, n.Text)))
 	case daemon.Draining:
 		fmt.Fprintf(w, "%s; a second signal leaves what runs to the next start\n", n.Text)
 	case daemon.Happened:
@@ -94,40 +119,80 @@ func (s *server) notice(n daemon.Notice) {
 }
 
 func (s *server) event(n daemon.Notice) {
-	c := s.runs[n.Event.Run]
+	c := s.console(n.Event.Run)
 	if c == nil {
 		c = newConsole(s.a, s.d, n.Flow)
-		c.indent = "  " + n.Flow.Graph.Name + "  " // lines of several runs come mixed
-		c.tty = c.tty && len(s.runs) == 0          // lines of several runs cannot write over each other
+		if t := n.Flow.Graph.Trigger; t != nil && t.PerFile {
+			c.file = s.d.TriggerFile(context.Background(), n.Event.Run, 0)
+		}
+		c.indent = "  " + joinNonEmpty("  ", n.Flow.Graph.Name, c.file) + "  " // lines of several runs come mixed
+		s.mu.Lock()
 		s.runs[n.Event.Run] = c
+		for _, path := range s.early[n.Event.Run] {
+			c.working(n.Event.Run, path)
+		}
+		delete(s.early, n.Event.Run)
+		s.mu.Unlock()
 		var job struct{ Why string }
 		json.Unmarshal(n.Event.Data, &job)
-		fmt.Fprintf(s.a.err, "> %s  run %s  %s\n", n.Path, n.Event.Run[:8], daemon.Printable(job.Why))
+		what := joinNonEmpty("  ", n.Path, c.file)
+		fmt.Fprintf(s.a.err, "> %s  run %s  %s\n", daemon.Printable(what), n.Event.Run[:8], daemon.Printable(job.Why))
 	}
 	c.event(*n.Event)
 }
 
+func (s *server) console(run string) *console {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.runs[run]
+}
+
+// working is called from many goroutines.
+func (s *server) working(run, path string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.runs[run]; c != nil {
+		c.working(run, path)
+	} else {
+		s.early[run] = append(s.early[run], path)
+	}
+}
+
+// status says what the runs work at, and how many there are.
+func (s *server) status(now time.Time) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var texts []string
+	for _, id := range slices.Sorted(maps.Keys(s.runs)) {
+		c := s.runs[id]
+		if text := c.status(now); text != "" {
+			texts = append(texts, c.indent+text)
+		}
+	}
+	if len(texts) > 1 {
+		texts[0] += fmt.Sprintf("  and %s more", count(len(texts)-1, "run"))
+	}
+	return strings.Join(texts[:min(1, len(texts))], "")
+}
+
 func (s *server) ended(n daemon.Notice) {
-	c := s.runs[n.Result.ID]
+	c := s.console(n.Result.ID)
 	if c == nil {
 		return
 	}
+	s.mu.Lock()
 	delete(s.runs, n.Result.ID)
+	s.mu.Unlock()
 	c.end(n.Result)
 	if n.Result.Err != nil {
 		s.failed = true
 		fmt.Fprintf(s.a.err, "  %s\n", daemon.Printable(n.Result.Err.Error()))
 	}
-	for _, o := range n.Result.Outputs {
-		fmt.Fprintf(s.a.out, "%s: %s: %s\n", n.Path, o.Name, showValue(o.Value))
-	}
+	s.a.printOutputs(n.Flow, joinNonEmpty(" ", n.Path, c.file)+": ", n.Result.Outputs)
 }
 
-func joinNonEmpty(a, b string) string {
-	if a == "" {
-		return b
-	}
-	return a + ": " + b
+func joinNonEmpty(sep string, texts ...string) string {
+	return strings.Join(slices.DeleteFunc(texts, func(t string) bool { return t == "" }), sep)
 }
 
 // summary says what a workflow is in one line.
@@ -147,7 +212,9 @@ func summary(w *daemon.Workflow) string {
 	return text
 }
 
-func (a *app) noticeJSON(n daemon.Notice) {
+func (s *server) noticeJSON(n daemon.Notice) {
+	a := s.a
+	s.failed = s.failed || n.Kind == daemon.Broken || n.Kind == daemon.Ended && n.Result.Err != nil
 	switch n.Kind {
 	case daemon.Happened:
 		a.printJSON(n.Event)
