@@ -235,6 +235,58 @@ func TestCompileTimeout(t *testing.T) {
 	wg.Wait()
 }
 
+// What cannot be compiled costs all that compiling may cost: once, and not for each call.
+func TestFailureToCompileIsRemembered(t *testing.T) {
+	dir := t.TempDir()
+	e := newEngine(t, func(c *Config) { c.CompileTime, c.Dir = 300*time.Millisecond, dir })
+	slow := slowModule(t, 500)
+	invalid, err := NewModule("invalid", []byte("\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x03\x02\x01\x00\x07\x05\x01\x01f\x00\x00\x0a\x05\x01\x03\x00\x6a\x0b")) // adds what is not there
+	require.NoError(t, err)
+	codes := map[*Module]string{slow: CodeCompileTimeout, invalid: CodeCompile}
+	for m, code := range codes {
+		_, err := run(t, e, m, "f")
+		var ge *Error
+		require.ErrorAs(t, err, &ge)
+		require.Equal(t, code, ge.Code, ge.Detail)
+	}
+	require.Eventually(t, func() bool {
+		left, err := os.ReadDir(filepath.Join(dir, "staging"))
+		return err == nil && len(left) == 0
+	}, time.Minute, time.Millisecond, "what they left behind")
+	require.NoError(t, os.RemoveAll(filepath.Join(dir, "staging"))) // another attempt would end otherwise
+	for m, code := range codes {
+		_, err := run(t, e, m, "f")
+		var ge *Error
+		require.ErrorAs(t, err, &ge)
+		require.Equal(t, code, ge.Code, ge.Detail)
+	}
+}
+
+func TestNativeCodeIsBounded(t *testing.T) {
+	s, err := openNative(t.TempDir())
+	require.NoError(t, err)
+	put := func(n byte) [32]byte {
+		staging, err := s.stage()
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(staging, "code"), make([]byte, 1000), 0o600))
+		require.NoError(t, s.adopt([32]byte{n}, staging))
+		at := time.Unix(int64(n), 0)
+		require.NoError(t, os.Chtimes(s.place([32]byte{n}), at, at))
+		return [32]byte{n}
+	}
+	a, b, c := put(1), put(2), put(3)
+	s.used(a)
+	left, err := os.MkdirTemp(s.path("native"), "new-*")
+	require.NoError(t, err)
+	require.NoError(t, os.Chtimes(left, time.Unix(0, 0), time.Unix(0, 0)))
+	require.NoError(t, s.trim(2500, c))
+	require.Equal(t, []bool{true, false, true}, []bool{s.has(a), s.has(b), s.has(c)})
+	require.NoDirExists(t, left)
+	require.NoError(t, s.trim(0, c))
+	require.Equal(t, []bool{false, true}, []bool{s.has(a), s.has(c)})
+	require.NoError(t, s.verify(c))
+}
+
 func TestChangedNativeCode(t *testing.T) {
 	dir, m := t.TempDir(), guestModule(t)
 	in := func(f func(e *Engine)) {

@@ -36,6 +36,7 @@ type pool struct {
 	bounds   map[boundKey]*bound
 	first    map[[32]byte]bool // modules whose first worker is being started; others wait for its native code
 	known    map[[32]byte]bool // modules with native code that was vouched for
+	refusals refusals
 	workers  map[*worker]struct{}
 	spare    *worker
 	spawning int // workers on their way, the spare included
@@ -59,7 +60,7 @@ func New(cfg Config) (*Engine, error) {
 		return nil, fmt.Errorf("native code: %w", err)
 	}
 	e := &Engine{cfg: cfg, native: store, spawner: newSpawner()}
-	e.pool = pool{bounds: map[boundKey]*bound{}, first: map[[32]byte]bool{}, known: map[[32]byte]bool{},
+	e.pool = pool{bounds: map[boundKey]*bound{}, first: map[[32]byte]bool{}, known: map[[32]byte]bool{}, refusals: refusals{},
 		workers: map[*worker]struct{}{}}
 	e.pool.reaper = time.AfterFunc(time.Hour, e.reap)
 	e.pool.reaper.Stop()
@@ -179,6 +180,10 @@ func (e *Engine) submit(j *job) (*worker, error) {
 		return nil, ErrClosed
 	}
 	key := boundKey{j.call.Module.Hash, j.call.grants()}
+	if err := e.pool.refusals.of(key); err != nil {
+		e.mu.Unlock()
+		return nil, j.startFailure(err)
+	}
 	b := e.pool.bounds[key]
 	if b == nil {
 		b = &bound{key: key, mod: j.call.Module}

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
+	"strings"
 	"sync"
 	"time"
 
@@ -201,6 +202,62 @@ func (s *nativeStore) adopt(h [32]byte, staging string) error {
 		return err
 	}
 	s.vouch(h)
+	return s.trim(maxNative, h)
+}
+
+// maxNative bounds the native code that is kept: everybody who can have modules run adds to it.
+const maxNative = 4 << 30
+
+// used notes that a module's native code is wanted.
+func (s *nativeStore) used(h [32]byte) {
+	now := time.Now()
+	_ = os.Chtimes(s.place(h), now, now)
+}
+
+// trim removes the native code that was used least recently until the rest takes at most so many bytes, and what an engine
+// left that was killed while it adopted some. That of module keep stays.
+func (s *nativeStore) trim(most int64, keep [32]byte) error {
+	type stored struct {
+		dir  string
+		size int64
+		at   time.Time
+	}
+	dirs, err := os.ReadDir(s.path("native"))
+	if err != nil {
+		return err
+	}
+	var all []stored
+	for _, d := range dirs {
+		info, err := d.Info()
+		if err != nil {
+			continue // another engine removed it
+		}
+		have := stored{dir: s.path("native", d.Name()), at: info.ModTime()}
+		_ = filepath.WalkDir(have.dir, func(_ string, e fs.DirEntry, err error) error {
+			if err == nil && e.Type().IsRegular() {
+				if info, err := e.Info(); err == nil {
+					have.size += info.Size()
+				}
+			}
+			return nil
+		})
+		most -= have.size
+		all = append(all, have)
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i].at.Before(all[j].at) })
+	for _, have := range all {
+		switch unfinished := strings.HasPrefix(filepath.Base(have.dir), "new-"); {
+		case have.dir == s.place(keep), unfinished && time.Since(have.at) < time.Hour, !unfinished && most >= 0:
+			continue
+		}
+		most += have.size
+		if err := os.RemoveAll(have.dir); err != nil {
+			return err
+		}
+		s.mu.Lock()
+		clear(s.checked) // whoever makes it again, it is to be checked again
+		s.mu.Unlock()
+	}
 	return nil
 }
 

@@ -108,10 +108,16 @@ func (e *Engine) start(b *bound, w *worker) {
 		}
 	}
 	e.started(b, w, time.Since(begin), staging, err)
-	if staging != "" && err == nil {
+	switch {
+	case staging == "":
+	case err != nil:
+		if w != nil {
+			<-w.gone // it may still be writing there
+		}
+		e.native.discard(staging)
+	default:
 		if aerr := e.native.adopt(b.key.hash, staging); aerr != nil {
 			e.cfg.Log.Warn("native code is not kept", "module", b.mod.String(), "why", aerr)
-			aerr = nil
 		}
 		e.settled(b)
 	}
@@ -142,6 +148,7 @@ func (e *Engine) loadInto(w *worker, b *bound) (staging string, err error) {
 	var vouched chan error
 	if e.native.has(b.key.hash) {
 		m.dir = e.native.place(b.key.hash)
+		e.native.used(b.key.hash)
 		vouched = make(chan error, 1)
 		// While the worker loads, which is not running: it gets its first call only after the check.
 		e.wg.Go(func() { vouched <- e.native.verify(b.key.hash) })
@@ -167,7 +174,7 @@ func (e *Engine) loadInto(w *worker, b *bound) (staging string, err error) {
 	}
 	if err == nil && answer.code != "" {
 		w.kill(&killReason{})
-		err = &Error{Code: answer.code, Detail: answer.detail}
+		err = &lasting{&Error{Code: answer.code, Detail: answer.detail}}
 	}
 	return staging, err
 }
@@ -217,8 +224,11 @@ func (e *Engine) awaitLoad(w *worker, compile bool) (loadedMsg, error) {
 		if left <= 0 || time.Since(begin) >= busyFactor*e.cfg.CompileTime {
 			w.kill(&killReason{code: CodeCompileTimeout, detail: "compiling it took longer than it may"})
 			<-w.gone
-			return loadedMsg{}, &Error{Code: CodeCompileTimeout, Detail: "compiling it took longer than it may",
-				Limit: compileLimit(e.cfg.CompileTime)}
+			slow := &Error{Code: CodeCompileTimeout, Detail: "compiling it took longer than it may", Limit: compileLimit(e.cfg.CompileTime)}
+			if left <= 0 {
+				return loadedMsg{}, &lasting{slow}
+			}
+			return loadedMsg{}, slow
 		}
 		timeout.Reset(max(left, 10*time.Millisecond))
 	}
@@ -234,8 +244,11 @@ func (e *Engine) diedLoading(w *worker, compile bool) error {
 	if outOfMemory(w.words) {
 		err.Detail, err.Limit = "compiling it needs more memory than it may have", memoryLimit(compileMemory)
 	}
-	if !compile {
+	switch {
+	case !compile:
 		return fmt.Errorf("%w: %s", errNative, detail)
+	case err.Limit != "":
+		return &lasting{err}
 	}
 	return err
 }
@@ -260,6 +273,7 @@ func (e *Engine) started(b *bound, w *worker, took time.Duration, staging string
 		err = &Error{Code: CodeCrash, Detail: "its worker died at once"}
 	}
 	if err != nil {
+		e.pool.refusals.note(b.key, err)
 		delete(e.pool.first, b.key.hash)
 		// Every call that waits would wait for the same failure.
 		if len(b.workers) == 0 {
