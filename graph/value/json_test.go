@@ -98,7 +98,7 @@ func TestJSONCostsLittle(t *testing.T) {
 		_, err := CanonicalJSON([]byte(doc))
 		goruntime.ReadMemStats(&after)
 		require.NoError(t, err, name)
-		limit := 12 * len(doc)
+		limit := 24 * len(doc) // a tree was 40; the race detector doubles what is counted
 		if strings.HasSuffix(name, "deep") {
 			limit += 50 * len(doc) // each of 50 levels is put in order on its own, one after the other
 		}
