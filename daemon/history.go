@@ -216,7 +216,7 @@ const maxInputText = 256 << 20
 func (d *Daemon) InputText(ctx context.Context, p *value.Port, text string) (value.Value, error) {
 	v, err := value.ParseText(p.Type, text)
 	if err != nil {
-		return v, fmt.Errorf("input %s %v", p.Name, err)
+		return v, err
 	}
 	if err := p.CheckRange(v); err != nil {
 		return v, err

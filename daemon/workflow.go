@@ -209,6 +209,13 @@ func Problems(err error) (graph.Problems, bool) {
 	return ps, ok
 }
 
+// CallError says that what a single node was given does not fit it.
+type CallError struct{ Node, Reason, See string }
+
+func (e *CallError) Error() string {
+	return fmt.Sprintf("%s %s (see levee nodes %s)", e.Node, e.Reason, e.See)
+}
+
 // SingleNode is a workflow of one node with these of its inputs given by the run; paths are relative to the working folder.
 // The types are for ports that take anything.
 func (c *Checker) SingleNode(uses string, inputs map[string]value.Type) (*Workflow, error) {
@@ -233,7 +240,7 @@ func (c *Checker) SingleNode(uses string, inputs map[string]value.Type) (*Workfl
 	for name, typ := range inputs {
 		p, ok := t.Input(name)
 		if !ok {
-			return nil, fmt.Errorf("%s has no input %q (levee nodes %s)", t.FullName, name, t.FullName)
+			return nil, &CallError{Node: t.FullName, Reason: fmt.Sprintf("has no input %q", name), See: uses}
 		}
 		if !p.Type.IsVar() {
 			typ = p.Type.Subst(nil)
@@ -241,13 +248,18 @@ func (c *Checker) SingleNode(uses string, inputs map[string]value.Type) (*Workfl
 		types[name] = map[string]any{"type": typ}
 		wires[name] = "inputs." + name
 	}
+	for _, p := range t.Inputs {
+		if _, given := inputs[p.Name]; !given && !p.Optional && len(p.Default) == 0 {
+			return nil, &CallError{Node: t.FullName, Reason: fmt.Sprintf("needs a value for %s (%s): --in %s=VALUE or --in %s=@FILE", p.Name, p.Type, p.Name, p.Name), See: uses}
+		}
+	}
 	allow, outputs := map[string]any{}, map[string]any{}
 	if slices.Contains(t.Wants, nodes.WantRead) {
 		allow["read"] = []string{"."}
 	}
 	if slices.Contains(t.Wants, nodes.WantWrite) {
 		if within(".", c.cfg.Ceiling.Write) {
-			return nil, fmt.Errorf("%s writes files: say into which folder with --allow-write", t.FullName)
+			return nil, &CallError{Node: t.FullName, Reason: "writes files: say into which folder with --allow-write", See: uses}
 		}
 		allow["write"] = c.cfg.Ceiling.Write
 	}

@@ -3,6 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +41,7 @@ func (a *app) checkCommand() *cobra.Command {
 			for _, file := range args {
 				all = append(all, a.checkFile(checker, file, graph.Format(format)))
 			}
-			if code := daemon.ExitCode(errors.Join(all...)); code != daemon.ExitOK {
+			if code := exitCode(errors.Join(all...)); code != daemon.ExitOK {
 				return exitError(code)
 			}
 			return nil
@@ -50,6 +53,15 @@ func (a *app) checkCommand() *cobra.Command {
 }
 
 func (a *app) checkFile(c *daemon.Checker, file string, format graph.Format) error {
+	if at, err := os.Stat(file); err == nil && at.IsDir() {
+		err := usageError{fmt.Errorf("%s is a folder: check wants workflow files, such as %s", file, filepath.Join(file, "*.flow.yaml"))}
+		a.printError(err)
+		return err
+	} else if errors.Is(err, fs.ErrNotExist) {
+		err := usageError{fmt.Errorf("there is no %s", file)}
+		a.printError(err)
+		return err
+	}
 	flow, err := c.LoadFile(file)
 	if problems, ok := daemon.Problems(err); ok {
 		for i := range problems {

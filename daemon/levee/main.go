@@ -49,7 +49,12 @@ func run(args []string) int {
 // interrupted is why a context ended: a signal.
 type interrupted struct{ os.Signal }
 
-func (i interrupted) Error() string { return "interrupted (" + i.Signal.String() + ")" }
+func (i interrupted) Error() string {
+	if i.Signal == syscall.SIGTERM {
+		return "terminated"
+	}
+	return "interrupted"
+}
 
 // usageError is a mistake in the command line.
 type usageError struct{ error }

@@ -1,10 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
@@ -17,7 +18,7 @@ import (
 func (a *app) nodesCommand() *cobra.Command {
 	var markdown bool
 	cmd := &cobra.Command{
-		Use: "nodes [TYPE]", Short: "List the node types, or describe one", Args: cobra.MaximumNArgs(1),
+		Use: "nodes [PACK | TYPE]", Short: "List the node types, or describe one", Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			reg, err := nodes.New(a.config.NodeDirs...)
 			if err != nil {
@@ -27,7 +28,13 @@ func (a *app) nodesCommand() *cobra.Command {
 			for _, err := range broken {
 				fmt.Fprintln(a.err, daemon.Printable("levee: "+err.Error()))
 			}
+			pack := types
 			if len(args) == 1 {
+				pack = slices.DeleteFunc(slices.Clone(types), func(t *nodes.NodeType) bool { return t.Module.Name != args[0] })
+			}
+			if len(args) == 1 && len(pack) > 0 {
+				types = pack
+			} else if len(args) == 1 {
 				t, err := reg.Resolve(args[0], os.ReadFile)
 				if err != nil {
 					return err
@@ -41,14 +48,18 @@ func (a *app) nodesCommand() *cobra.Command {
 				}
 			case markdown:
 				fmt.Fprint(a.out, nodes.Page(types))
-			case len(args) == 1:
-				fmt.Fprint(a.out, types[0].Text())
-			default:
-				tw := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
-				for _, t := range types {
-					fmt.Fprintf(tw, "%s\t%s\t%s\n", t.FullName, t.Module.Version, oneLine(t.Doc))
+			case len(args) == 1 && len(pack) == 0:
+				text := types[0].Text()
+				if strings.Contains(args[0], ".wasm") {
+					text = strings.Replace(text, "uses: "+types[0].FullName, "uses: "+args[0], 1)
 				}
-				return tw.Flush()
+				fmt.Fprint(a.out, text)
+			default:
+				var rows [][]string
+				for _, t := range types {
+					rows = append(rows, []string{t.FullName, t.Module.Version, daemon.Printable(oneLine(t.Doc))})
+				}
+				writeColumns(a.out, rows, nil)
 			}
 			return nil
 		},
@@ -127,6 +138,10 @@ func (a *app) callCommand() *cobra.Command {
 				}
 			}
 			flow, err := d.SingleNode(args[0], ports)
+			var misfit *daemon.CallError
+			if errors.As(err, &misfit) {
+				return usageError{err}
+			}
 			if err != nil {
 				return err
 			}

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,16 +32,31 @@ func (a *app) runsCommand() *cobra.Command {
 				}
 				return nil
 			}
-			tw := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
-			for _, r := range runs {
-				fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%d ran, %d cached\t%s\n", r.ID[:8], r.Accepted.Format("2006-01-02 15:04:05"), r.Status, daemon.Printable(joinFile(r)), r.Counts.Ran, r.Counts.Cached, daemon.Printable(oneLine(r.Error, r.Why)))
-			}
-			return tw.Flush()
+			a.listRuns(runs)
+			return nil
 		},
 	}
 	cmd.Flags().IntVar(&filter.Last, "last", 20, "how many; 0: all")
 	cmd.Flags().BoolVar(&filter.Failed, "failed", false, "only failed ones")
 	return cmd
+}
+
+func (a *app) listRuns(runs []journal.Run) {
+	var rows [][]string
+	if a.terminal(a.out) && len(runs) > 0 { // other programs get the rows only
+		rows = append(rows, []string{"RUN", "BEGAN", "TOOK", "STATUS", "WORKFLOW", "NODES", "WHY"})
+	}
+	for _, r := range runs {
+		length := ""
+		if !r.Finished.IsZero() {
+			length = took(r.Finished.Sub(r.Accepted))
+		}
+		rows = append(rows, []string{
+			r.ID[:8], r.Accepted.Format(time.DateTime), length, string(r.Status), daemon.Printable(joinFile(r)),
+			fmt.Sprintf("%d ran, %d cached", r.Counts.Ran, r.Counts.Cached), daemon.Printable(oneLine(r.Error, r.Why)),
+		})
+	}
+	writeColumns(a.out, rows, func(col int) bool { return col == 2 })
 }
 
 func joinFile(r journal.Run) string {
@@ -136,11 +150,19 @@ func (a *app) showRun(r journal.Run, invs []journal.Invocation) {
 	if len(invs) > 0 {
 		fmt.Fprintln(a.out)
 	}
-	tw := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
+	var rows [][]string
 	for _, i := range invs {
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", daemon.Printable(i.Path), i.Type, i.Status, took(i.Ended.Sub(i.Started)), daemon.Printable(oneLine(i.Error, i.Cause)))
+		note := oneLine(i.Error, i.Cause)
+		if note == "" && i.Compile >= time.Millisecond {
+			note = "compiling it took " + took(i.Compile)
+		}
+		length := ""
+		if !i.Ended.IsZero() {
+			length = took(i.Ended.Sub(i.Started))
+		}
+		rows = append(rows, []string{daemon.Printable(i.Path), i.Type, string(i.Status), length, daemon.Printable(note)})
 	}
-	tw.Flush()
+	writeColumns(a.out, rows, func(col int) bool { return col == 3 })
 	if len(r.Outputs) > 0 {
 		fmt.Fprintln(a.out)
 	}
@@ -230,18 +252,18 @@ func (a *app) showWhy(e daemon.Explanation) {
 			changed[d.Label] = d
 		}
 	}
-	tw := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
+	var rows [][]string
 	for _, p := range e.Parts {
 		mark, was := " ", ""
 		if d, ok := changed[p.Label]; ok {
-			mark, was = "*", "was "+d.Was.Preview
+			mark, was = "*", "was "+daemon.PartText(d.Was)
 			if d.Was.Label == "" {
 				was = "was not there"
 			}
 		}
-		fmt.Fprintf(tw, "  %s %s\t%s\t%s\n", mark, daemon.Printable(p.Label), daemon.Printable(p.Preview), daemon.Printable(was))
+		rows = append(rows, []string{"  " + mark + " " + daemon.Printable(p.Label), daemon.Printable(daemon.PartText(p)), daemon.Printable(was)})
 	}
-	tw.Flush()
+	writeColumns(a.out, rows, nil)
 	switch {
 	case e.Nearest == nil:
 		fmt.Fprintln(a.out, "  there is no other result of this node to compare with")

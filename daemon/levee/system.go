@@ -106,6 +106,9 @@ func (a *app) initCommand() *cobra.Command {
 			if len(args) == 1 {
 				dir = args[0]
 			}
+			if at, err := os.Stat(dir); err == nil && !at.IsDir() {
+				return usageError{fmt.Errorf("%s is a file: init wants a folder", dir)}
+			}
 			var made []string
 			err := fs.WalkDir(nodes.Scaffold(), ".", func(name string, e fs.DirEntry, err error) error {
 				if err != nil || e.IsDir() {
@@ -128,7 +131,11 @@ func (a *app) initCommand() *cobra.Command {
 			for _, name := range made {
 				fmt.Fprintln(a.out, filepath.Join(dir, name))
 			}
-			fmt.Fprintf(a.err, "try: cd %s && levee run hello.flow.yaml\n", dir)
+			try := "levee run hello.flow.yaml"
+			if dir != "." {
+				try = "cd " + dir + " && " + try
+			}
+			fmt.Fprintln(a.err, "try: "+try)
 			return nil
 		},
 	}

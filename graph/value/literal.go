@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
 	"unicode/utf8"
 )
 
@@ -54,6 +55,9 @@ func ParseText(t Type, text string) (Value, error) {
 		return FromGo(t, text)
 	case Bytes:
 		return OfBytes([]byte(text)), nil
+	}
+	if scalar := t == Bool || t == Int || t == Float; scalar && !json.Valid([]byte(text)) {
+		return Value{}, &LiteralError{Want: t, Got: strconv.Quote(text[:min(len(text), 40)])}
 	}
 	return FromJSON(t, []byte(text))
 }
