@@ -193,7 +193,11 @@ func (f *folder) run(ctx context.Context, s *served, req Request) {
 	content, prev := identity(flow, &req), ""
 	if len(last) > 0 {
 		if strings.HasPrefix(last[0].Trigger, content) && settledStatus(last[0].Status) {
-			f.notify(Notice{Kind: Unchanged, Path: s.path, Flow: flow, Text: fmt.Sprintf("unchanged since run %s (%s)", shortID(last[0].ID), last[0].Status)})
+			text := fmt.Sprintf("unchanged since run %s (%s)", shortID(last[0].ID), last[0].Status)
+			if last[0].Status == journal.Accepted {
+				text = fmt.Sprintf("run %s of the same goes on", shortID(last[0].ID))
+			}
+			f.notify(Notice{Kind: Unchanged, Path: s.path, Flow: flow, Text: text})
 			return
 		}
 		prev = last[0].ID

@@ -146,7 +146,7 @@ func (a *app) callCommand() *cobra.Command {
 				return err
 			}
 			req := daemon.Request{Why: "levee call"}
-			if err := a.fill(a.drain, d, flow, &req, nil, in); err != nil {
+			if err := a.fill(a.drain, d, flow, &req, nil, "in", in); err != nil {
 				return err
 			}
 			return a.runOnce(a.drain, d, flow, req)

@@ -45,7 +45,7 @@ func (a *app) runCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := a.fill(ctx, d, flow, &req, set, input); err != nil {
+			if err := a.fill(ctx, d, flow, &req, set, "input", input); err != nil {
 				return err
 			}
 			req.Why = "levee run"
@@ -67,7 +67,7 @@ func workflowFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompD
 }
 
 // fill gives the request its inputs and files.
-func (a *app) fill(ctx context.Context, d *daemon.Daemon, flow *daemon.Workflow, req *daemon.Request, set, input []string) (err error) {
+func (a *app) fill(ctx context.Context, d *daemon.Daemon, flow *daemon.Workflow, req *daemon.Request, set []string, inputFlag string, input []string) (err error) {
 	req.Inputs = make(map[string]value.Value)
 	ports := value.Signature{Inputs: flow.Graph.Inputs}
 	give := func(flag, arg string) error {
@@ -80,7 +80,7 @@ func (a *app) fill(ctx context.Context, d *daemon.Daemon, flow *daemon.Workflow,
 			return usageError{fmt.Errorf("--%s %s: the workflow has no input %q%s", flag, arg, name, inputNames(flow))}
 		}
 		var v value.Value
-		if file, isFile := strings.CutPrefix(text, "@"); isFile && flag == "input" {
+		if file, isFile := strings.CutPrefix(text, "@"); isFile && flag == inputFlag {
 			v, err = d.InputFile(ctx, port, file)
 		} else {
 			v, err = d.InputText(ctx, port, text)
@@ -97,7 +97,7 @@ func (a *app) fill(ctx context.Context, d *daemon.Daemon, flow *daemon.Workflow,
 		}
 	}
 	for _, arg := range input {
-		if err := give("input", arg); err != nil {
+		if err := give(inputFlag, arg); err != nil {
 			return err
 		}
 	}

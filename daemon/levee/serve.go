@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"levee/daemon"
+	"levee/daemon/journal"
 	"levee/graph"
 )
 
@@ -53,7 +54,10 @@ func (a *app) serveCommand() *cobra.Command {
 				defer a.watch(s.status)()
 			}
 			err = d.Serve(a.drain, a.cut, dir, opts)
-			if err == nil && !a.json && !opts.Once {
+			switch {
+			case err == nil && s.cut:
+				return context.Cause(a.drain)
+			case err == nil && !a.json && !opts.Once:
 				fmt.Fprintln(a.err, "stopped")
 			}
 			if err == nil && opts.Once && s.failed {
@@ -86,6 +90,7 @@ type server struct {
 	a      *app
 	d      *daemon.Daemon
 	failed bool
+	cut    bool // a run was left to the next start
 
 	mu    sync.Mutex
 	runs  map[string]*console // guarded by mu; by run
@@ -93,6 +98,7 @@ type server struct {
 }
 
 func (s *server) notice(n daemon.Notice) {
+	s.cut = s.cut || n.Kind == daemon.Ended && n.Result.Status == journal.Interrupted
 	w := s.a.err
 	switch n.Kind {
 	case daemon.Loaded:
@@ -214,6 +220,7 @@ func summary(w *daemon.Workflow) string {
 
 func (s *server) noticeJSON(n daemon.Notice) {
 	a := s.a
+	s.cut = s.cut || n.Kind == daemon.Ended && n.Result.Status == journal.Interrupted
 	s.failed = s.failed || n.Kind == daemon.Broken || n.Kind == daemon.Ended && n.Result.Err != nil
 	switch n.Kind {
 	case daemon.Happened:
