@@ -1,15 +1,12 @@
 package daemon
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"path"
 	"path/filepath"
 	"runtime/debug"
-	"slices"
 	"sync"
 	"time"
 
@@ -69,25 +66,6 @@ type folder struct {
 	active int
 
 	say sync.Mutex // around opts.Notify
-}
-
-// served is one workflow of the folder.
-type served struct {
-	path    string
-	good    *Workflow         // the last version without problems; nil: there is none
-	broken  bool              // what lies there now has problems
-	why     string            // what made the good version the good one, for people
-	ctx     context.Context   // of the runs of the good version; nil: none was started since it was loaded
-	cancel  func(cause error) // ends ctx
-	running int               // runs of all versions: one that was superseded takes a moment to end
-	again   string            // why another run must follow the one that runs; "": none must
-	queue   []pending         // per-file runs that wait for their turn
-	queued  map[string]bool
-}
-
-type pending struct {
-	file string
-	why  string
 }
 
 type ended struct {
@@ -227,114 +205,6 @@ func (f *folder) batch(ctx context.Context, b watch.Batch) {
 	f.data(ctx, append(changed, b.Removed...), fresh)
 }
 
-func (f *folder) removed(p string) {
-	if s, ok := f.flows[p]; ok {
-		delete(f.flows, p)
-		s.end(errRemoved)
-		s.drop()
-		s.good = nil
-		f.notify(Notice{Kind: Gone, Path: p})
-	}
-}
-
-// loadChanged loads the workflows that a batch touches and returns those that are another version now.
-func (f *folder) loadChanged(changed, removed []string) (fresh []*served) {
-	touched := map[string]bool{}
-	for _, p := range changed {
-		if IsWorkflow(p) {
-			touched[p] = true
-		}
-	}
-	for _, p := range slices.Concat(changed, removed) {
-		if !isModule(p) {
-			continue
-		}
-		for _, s := range f.flows {
-			if s.broken || s.good == nil || s.uses(p) {
-				touched[s.path] = true
-			}
-		}
-	}
-	for _, p := range sorted(touched) {
-		if s := f.load(p); s != nil {
-			fresh = append(fresh, s)
-		}
-	}
-	return fresh
-}
-
-func sorted(set map[string]bool) []string {
-	list := make([]string, 0, len(set))
-	for k := range set {
-		list = append(list, k)
-	}
-	slices.Sort(list)
-	return list
-}
-
-// uses reports whether a workflow uses the module at a path relative to the root, or its sidecar.
-func (s *served) uses(p string) bool {
-	for file := range s.good.Files {
-		if q := path.Join(path.Dir(s.path), file); p == q || p == q+".json" {
-			return true
-		}
-	}
-	return false
-}
-
-// load reads a workflow of the folder; nil when it is broken or the same as before.
-func (f *folder) load(p string) *served {
-	s := f.flows[p]
-	if s == nil {
-		s = &served{path: p, queued: make(map[string]bool)}
-		f.flows[p] = s
-	}
-	flow, err := f.read(p)
-	if err != nil {
-		s.broken = true
-		problems, ok := Problems(err)
-		if !ok {
-			problems = graph.Problems{{File: path.Base(p), Line: 1, Col: 1, Code: "read", Message: Printable(err.Error())}}
-		}
-		f.notify(Notice{Kind: Broken, Path: p, Problems: problems, Kept: s.good != nil})
-		return nil
-	}
-	mended := s.broken && s.good != nil
-	s.broken = false
-	switch {
-	case s.good == nil:
-		s.why = "new"
-	case s.good.ID == flow.ID:
-		if mended {
-			f.notify(Notice{Kind: Unchanged, Path: p, Flow: flow, Text: "as it was before it was broken"})
-		}
-		return nil
-	case bytes.Equal(s.good.Source, flow.Source):
-		s.why = "a module changed"
-	default:
-		s.why = "edited"
-	}
-	s.end(ErrSuperseded)
-	s.drop()
-	s.good = flow
-	f.notify(Notice{Kind: Loaded, Path: p, Flow: flow})
-	return s
-}
-
-func (f *folder) read(p string) (*Workflow, error) {
-	dir, err := f.dir.Sub(path.Dir(p))
-	if err != nil {
-		return nil, err
-	}
-	defer dir.Close()
-	dir.AllowShared = f.dir.AllowShared
-	source, err := dir.ReadFile(path.Base(p), graph.MaxFileSize)
-	if err != nil {
-		return nil, err
-	}
-	return f.d.check(filepath.Join(f.root, filepath.FromSlash(p)), source, dir, path.Dir(p))
-}
-
 // resumeAll takes up the runs that an earlier process left.
 func (f *folder) resumeAll(ctx context.Context) {
 	recs, err := f.d.orphans(ctx, f.root)
@@ -359,20 +229,6 @@ func (f *folder) resumeAll(ctx context.Context) {
 func (f *folder) watcher(s *served) func(journal.Event) {
 	p, flow := s.path, s.good
 	return func(e journal.Event) { f.notify(Notice{Kind: Happened, Path: p, Flow: flow, Event: &e}) }
-}
-
-// end ends the runs of the version that was good until now, or lets go of what they needed. The next launch begins anew.
-func (s *served) end(cause error) {
-	if s.ctx != nil {
-		s.cancel(cause)
-		s.ctx, s.cancel = nil, nil
-	}
-}
-
-// drop forgets what waits for its turn.
-func (s *served) drop() {
-	s.queue, s.again = nil, ""
-	clear(s.queued)
 }
 
 // launch runs something of a workflow in the background; its end comes to the loop.
