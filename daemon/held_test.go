@@ -52,3 +52,22 @@ func TestFilesHeldInMemoryAreBounded(t *testing.T) {
 		require.Equal(t, journal.Counts{Ran: 1}, got.Counts, "how much memory was free is no reason to keep a result")
 	}
 }
+
+// A list of a million empty texts costs a guest nothing. What is done for each of them is bounded.
+func TestListsOfStrangersAreBounded(t *testing.T) {
+	b := newBox(t)
+	b.drop("empties.wasm", string(guests.Empties()))
+	b.drop("each.flow.yaml", `levee: 1
+nodes:
+  n: { uses: ./empties.wasm, with: { n: 1000001 } }
+  e: { each: n.list, as: x, nodes: { u: { uses: text/upper, in: { text: x } } }, out: { t: u.text } }
+outputs: { t: e.t }
+`)
+	b.drop("files.flow.yaml", "levee: 1\nallow: { write: [out] }\nnodes:\n  n: { uses: ./empties.wasm, with: { n: 100001 } }\noutputs: { t: { from: n.list, file: 'out/*.txt' } }\n")
+	d := b.open()
+	got := d.run("each.flow.yaml")
+	require.ErrorContains(t, got.Err, "1000001 elements, at most 1000000")
+	require.Equal(t, 1, got.Counts.Ran, "the list itself")
+	require.ErrorContains(t, d.run("files.flow.yaml").Err, "100001 elements, at most 100000 files")
+	require.NoDirExists(t, b.path("out"))
+}

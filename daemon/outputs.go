@@ -25,6 +25,9 @@ func (r *Run) writeOutputs(ctx context.Context, outputs []graph.OutputValue) ([]
 			return written, fmt.Errorf("output %s: %w", o.Output.Name, err)
 		}
 		for _, f := range files {
+			if ctx.Err() != nil {
+				return written, context.Cause(ctx)
+			}
 			changed, err := r.writeOutput(ctx, f)
 			if err != nil {
 				return written, fmt.Errorf("output %s: %s: %w", o.Output.Name, f.path, err)
@@ -44,6 +47,9 @@ type outputFile struct {
 	span value.Span
 }
 
+// maxOutputFiles bounds the files of one output: how many elements a list has is up to the node that made it.
+const maxOutputFiles = 100_000
+
 // outputFiles says which bytes go where: a list fills one file per item, named by Names or by index.
 func (r *Run) outputFiles(ctx context.Context, o *graph.Output, v, names value.Value) ([]outputFile, error) {
 	if v.Type.Base() != "list" {
@@ -57,6 +63,9 @@ func (r *Run) outputFiles(ctx context.Context, o *graph.Output, v, names value.V
 	spans, err := value.ReadSpans(src, v.Size)
 	if err != nil {
 		return nil, err
+	}
+	if len(spans) > maxOutputFiles {
+		return nil, fmt.Errorf("%d elements, at most %d files are written", len(spans), maxOutputFiles)
 	}
 	stems, err := r.outputNames(ctx, names, len(spans))
 	if err != nil {

@@ -29,6 +29,10 @@ type element struct {
 	whole value.Value
 }
 
+// MaxElements bounds how often one each group runs: its list may come from a stranger's node, to whom 16 M empty items cost
+// nothing, and each element is a line in the history.
+const MaxElements = 1_000_000
+
 // split finds the elements of a group. A cause says why there is nothing to split.
 func (x *run) split(g *group) (cause *Cause, err error) {
 	defer rescue(&err)
@@ -55,8 +59,13 @@ func (x *run) split(g *group) (cause *Cause, err error) {
 	if e.r, e.shut, err = x.open(g.scope.ctx, v); err != nil {
 		return nil, err
 	}
-	if e.spans, err = value.ReadSpans(e.r, v.Size); err == nil && e.pairs && len(e.spans)%2 != 0 {
+	e.spans, err = value.ReadSpans(e.r, v.Size)
+	switch {
+	case err != nil:
+	case e.pairs && len(e.spans)%2 != 0:
 		err = errors.New("map with a key that has no value")
+	case len(e.spans) > MaxElements:
+		err = fmt.Errorf("%d elements, at most %d", len(e.spans), MaxElements)
 	}
 	if err != nil {
 		e.shut()

@@ -172,3 +172,16 @@ func Peek(path string) []byte {
 	return WithManifest(m.Bytes(), `{"levee":1,"name":"peek","version":"1.0.0","nodes":[{"name":"peek","abi":"v1","export":"run",
 		"inputs":[{"name":"times","type":"int","default":1}],"outputs":[{"name":"n","type":"int"}],"wants":["read"]}]}`)
 }
+
+// Empties is the node type empties/empties: it gives a list of n empty texts.
+func Empties() []byte {
+	var m asm.Module
+	write := m.Import(host, "output_write", writeParams, "")
+	read := m.Import(host, "input_read", readParams, "i32")
+	m.Memory(256, 256)
+	m.Run("",
+		asm.I32Const(0), asm.I64Const(0), asm.I32Const(0), asm.I32Const(8), asm.Call(read), asm.Op(asm.Drop),
+		asm.I32Const(0), asm.I32Const(0), asm.I32Const(0), asm.I32Load(0), asm.I32Const(1), asm.Op(asm.I32Add), asm.I32Const(8), asm.Op(0x6c), asm.Call(write))
+	return WithManifest(m.Bytes(), `{"levee":1,"name":"empties","version":"1.0.0","nodes":[{"name":"empties","abi":"v1","export":"run",
+		"inputs":[{"name":"n","type":"int"}],"outputs":[{"name":"list","type":"list<string>"}]}]}`)
+}
