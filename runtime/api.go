@@ -126,6 +126,8 @@ type Result struct {
 	Duration       time.Duration
 	Compile        time.Duration // how much of its wait was for the module to be compiled; loading native code that is there does not count
 	PeakMemory     int64         // bytes of linear memory
+
+	free func() // tells the engine that the outputs' memory is given back
 }
 
 // Output is one port's value in its canonical encoding, not yet validated.
@@ -136,8 +138,12 @@ type Output struct {
 	Written bool // the guest wrote to the port, if only nothing
 }
 
-// Close releases the files of the outputs.
+// Close releases the files of the outputs. While results with much in such files are not closed no more calls begin.
 func (r *Result) Close() {
+	if r.free != nil {
+		defer r.free()
+		r.free = nil
+	}
 	for i := range r.Outputs {
 		if f := r.Outputs[i].File; f != nil {
 			_ = f.Close()

@@ -26,6 +26,8 @@ type Engine struct {
 	wg      sync.WaitGroup // goroutines that Close waits for
 
 	mu    sync.Mutex
+	kept  int64 // bytes of memory files in results that are not closed yet
+	most  int64 // of those, before no more calls begin
 	queue queue
 	pool  pool
 	stats Stats
@@ -59,7 +61,7 @@ func New(cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("native code: %w", err)
 	}
-	e := &Engine{cfg: cfg, native: store, spawner: newSpawner()}
+	e := &Engine{cfg: cfg, native: store, spawner: newSpawner(), most: maxKept}
 	e.pool = pool{bounds: map[boundKey]*bound{}, first: map[[32]byte]bool{}, known: map[[32]byte]bool{}, refusals: refusals{},
 		workers: map[*worker]struct{}{}}
 	e.pool.reaper = time.AfterFunc(time.Hour, e.reap)
@@ -105,6 +107,34 @@ func (c *Config) complete() error {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	return nil
+}
+
+// maxKept is how much memory the outputs of ended calls may take that their callers still look at: workers make outputs
+// faster than anybody checks them, and hundreds of calls may wait.
+const maxKept = 2 << 30
+
+// keep counts the outputs of a call until its result is closed.
+func (e *Engine) keep(r *Result) {
+	var size int64
+	for _, o := range r.Outputs {
+		if o.File != nil {
+			size += o.Size
+		}
+	}
+	if size == 0 {
+		return
+	}
+	e.mu.Lock()
+	e.kept += size
+	e.mu.Unlock()
+	r.free = func() {
+		e.mu.Lock()
+		e.kept -= size
+		dirty := e.schedule()
+		e.hire(dirty)
+		e.mu.Unlock()
+		flushAll(dirty)
+	}
 }
 
 // Close ends all workers. Calls that wait or run end with ErrClosed.

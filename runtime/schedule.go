@@ -18,7 +18,7 @@ const maxRetries = 3
 // schedule gives queued calls to workers and starts workers where that pays. It returns the workers that have
 // something to send, which the caller does after it gave back the engine's lock.
 func (e *Engine) schedule() (dirty []*worker) {
-	if e.pool.closed || e.queue.length == 0 {
+	if e.pool.closed || e.queue.length == 0 || e.kept >= e.most {
 		return nil
 	}
 	starved := e.starved()
@@ -285,6 +285,9 @@ func (e *Engine) onResults(w *worker, ms []*resultMsg, fds [][]int) error {
 				res.Close()
 			}
 			err, res, bad = bad, nil, x.j.fault(CodeCrash, "its worker sent nonsense: "+bad.Error())
+		}
+		if res != nil {
+			e.keep(res)
 		}
 		x.j.end(res, bad)
 	}

@@ -285,3 +285,25 @@ func TestHammer(t *testing.T) {
 	require.Zero(t, e.Stats().Queued)
 	require.Zero(t, e.Stats().Crashed)
 }
+
+// Workers make outputs faster than they are checked: calls wait until somebody has looked at what there is.
+func TestOutputsDoNotPileUp(t *testing.T) {
+	e := newEngine(t)
+	e.most = 1 << 20
+	m, data := guestModule(t), random(t, 1<<20)
+	big := func(c *Call) { c.Inputs = []Input{{Type: "bytes", Bytes: data}} }
+	first, err := run(t, e, m, "echo", big)
+	require.NoError(t, err)
+	second := make(chan *Result)
+	go func() {
+		res, err := run(t, e, m, "echo", big)
+		require.NoError(t, err)
+		second <- res
+	}()
+	require.Eventually(t, func() bool { return e.Stats().Queued == 1 }, time.Minute, time.Millisecond)
+	require.Zero(t, e.Stats().Running)
+	first.Close()
+	(<-second).Close()
+	first.Close()
+	require.Zero(t, e.kept)
+}
