@@ -356,7 +356,7 @@ func (f *jsonForm) number() error {
 			return f.unexpected()
 		}
 	}
-	if text := f.doc[from:f.pos]; len(text) <= maxIntDigits && text[0] != '-' && bytes.IndexAny(text, ".eE") < 0 {
+	if text := f.doc[from:f.pos]; len(text) <= maxIntDigits && text[0] != '-' && !bytes.ContainsAny(text, ".eE") {
 		f.emit(text)
 		return nil
 	}
