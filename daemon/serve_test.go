@@ -247,6 +247,23 @@ func TestCutShortRunIsResumed(t *testing.T) {
 	require.Len(t, b.runs(), 1)
 }
 
+// What is unchanged does not run again at a start, unless files that it left are gone.
+func TestLostOutputFilesAreMadeAgain(t *testing.T) {
+	b := newBox(t)
+	b.drop("w.flow.yaml", "levee: 1\nallow: { write: [out] }\nnodes:\n  a: { uses: text/upper, with: { text: x } }\noutputs: { text: { from: a.text, file: out/x.txt } }\n")
+	s := b.serve(once)
+	s.ended("w.flow.yaml")
+	s.finish()
+	s = b.serve(once)
+	s.until(daemon.Unchanged, "w.flow.yaml")
+	s.finish()
+	require.NoError(t, os.Remove(b.path("out/x.txt")))
+	s = b.serve(once)
+	require.Equal(t, journal.Counts{Cached: 1}, s.ended("w.flow.yaml").Counts)
+	s.finish()
+	require.Equal(t, "X", b.read("out/x.txt"))
+}
+
 // The same text in another folder has other files before it: it is another workflow.
 func TestCopyOfAWorkflowElsewhereRuns(t *testing.T) {
 	b := newBox(t)

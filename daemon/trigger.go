@@ -192,7 +192,7 @@ func (f *folder) run(ctx context.Context, s *served, req Request) {
 	}
 	content, prev := identity(flow, &req), ""
 	if len(last) > 0 {
-		if strings.HasPrefix(last[0].Trigger, content) && settledStatus(last[0].Status) {
+		if strings.HasPrefix(last[0].Trigger, content) && settledStatus(last[0].Status) && !f.lostOutputs(flow, &last[0]) {
 			text := fmt.Sprintf("unchanged since run %s (%s)", shortID(last[0].ID), last[0].Status)
 			if last[0].Status == journal.Accepted {
 				text = fmt.Sprintf("run %s of the same goes on", shortID(last[0].ID))
@@ -212,6 +212,32 @@ func (f *folder) run(ctx context.Context, s *served, req Request) {
 		return res, err
 	})
 }
+
+// lostOutputs reports whether files that a completed run left as its outputs are not there any more: people delete them and
+// expect them to be made again.
+func (f *folder) lostOutputs(flow *Workflow, last *journal.Run) bool {
+	if last.Status != journal.Completed {
+		return false
+	}
+	dir, err := f.d.openDir(flow.Dir)
+	if err != nil {
+		return false
+	}
+	defer dir.Close()
+	for i := range flow.Graph.Outputs {
+		o := &flow.Graph.Outputs[i]
+		if o.File == "" || !slices.ContainsFunc(last.Outputs, func(had journal.Named) bool { return had.Name == o.Name && !emptyList(had.Value) }) {
+			continue
+		}
+		if names, err := dir.Glob(o.File, 1); err == nil && len(names) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// emptyList reports whether a value, of which only type and size are known, is a list without items.
+func emptyList(v value.Value) bool { return v.Type.Base() == "list" && v.Size == 8 }
 
 // settledStatus reports whether a run that ended so, or goes on, need not be repeated on the same content.
 func settledStatus(s journal.Status) bool { return s == journal.Completed || s == journal.Accepted }
