@@ -253,13 +253,24 @@ func TestFailureToCompileIsRemembered(t *testing.T) {
 		left, err := os.ReadDir(filepath.Join(dir, "staging"))
 		return err == nil && len(left) == 0
 	}, time.Minute, time.Millisecond, "what they left behind")
-	require.NoError(t, os.RemoveAll(filepath.Join(dir, "staging"))) // another attempt would end otherwise
+	require.NoError(t, os.Remove(filepath.Join(dir, "staging")))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "staging"), nil, 0o600)) // another attempt would end otherwise
 	for m, code := range codes {
 		_, err := run(t, e, m, "f")
 		var ge *Error
 		require.ErrorAs(t, err, &ge)
 		require.Equal(t, code, ge.Code, ge.Detail)
 	}
+}
+
+// The engine's folder lies in a cache, which people delete.
+func TestFolderIsDeletedWhileInUse(t *testing.T) {
+	dir := t.TempDir()
+	e := newEngine(t, func(c *Config) { c.Dir = dir })
+	require.NoError(t, os.RemoveAll(dir))
+	_, err := run(t, e, guestModule(t), "silent")
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return e.native.has(guestModule(t).Hash) }, time.Minute, time.Millisecond)
 }
 
 func TestNativeCodeIsBounded(t *testing.T) {

@@ -43,15 +43,10 @@ const (
 
 func openNative(dir string) (*nativeStore, error) {
 	s := &nativeStore{dir: dir, checked: map[[32]byte]bool{}}
-	for _, d := range []string{dir, s.path("native"), s.path("staging")} {
-		if err := os.MkdirAll(d, 0o700); err != nil {
-			return nil, err
-		}
-		if err := checkOwn(d); err != nil {
-			return nil, err
-		}
+	err := s.folders()
+	if err != nil {
+		return nil, err
 	}
-	var err error
 	if s.key, err = readKey(s.path(keyName)); err != nil {
 		return nil, err
 	}
@@ -63,6 +58,19 @@ func openNative(dir string) (*nativeStore, error) {
 		}
 	}
 	return s, nil
+}
+
+// folders makes the store's folders where they are not, or not any more: they lie in a cache, which people delete.
+func (s *nativeStore) folders() error {
+	for _, d := range []string{s.dir, s.path("native"), s.path("staging")} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			return err
+		}
+		if err := checkOwn(d); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *nativeStore) path(parts ...string) string {
@@ -136,7 +144,12 @@ func (s *nativeStore) has(h [32]byte) bool {
 }
 
 // stage makes an empty directory for a worker that compiles.
-func (s *nativeStore) stage() (string, error) { return os.MkdirTemp(s.path("staging"), "w-*") }
+func (s *nativeStore) stage() (string, error) {
+	if err := s.folders(); err != nil {
+		return "", err
+	}
+	return os.MkdirTemp(s.path("staging"), "w-*")
+}
 
 // verify checks the MAC of a module's native code, once per engine.
 func (s *nativeStore) verify(h [32]byte) error {

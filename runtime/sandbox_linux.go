@@ -37,6 +37,11 @@ func setLimits() error {
 	for what, n := range map[int]uint64{
 		unix.RLIMIT_CORE: 0, unix.RLIMIT_NOFILE: workerFDs, unix.RLIMIT_FSIZE: workerFileSize,
 	} {
+		var have unix.Rlimit
+		if err := unix.Getrlimit(what, &have); err != nil {
+			return fmt.Errorf("rlimit %d: %w", what, err)
+		}
+		n = min(n, have.Max) // who starts levee may allow less, which cannot be raised
 		if err := unix.Setrlimit(what, &unix.Rlimit{Cur: n, Max: n}); err != nil {
 			return fmt.Errorf("rlimit %d: %w", what, err)
 		}
