@@ -69,5 +69,6 @@ check: lint
 nodes:
 	nodes/build.sh
 
+# clean removes what build and run made.
 clean:
 	rm -rf levee $(DEMO)

@@ -72,7 +72,7 @@ func showCell(cell any) string {
 	case nil:
 		return ""
 	case float64:
-		text := strconv.FormatFloat(x, 'g', -1, 64)
+		text := fmt.Sprint(x)
 		if len(text) > 10 && math.Abs(x) < 1e6 && math.Abs(x) >= 1e-4 {
 			text = strconv.FormatFloat(x, 'g', 7, 64)
 		}
