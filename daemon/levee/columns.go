@@ -72,8 +72,12 @@ func showCell(cell any) string {
 	case nil:
 		return ""
 	case float64:
-		text := fmt.Sprint(x)
-		if len(text) > 10 && math.Abs(x) < 1e6 && math.Abs(x) >= 1e-4 {
+		size := math.Abs(x)
+		if size != 0 && (size < 1e-4 || size >= 1e15) {
+			return strconv.FormatFloat(x, 'g', -1, 64)
+		}
+		text := strconv.FormatFloat(x, 'f', -1, 64)
+		if len(text) > 10 && size < 1e6 {
 			text = strconv.FormatFloat(x, 'g', 7, 64)
 		}
 		return text
