@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"levee/cache"
@@ -66,6 +67,9 @@ func open(ctx context.Context, checker *Checker) (_ *Daemon, err error) {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, err
 		}
+		if err := checkPrivate(dir); err != nil {
+			return nil, err
+		}
 	}
 	d.engine, err = runtime.New(runtime.Config{Dir: cfg.CacheDir, Workers: cfg.Workers, Isolation: cfg.Isolation, Log: cfg.Log})
 	if err != nil {
@@ -84,6 +88,21 @@ func open(ctx context.Context, checker *Checker) (_ *Daemon, err error) {
 	d.stop = stop
 	d.upkeep.Go(func() { d.maintain(bg) })
 	return d, nil
+}
+
+// checkPrivate refuses a folder of the daemon's own in which somebody else could put other files in the place of ours.
+func checkPrivate(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) != os.Geteuid() {
+		return fmt.Errorf("%s belongs to another user", dir)
+	}
+	if info.Mode()&0o022 != 0 {
+		return fmt.Errorf("%s can be written by others; run chmod 700 on it", dir)
+	}
+	return nil
 }
 
 // Close waits for the runs in hand and lets go of everything.

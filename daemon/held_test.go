@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"levee/daemon"
 	"levee/daemon/journal"
 	"levee/testdata/guests"
 )
@@ -70,4 +71,17 @@ outputs: { t: e.t }
 	require.Equal(t, 1, got.Counts.Ran, "the list itself")
 	require.ErrorContains(t, d.run("files.flow.yaml").Err, "100001 elements, at most 100000 files")
 	require.NoDirExists(t, b.path("out"))
+}
+
+// Who can put files into the daemon's folders can put another history there.
+func TestFoldersThatOthersCanWriteAreRefused(t *testing.T) {
+	for _, which := range []string{"state", "cache"} {
+		b := newBox(t)
+		dir := map[string]string{"state": b.cfg.StateDir, "cache": b.cfg.CacheDir}[which]
+		require.NoError(t, os.MkdirAll(dir, 0o700))
+		require.NoError(t, os.Chmod(dir, 0o777))
+		_, err := daemon.Open(t.Context(), b.cfg)
+		require.ErrorContains(t, err, "can be written by others")
+		require.Equal(t, daemon.ExitDaemon, daemon.ExitCode(err))
+	}
 }
