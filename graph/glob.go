@@ -36,7 +36,13 @@ func globsMeet(a, b string) bool {
 }
 
 func partsMeet(a, b []string) bool {
-	// row[j]: can the rest of a from i on meet b[j:]; filled from the ends, so that many ** cost no more than their product.
+	return meet(a, b, "**", func(x, y string) bool { return namesMeet(letters(x), letters(y)) })
+}
+
+// meet reports whether one sequence can be read as a and as b, where star stands for any number of items and two others go
+// together when same says so.
+func meet[T comparable](a, b []T, star T, same func(x, y T) bool) bool {
+	// row[j]: can the rest of a from i on meet b[j:]; filled from the ends, so that many stars cost no more than their product.
 	next := make([]bool, len(b)+1)
 	for i := len(a); i >= 0; i-- {
 		row := make([]bool, len(b)+1)
@@ -44,12 +50,12 @@ func partsMeet(a, b []string) bool {
 			switch {
 			case i == len(a) && j == len(b):
 				row[j] = true
-			case i < len(a) && a[i] == "**":
+			case i < len(a) && a[i] == star:
 				row[j] = next[j] || (j < len(b) && row[j+1])
-			case j < len(b) && b[j] == "**":
+			case j < len(b) && b[j] == star:
 				row[j] = row[j+1] || (i < len(a) && next[j])
 			case i < len(a) && j < len(b):
-				row[j] = next[j+1] && namesMeet(letters(a[i]), letters(b[j]))
+				row[j] = next[j+1] && same(a[i], b[j])
 			}
 		}
 		next = row
@@ -75,22 +81,5 @@ func letters(s string) []rune {
 }
 
 func namesMeet(a, b []rune) bool {
-	next := make([]bool, len(b)+1)
-	for i := len(a); i >= 0; i-- {
-		row := make([]bool, len(b)+1)
-		for j := len(b); j >= 0; j-- {
-			switch {
-			case i == len(a) && j == len(b):
-				row[j] = true
-			case i < len(a) && a[i] == '*':
-				row[j] = next[j] || (j < len(b) && row[j+1])
-			case j < len(b) && b[j] == '*':
-				row[j] = row[j+1] || (i < len(a) && next[j])
-			case i < len(a) && j < len(b):
-				row[j] = next[j+1] && (a[i] == b[j] || a[i] == '?' || b[j] == '?')
-			}
-		}
-		next = row
-	}
-	return next[0]
+	return meet(a, b, '*', func(x, y rune) bool { return x == y || x == '?' || y == '?' })
 }
