@@ -61,10 +61,11 @@ lint:
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
 
-# check is what CI asks beyond the tests: style, tidy modules, core nodes equal to their sources.
+# check is what CI asks beyond the tests: style, tidy modules, core nodes and SDK examples equal to their sources.
 check: lint
 	$(GO) mod tidy -diff
 	nodes/build.sh --check
+	$(GO) test ./nodes -run TestExamplesBuild -count=1 -args -sdk
 
 # nodes rebuilds the core nodes from their sources (needs the toolchain that nodes/build.sh names).
 nodes:
