@@ -21,7 +21,13 @@ import (
 )
 
 //go:embed schema.sql
-var schema string
+var schema1 string
+
+//go:embed schema2.sql
+var schema2 string
+
+// schema holds the scripts that lead from one version of the tables to the next.
+func schema() []string { return []string{schema1, schema2} }
 
 const (
 	fileName    = "state.db"

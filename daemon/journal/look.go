@@ -34,8 +34,10 @@ func openLook(ctx context.Context, path string) (*sql.DB, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1) // each connection would have a memory of its own
-	if _, err := db.ExecContext(ctx, schema); err != nil {
-		return nil, errors.Join(err, db.Close())
+	for _, script := range schema() {
+		if _, err := db.ExecContext(ctx, script); err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
 	}
 	return db, nil
 }
@@ -58,7 +60,7 @@ func openFile(ctx context.Context, path string) (*sql.DB, error) {
 	}
 	db.SetMaxOpenConns(goruntime.NumCPU())
 	db.SetMaxIdleConns(goruntime.NumCPU())
-	const known = 1
+	known := len(schema())
 	var have int
 	err = db.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&have)
 	switch {
@@ -66,6 +68,8 @@ func openFile(ctx context.Context, path string) (*sql.DB, error) {
 		err = fmt.Errorf("%s: %w", path, err)
 	case have == 0:
 		err = errNew
+	case have < known:
+		err = fmt.Errorf("%s was written by an older levee: any levee run or levee serve brings it up to date", path)
 	case have > known:
 		err = &sqlite.VersionError{Path: path, Have: have, Know: known}
 	}

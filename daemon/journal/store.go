@@ -21,7 +21,7 @@ type store struct {
 func (j *Journal) openStore(check, acceptLoss bool) (*store, error) {
 	s := &store{seq: newSequence()}
 	db, err := sqlite.Open(j.path(fileName), sqlite.Options{
-		Sync: sqlite.Full, Schema: []string{schema}, Check: check, MaxPages: j.opts.maxPages,
+		Sync: sqlite.Full, Schema: schema(), Check: check, MaxPages: j.opts.maxPages,
 		Witness: j.path(witnessName), AcceptLoss: acceptLoss,
 		AfterCommit: func(uint64) {
 			s.seq.committed()

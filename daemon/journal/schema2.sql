@@ -1,0 +1,18 @@
+-- Version 2: a queue in front of the runs, runs of runs, and answers of people.
+ALTER TABLE run ADD COLUMN started INTEGER;                         -- when it left the queue
+ALTER TABLE run ADD COLUMN cancelled INTEGER;                       -- when somebody asked for its end
+ALTER TABLE run ADD COLUMN parent TEXT NOT NULL DEFAULT '';         -- id of the run one of whose nodes it is
+ALTER TABLE run ADD COLUMN parent_path TEXT NOT NULL DEFAULT '';    -- path of that node
+ALTER TABLE run ADD COLUMN options BLOB;                            -- JSON: how it was asked to run
+ALTER TABLE invocation ADD COLUMN began INTEGER NOT NULL DEFAULT 0; -- 1: the number before seq is its beginning's
+
+-- What people answered to the nodes of a run that waits for them.
+CREATE TABLE answer(
+  run INTEGER NOT NULL,
+  path TEXT NOT NULL,                -- of the node
+  name TEXT NOT NULL,                -- of the value
+  value BLOB NOT NULL,               -- as named.go writes it
+  at INTEGER NOT NULL,
+  PRIMARY KEY(run, path, name)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX run_parent ON run(parent) WHERE parent <> '';
