@@ -28,16 +28,22 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "../../testdata/script",
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
-		Setup: func(env *testscript.Env) error {
-			env.Setenv("LEVEE_STATE", env.WorkDir+"/.state")
-			env.Setenv("LEVEE_CACHE", env.WorkDir+"/.cache")
-			env.Setenv("NO_COLOR", "1")
-			return exec.Command("cp", "-a", warm, env.WorkDir+"/.cache").Run()
-		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code": exits, "module": writeModule, "damage": damage, "text": writeText, "runid": runID,
-		},
+		Setup:         func(env *testscript.Env) error { return scriptSetup(env, warm) },
+		Cmds:          scriptCommands(),
 	})
+}
+
+func scriptSetup(env *testscript.Env, warm string) error {
+	env.Setenv("LEVEE_STATE", env.WorkDir+"/.state")
+	env.Setenv("LEVEE_CACHE", env.WorkDir+"/.cache")
+	env.Setenv("NO_COLOR", "1")
+	return exec.Command("cp", "-a", warm, env.WorkDir+"/.cache").Run()
+}
+
+func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
+	return map[string]func(*testscript.TestScript, bool, []string){
+		"code": exits, "module": writeModule, "damage": damage, "text": writeText, "runid": runID,
+	}
 }
 
 // compiled is a cache folder with nothing in it but the compiled code of core modules.
