@@ -60,6 +60,9 @@ type Cause struct {
 	Err  error  // HasFailed, WasCancelled
 }
 
+// absence reports whether a value is missing without anything having gone wrong.
+func (c *Cause) absence() bool { return c.Why == NotTaken || c.Why == GaveNothing }
+
 func (c *Cause) String() string {
 	switch c.Why {
 	case NotTaken:

@@ -110,49 +110,99 @@ func fileField(f *value.FileRef, field string) (value.Value, bool) {
 	return value.Value{}, false
 }
 
-// input fetches the value of port k of a task, as the port's type. An absent value leaves an optional port absent and gives a
-// port with a default its default; it skips the node for every other port.
-func (x *run) input(s *scope, n *Node, k int) (value.Value, *Cause, error) {
-	in := &n.Inputs[k]
-	if !in.Collect {
-		if len(in.Sources) == 0 {
-			return value.Value{}, nil, nil
-		}
-		v, cause, err := x.resolve(s, &in.Sources[0])
-		if cause != nil && cause.Why == GaveNothing {
-			v, cause, err = absent(n, k, cause)
-		}
-		if cause != nil || err != nil || v.IsZero() {
-			return v, cause, err
-		}
-		v, err = x.convert(s.ctx, v, in.Type)
-		return v, nil, inPort(n, k, err)
-	}
-	items := make([]value.Value, len(in.Sources))
-	for i := range in.Sources {
-		v, cause, err := x.resolve(s, &in.Sources[i])
-		if err == nil && cause == nil {
-			v, err = x.convert(s.ctx, v, in.Type.Elem())
-		}
-		if cause != nil || err != nil {
-			return v, cause, inPort(n, k, err)
-		}
-		items[i] = v
-	}
-	v, err := x.list(s.ctx, in.Type.Elem(), items)
-	return v, nil, inPort(n, k, err)
+// wiring sums up what came along the wires of one task.
+type wiring struct {
+	gave  bool   // one of them gave a value
+	lacks *Cause // why the first that gave none did not
 }
 
-func absent(n *Node, k int, cause *Cause) (value.Value, *Cause, error) {
+// ports fetches the values of a task's ports. A wire from what was not taken, or gave nothing, counts as if it were not there:
+// its port stays absent or takes its default, so that branches can be joined. A port that must have a value skips the node,
+// and so do wires of which not one gave a value. What failed skips the node in any case.
+func (x *run) ports(s *scope, n *Node) ([]value.Value, *Cause, error) {
+	if len(n.Inputs) == 0 {
+		return nil, nil, nil
+	}
+	var w wiring
+	list := make([]value.Value, len(n.Inputs))
+	for k := range n.Inputs {
+		v, cause, err := x.input(s, n, k, &w)
+		if cause != nil || err != nil {
+			return nil, cause, inPort(n, k, err)
+		}
+		list[k] = v
+	}
+	if !w.gave && w.lacks != nil {
+		return nil, w.lacks, nil
+	}
+	return list, nil, nil
+}
+
+// input fetches the value of port k, as the port's type. What is missing is left out of the list of an optional port.
+func (x *run) input(s *scope, n *Node, k int, w *wiring) (value.Value, *Cause, error) {
+	in := &n.Inputs[k]
+	switch {
+	case len(in.Sources) == 0 && !in.Collect:
+		return value.Value{}, nil, nil
+	case !in.Collect:
+		v, cause, err := x.wired(s, &in.Sources[0], in.Type, w)
+		if cause != nil && cause.absence() {
+			return absent(n, k, cause, w)
+		}
+		return v, cause, err
+	}
+	var lacks *Cause
+	items := make([]value.Value, 0, len(in.Sources))
+	for i := range in.Sources {
+		v, cause, err := x.wired(s, &in.Sources[i], in.Type.Elem(), w)
+		switch {
+		case err != nil, cause != nil && !cause.absence():
+			return v, cause, err
+		case cause == nil:
+			items = append(items, v)
+		case lacks == nil:
+			lacks = cause
+		}
+	}
+	switch {
+	case lacks != nil && len(items) == 0:
+		return absent(n, k, lacks, w)
+	case lacks != nil && !n.optional(k):
+		return value.Value{}, lacks, nil
+	}
+	v, err := x.list(s.ctx, in.Type.Elem(), items)
+	return v, nil, err
+}
+
+// wired follows one wire of a port.
+func (x *run) wired(s *scope, src *Source, want value.Type, w *wiring) (value.Value, *Cause, error) {
+	v, cause, err := x.resolve(s, src)
+	if cause != nil || err != nil {
+		return v, cause, err
+	}
+	w.gave = w.gave || src.Kind != FromLiteral
+	v, err = x.convert(s.ctx, v, want)
+	return v, nil, err
+}
+
+// optional reports whether port k of a task may stay absent.
+func (n *Node) optional(k int) bool {
+	return n.Type != nil && k < len(n.Type.Inputs) && n.Type.Inputs[k].Optional
+}
+
+// absent is what a port has along whose wires nothing came.
+func absent(n *Node, k int, lacks *Cause, w *wiring) (value.Value, *Cause, error) {
 	if n.Type == nil || k >= len(n.Type.Inputs) {
-		return value.Value{}, cause, nil
+		return value.Value{}, lacks, nil
 	}
-	p := &n.Type.Inputs[k]
-	v, ok, err := p.DefaultValue()
-	if ok || err != nil || p.Optional {
-		return v, nil, err
+	v, ok, err := n.Type.Inputs[k].DefaultValue()
+	if err == nil && !ok && !n.optional(k) {
+		return v, lacks, nil
 	}
-	return v, cause, nil
+	if w.lacks == nil {
+		w.lacks = lacks
+	}
+	return v, nil, err
 }
 
 func inPort(n *Node, k int, err error) error {

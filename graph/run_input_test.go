@@ -91,31 +91,6 @@ func TestLargeInputsAreConvertedOnce(t *testing.T) {
 	require.Len(t, enc, value.InlineMax+1)
 }
 
-func TestAbsentOutputs(t *testing.T) {
-	// a gives nothing on its port: an optional port stays absent, one with a default takes it, any other skips the node.
-	f := newFlow()
-	a := f.task("a")
-	typed := func(p value.Port) option {
-		return func(_ *flow, n *graph.Node) {
-			n.Type = &graph.Type{Signature: value.Signature{Inputs: []value.Port{p}}}
-		}
-	}
-	f.task("b", reads(of(a), value.Int), typed(value.Port{Name: "x", Type: value.Int, Optional: true}))
-	f.task("c", reads(of(a), value.Int), typed(value.Port{Name: "x", Type: value.Int, Default: json.RawMessage("9")}))
-	f.task("d", reads(of(a), value.Int), typed(value.Port{Name: "x", Type: value.Int}))
-	s := &seen{}
-	_, l, err := f.execute(t, graph.Runner{Exec: func(ctx context.Context, inv *graph.Invocation) ([]value.Value, error) {
-		if inv.Path == "a" {
-			return []value.Value{{}}, nil
-		}
-		return s.exec(ctx, inv)
-	}}, graph.Inputs{})
-	require.NoError(t, err)
-	require.True(t, s.got["b"][0].IsZero())
-	require.EqualValues(t, 9, number(s.got["c"][0]))
-	require.Equal(t, "skipped (a gave no out)", l.of("d"))
-}
-
 func trigger(field string, t value.Type) graph.Source {
 	return graph.Source{Kind: graph.FromTrigger, Port: field, Type: t}
 }

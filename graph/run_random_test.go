@@ -61,7 +61,11 @@ func randomFlow(t *rapid.T, f *flow, depth int) {
 		if rapid.IntRange(0, 5).Draw(t, "fails") == 0 {
 			id += "!"
 		}
-		nodes = append(nodes, f.task(id, append(opts, in(srcs...))...))
+		wires := in(srcs...)
+		if len(srcs) > 0 && rapid.IntRange(0, 2).Draw(t, "joins") == 0 {
+			wires = ports(maybe, srcs...)
+		}
+		nodes = append(nodes, f.task(id, append(opts, wires)...))
 	}
 	f.out("out", of(pick("out")))
 }
@@ -87,15 +91,21 @@ type reference struct {
 	path  string
 	elem  *value.Value
 	group *graph.Node
-	vals  map[*graph.Node]*value.Value // nil: the node ended without a value
+	vals  map[*graph.Node]given
 	ran   map[string]bool
+}
+
+// given is what a node gave: a value, or none, because something failed or because it was not taken.
+type given struct {
+	v      *value.Value
+	failed bool
 }
 
 var errReference = errors.New("failed")
 
 // run returns errReference when the graph fails.
 func (r *reference) run() error {
-	r.vals = map[*graph.Node]*value.Value{}
+	r.vals = map[*graph.Node]given{}
 	for _, n := range r.graph.Nodes {
 		v, err := r.node(n)
 		each := n.Kind == graph.Each
@@ -103,9 +113,9 @@ func (r *reference) run() error {
 		case err == nil:
 		case n.Error.Values != nil && !each:
 			lit := n.Error.Values["out"]
-			v = &lit
+			v = given{v: &lit}
 		case n.Error.Skip && !each:
-			v = nil
+			v = given{failed: true}
 		default:
 			return err
 		}
@@ -114,12 +124,12 @@ func (r *reference) run() error {
 	return nil
 }
 
-func (r *reference) resolve(s *graph.Source) *value.Value {
+func (r *reference) resolve(s *graph.Source) given {
 	switch s.Kind {
 	case graph.FromLiteral:
-		return &s.Literal
+		return given{v: &s.Literal}
 	case graph.FromElement:
-		return r.elem
+		return given{v: r.elem}
 	}
 	for ; r != nil; r = r.outer {
 		if v, ok := r.vals[s.Node]; ok {
@@ -129,40 +139,50 @@ func (r *reference) resolve(s *graph.Source) *value.Value {
 	panic("not evaluated: " + s.Node.Site)
 }
 
-func (r *reference) node(n *graph.Node) (*value.Value, error) {
+func (r *reference) node(n *graph.Node) (given, error) {
 	if n.If != nil {
 		v := r.resolve(n.If)
-		if v == nil {
-			return nil, nil
+		if v.v == nil {
+			return v, nil
 		}
-		if enc, _ := v.Inline(); !value.Truthy(v.Type, enc) {
-			return nil, nil
+		if enc, _ := v.v.Inline(); !value.Truthy(v.v.Type, enc) {
+			return given{}, nil
 		}
 	}
 	if n.Kind != graph.Task {
 		return r.body(n)
 	}
-	total := int64(1)
-	for i := range n.Inputs[0].Sources {
-		v := r.resolve(&n.Inputs[0].Sources[i])
-		if v == nil {
-			return nil, nil
+	total, wires, absent := int64(1), 0, 0
+	for k := range n.Inputs {
+		for i := range n.Inputs[k].Sources {
+			wires++
+			v := r.resolve(&n.Inputs[k].Sources[i])
+			switch {
+			case v.v != nil:
+				total += number(*v.v)
+			case v.failed || n.Type == nil:
+				return v, nil
+			default:
+				absent++
+			}
 		}
-		total += number(*v)
+	}
+	if wires > 0 && wires == absent {
+		return given{}, nil
 	}
 	r.ran[r.path+n.ID] = true
 	if strings.HasSuffix(n.ID, "!") {
-		return nil, errReference
+		return given{}, errReference
 	}
 	v := value.OfInt(total % 4)
-	return &v, nil
+	return given{v: &v}, nil
 }
 
-func (r *reference) body(n *graph.Node) (*value.Value, error) {
+func (r *reference) body(n *graph.Node) (given, error) {
 	if n.Kind == graph.Group {
 		in := &reference{outer: r, graph: n.Body, path: r.path + n.ID + ".", group: n, elem: r.elem, ran: map[string]bool{}}
 		if err := in.run(); err != nil {
-			return nil, err
+			return given{}, err
 		}
 		r.merge(in)
 		return in.resolve(&n.Body.Outputs[0].From), nil
@@ -177,7 +197,7 @@ func (r *reference) body(n *graph.Node) (*value.Value, error) {
 		switch {
 		case err == nil:
 			r.merge(in)
-			if v := in.resolve(&n.Body.Outputs[0].From); v != nil {
+			if v := in.resolve(&n.Body.Outputs[0].From).v; v != nil {
 				enc, _ := v.Inline()
 				outs = append(outs, enc)
 			}
@@ -186,11 +206,11 @@ func (r *reference) body(n *graph.Node) (*value.Value, error) {
 			raw, _ := enc.Inline()
 			outs = append(outs, raw)
 		case !n.Error.Skip:
-			return nil, err
+			return given{}, err
 		}
 	}
 	v, err := value.New(n.Outputs[0].Type, value.EncodeList(outs))
-	return &v, err
+	return given{v: &v}, err
 }
 
 func (r *reference) merge(in *reference) {
@@ -248,7 +268,7 @@ func TestRunEqualsSequentialReference(t *testing.T) {
 		for p := range ref.ran {
 			require.Equal(t, 1, ran[p], "%s", p)
 		}
-		want := ref.resolve(&f.g.Outputs[0].From)
+		want := ref.resolve(&f.g.Outputs[0].From).v
 		if want == nil {
 			require.NotNil(t, res.Outputs[0].Cause)
 			return

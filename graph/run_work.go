@@ -179,15 +179,10 @@ func (x *run) prepare(s *scope, i int32) (inputs []value.Value, cause *Cause, er
 			return nil, &Cause{Why: NotTaken, Node: n, Path: s.pathOf(i)}, nil
 		}
 	}
-	if n.Kind == Task && len(n.Inputs) > 0 {
-		inputs = make([]value.Value, len(n.Inputs))
-		for k := range n.Inputs {
-			if inputs[k], cause, err = x.input(s, n, k); cause != nil || err != nil {
-				return nil, cause, err
-			}
-		}
+	if n.Kind == Task {
+		return x.ports(s, n)
 	}
-	return inputs, nil, nil
+	return nil, nil, nil
 }
 
 // execute runs one attempt of a task. Called with mu held, which it leaves meanwhile.
