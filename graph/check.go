@@ -11,7 +11,8 @@ func Load(name string, text []byte, resolve func(uses string) (*Type, error)) (*
 }
 
 // Check connects the wires of a parsed file, checks that every one leads somewhere and fits, and makes the graph. resolve
-// gives the node type behind a uses text; it is asked once for each text, and its error is a problem where the text stands.
+// gives the node type behind a uses text; it is asked once for each text, and its error is a problem where the text stands,
+// unless it is Problems of another file.
 // The problems are all those of the file, Parse's included; the graph is nil when there are any. A File is checked once.
 func Check(f *File, resolve func(uses string) (*Type, error)) (*Graph, Problems) {
 	c := checker{file: f, report: f.found, resolve: resolve, types: map[string]resolved{}, inputs: map[string]value.Type{}}
@@ -23,7 +24,7 @@ func Check(f *File, resolve func(uses string) (*Type, error)) (*Graph, Problems)
 	}
 	c.link(f.graph)
 	c.typeGraph(f.graph)
-	g := &Graph{Name: f.Name, Description: f.Description, Trigger: f.Trigger, Inputs: f.Inputs, Allow: f.Allow}
+	g := &Graph{Name: f.Name, Description: f.Description, Trigger: f.Trigger, Inputs: f.Inputs, Allow: f.Allow, Timeout: f.Timeout}
 	c.files(f.graph)
 	c.build(g, f.graph)
 	if list := f.found.list(); len(list) > 0 {

@@ -24,6 +24,7 @@ type group struct {
 	stopped  *Cause   // set once no element may start
 	fault    *Failure // what failed in it, or in it as a whole
 	lost     int      // elements that failed
+	waits    *Cause   // the first node in it that is suspended
 
 	// Elements end in any order, lists are built in theirs.
 	turn       int                   // the element whose values are collected next
@@ -161,6 +162,11 @@ func (x *run) endElement(s *scope, outs []value.Value, missing *Cause, err error
 	case g.stopped != nil:
 	case s.fault != nil:
 		x.elementFailed(g, i, s.fault)
+	case s.waits != nil:
+		if g.waits == nil {
+			g.waits = s.waits
+		}
+		x.deliver(g, i, nil)
 	case err != nil && !ownEnd(g.scope.ctx, err):
 		x.elementFailed(g, i, x.elementFailure(g, i, err))
 	case err != nil:
@@ -233,7 +239,7 @@ func (x *run) finishGroup(g *group) {
 	g.from.close()
 	s, i := g.scope, g.index
 	x.mu.Lock()
-	stopped := g.stopped != nil
+	stopped := g.stopped != nil || g.waits != nil
 	x.mu.Unlock()
 	outs, missing := g.plain, g.missing
 	var err error
@@ -247,6 +253,8 @@ func (x *run) finishGroup(g *group) {
 		x.endGroupFailed(g, x.groupFailure(g, err))
 	case g.fault != nil:
 		x.endGroupFailed(g, g.fault)
+	case g.waits != nil && g.stopped == nil:
+		x.hold(s, i, Event{Cause: g.waits, Err: g.waits.Err, Total: g.total(), Ended: g.over, Lost: g.lost})
 	case err != nil || stopped:
 		x.cancelNode(s, i, err)
 	default:

@@ -15,7 +15,8 @@ type Graph struct {
 	Trigger     *Trigger
 	Inputs      []value.Port
 	Allow       Allow
-	Nodes       []*Node // in the order of the file
+	Timeout     time.Duration // for a whole run; 0: none
+	Nodes       []*Node       // in the order of the file
 	Outputs     []Output
 }
 
@@ -71,7 +72,7 @@ type Node struct {
 	Parallel int // elements that run at the same time; 0: the default
 }
 
-// Type is what uses: resolved to. Handle is the resolver's own.
+// Type is what uses: resolved to: a node type of a module, or another workflow. Handle is the resolver's own.
 type Type struct {
 	Name string // full name, for messages
 	value.Signature

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"levee/graph/value"
@@ -19,6 +20,7 @@ type File struct {
 	Trigger     *Trigger
 	Inputs      []value.Port
 	Allow       Allow
+	Timeout     time.Duration
 
 	found *problems
 	graph *rawGraph // nil when the file is not even a map, or holds too many nodes
@@ -48,7 +50,7 @@ func (f *File) Uses() []Use {
 
 // The fields of the format; schema.json lists the same ones.
 var (
-	workflowFields = []string{"levee", "name", "description", "trigger", "inputs", "allow", "nodes", "outputs", "$schema"}
+	workflowFields = []string{"levee", "name", "description", "trigger", "inputs", "allow", "timeout", "nodes", "outputs", "$schema"}
 	triggerFields  = []string{"files", "per", "every", "cron", "webhook"}
 	inputFields    = []string{"type", "default", "doc"}
 	allowFields    = []string{"read", "write", "memory", "time"}
@@ -206,6 +208,9 @@ func (p *parser) workflow(root *tree) {
 	}
 	if t := root.get("allow"); t != nil {
 		p.allow(t)
+	}
+	if t := root.get("timeout"); t != nil {
+		p.file.Timeout = p.duration(t, "timeout", maxRunTime)
 	}
 	p.file.graph = &rawGraph{}
 	if t := root.get("nodes"); t != nil {

@@ -99,11 +99,18 @@ func (p *parser) task(n *rawNode, t *tree, what string) {
 			if ok = err == nil; !ok {
 				p.report.add(uses.pos, "uses", "%v", err)
 			} else if module, local := strings.CutPrefix(s, "./"); local && inFolder(module, p.file.Allow.Write) {
-				p.report.add(uses.pos, "path", "%s: the module is in a folder of allow.write, so that a node could change it", quote(s))
+				p.report.add(uses.pos, "path", "%s is in a folder of allow.write, so that a node could change it", quote(s))
 			}
 		}
 		if n.node.Uses = s; !ok {
 			n.node.Uses, n.broken = "", true
+		}
+	}
+	if IsWorkflow(n.node.Uses) {
+		for _, f := range t.fields {
+			if f.key == "memory" || f.key == "device" {
+				p.report.add(f.pos, "shape", "%s: %s is for modules; in a workflow its own nodes say it", what, f.key)
+			}
 		}
 	}
 	n.with = p.ports(t.get("with"), what+": with")

@@ -31,7 +31,7 @@ func (p Problem) String() string {
 	return msg
 }
 
-// Problems is everything that is wrong in one file, in the order of the file.
+// Problems is everything that is wrong in one file, in the order of the file, and behind it what is wrong in files that it uses.
 type Problems []Problem
 
 // Format says how problems are written.
@@ -102,6 +102,7 @@ type problems struct {
 	found []Problem
 	more  int // found beyond maxKept
 	near  nearBudget
+	other Problems // of files that this one uses
 }
 
 func (ps *problems) add(pos Pos, code, format string, args ...any) {
@@ -122,6 +123,15 @@ func (ps *problems) suggest(pos Pos, code, suggestion, format string, args ...an
 	ps.found = append(ps.found, p)
 }
 
+// include adds the problems of a file that this one uses.
+func (ps *problems) include(other Problems) {
+	for _, p := range other {
+		if len(ps.other) < maxProblems && !slices.Contains(ps.other, p) {
+			ps.other = append(ps.other, p)
+		}
+	}
+}
+
 // Problem is one that someone else found in the file, in the form of the file's own ones.
 func (f *File) Problem(pos Pos, code, message string) Problem {
 	found := problems{file: f.found.file, src: f.found.src}
@@ -137,7 +147,7 @@ func (ps *problems) has(codes ...string) bool {
 // list returns the problems in the order of the file, each with its line.
 func (ps *problems) list() Problems {
 	if len(ps.found) == 0 {
-		return nil
+		return ps.other
 	}
 	all := slices.Clone(ps.found)
 	slices.SortStableFunc(all, func(a, b Problem) int {
@@ -157,7 +167,7 @@ func (ps *problems) list() Problems {
 	for i := range all {
 		all[i].Source, all[i].caret = excerpt(ps.src.line(all[i].Line), all[i].Col)
 	}
-	return all
+	return append(all, ps.other...)
 }
 
 // excerpt cuts a window of a long line around a column, makes it printable, and says how many columns stand before it.

@@ -58,7 +58,7 @@ type Result struct {
 	// run go on, in the order in which they failed.
 	Failures []*Failure
 	// How many tasks ended how, each element of a group counted on its own; a group that never started counts as one.
-	Done, Skipped, Failed, Cancelled int
+	Done, Skipped, Failed, Cancelled, Suspended int
 }
 
 // OutputValue is the value of one output of a workflow.
@@ -70,7 +70,7 @@ type OutputValue struct {
 }
 
 // Run runs a checked graph until every node has ended. A failure that no on_error took is returned as a *RunError; the end of
-// ctx as an error that wraps its cause. No call of r's functions is under way when Run returns.
+// ctx as an error that wraps its cause; nodes that wait for somebody outside as a *SuspendedError. No call of r's functions is under way when Run returns.
 //
 // All scheduling state belongs to one mutex (run.mu). Goroutines exist for steps that can run now, at most InFlight of them:
 // one takes a step, leaves the lock, does it, and takes the next; it ends when nothing is ready. Nothing waits in a goroutine.
@@ -136,6 +136,7 @@ type run struct {
 	coming  bool // a worker was started and has not taken its first step
 	ended   bool
 	wrong   error // the outputs could not be made
+	held    SuspendedError
 	result  *Result
 }
 
@@ -147,6 +148,8 @@ func (x *run) err(ctx context.Context) error {
 		return &RunError{Path: f.Path, Node: f.Node, Err: f.Err}
 	case x.root.stop != nil:
 		return cancelled(ctx)
+	case x.root.waits != nil:
+		return &x.held
 	}
 	return x.wrong
 }

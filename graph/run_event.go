@@ -10,7 +10,7 @@ import (
 type State int
 
 // The states of a node in the order in which they can follow each other. A node that starts has one Running for each attempt
-// (a group one), and every node has exactly one of the last four.
+// (a group one), and every node has exactly one of the last five.
 const (
 	Running   State = iota // Exec is called next; of a group: its elements start
 	Retrying               // an attempt failed with Err, another follows
@@ -19,9 +19,10 @@ const (
 	Skipped                // it never ran, because of Cause
 	Failed                 // Err; of a group: an element failed, Cause names the node
 	Cancelled              // it ran, and was ended for Cause
+	Suspended              // it waits for somebody outside, see Suspend; of a group: a node in it does, which Cause names
 )
 
-var stateNames = [...]string{"running", "retrying", "progress", "done", "skipped", "failed", "cancelled"}
+var stateNames = [...]string{"running", "retrying", "progress", "done", "skipped", "failed", "cancelled", "suspended"}
 
 func (s State) String() string { return stateNames[s] }
 
@@ -32,8 +33,8 @@ type Event struct {
 	Path    string
 	Attempt int
 	Outputs []value.Value // Done, and Failed where on_error gave values; in the order of the node's outputs
-	Cause   *Cause        // Skipped, Cancelled, Failed; Done of a plain group: why an output is missing
-	Err     error         // Retrying, Failed, Cancelled
+	Cause   *Cause        // Skipped, Cancelled, Failed, Suspended; Done of a plain group: why an output is missing
+	Err     error         // Retrying, Failed, Cancelled, Suspended
 	Handled bool          // Failed: on_error lets the run go on
 
 	// Of an each group: elements in all, ended, and of these failed.
@@ -49,6 +50,7 @@ const (
 	HasFailed               // the node failed
 	GaveNothing             // the node, input or element did not give the value that was wired
 	WasCancelled            // the run was cancelled; Node is nil
+	Waits                   // the node is suspended
 )
 
 // Cause is why a node was skipped or cancelled: always the first cause, however many nodes lie between.
@@ -57,7 +59,7 @@ type Cause struct {
 	Node *Node  // nil when the run was cancelled or an input is absent
 	Path string // of Node in the run
 	Port string // GaveNothing: the output that is missing
-	Err  error  // HasFailed, WasCancelled
+	Err  error  // HasFailed, WasCancelled, Waits
 }
 
 // absence reports whether a value is missing without anything having gone wrong.
@@ -71,6 +73,8 @@ func (c *Cause) String() string {
 		return fmt.Sprintf("%s failed: %v", c.Path, c.Err)
 	case GaveNothing:
 		return c.Path + " gave no " + c.Port
+	case Waits:
+		return fmt.Sprintf("%s waits: %v", c.Path, c.Err)
 	}
 	return fmt.Sprintf("the run was cancelled: %v", c.Err)
 }
@@ -121,6 +125,8 @@ func (x *run) tell(e Event) {
 			x.result.Failed++
 		case Cancelled:
 			x.result.Cancelled++
+		case Suspended:
+			x.result.Suspended++
 		}
 	}
 	if x.Observe != nil {

@@ -57,7 +57,7 @@ func (s *scope) output(i int32, port string) (value.Value, *Cause, error) {
 			return value.Value{}, &Cause{Why: GaveNothing, Node: n, Path: s.pathOf(i), Port: port}, nil
 		}
 		return value.Value{}, nil, fmt.Errorf("%s has no output %s", n.Site, port)
-	case skipped, failed, ended:
+	case skipped, failed, ended, held:
 		return value.Value{}, st.cause, nil
 	}
 	return value.Value{}, nil, fmt.Errorf("%s has not ended: the wire to its %s is missing in Deps", n.Site, port)

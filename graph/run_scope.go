@@ -18,6 +18,7 @@ const (
 	skipped
 	failed
 	ended
+	held // suspended
 )
 
 // state of one node in one scope. outputs and cause are final once the node has ended, and only then read, by nodes that
@@ -28,7 +29,7 @@ type state struct {
 	waits   int32 // deps that have not ended
 	readers int32 // dependents that have not ended
 	outputs []value.Value
-	cause   *Cause // skipped, failed: what to tell dependants; done: why some outputs are missing
+	cause   *Cause // skipped, failed, held: what to tell dependants; done: why some outputs are missing
 	group   *group // while a group runs
 	pause   func() bool
 }
@@ -48,6 +49,7 @@ type scope struct {
 	ending bool     // its last step is in the queue
 	stop   *Cause   // set once nothing new may start
 	fault  *Failure // what failed in it, if on_error of no node or group within took it
+	waits  *Cause   // the first node in it that is suspended
 }
 
 func newScope(ctx context.Context, p *plan, g *group) *scope {
@@ -180,7 +182,7 @@ func (x *run) drop(s *scope, i int32) {
 // finish is the last step of a scope: it makes the outputs of its graph.
 func (x *run) finish(s *scope) {
 	x.mu.Lock()
-	stopped := s.stop != nil || s.fault != nil
+	stopped := s.stop != nil || s.fault != nil || s.waits != nil
 	x.mu.Unlock()
 	if s.group == nil {
 		x.finishRun(s, stopped)

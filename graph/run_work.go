@@ -166,6 +166,9 @@ func (x *run) start(s *scope, i int32) {
 func (x *run) prepare(s *scope, i int32) (inputs []value.Value, cause *Cause, err error) {
 	defer rescue(&err)
 	n := s.node(i)
+	if cause := s.waitsFor(i); cause != nil {
+		return nil, cause, nil
+	}
 	if n.If != nil {
 		v, cause, err := x.resolve(s, n.If)
 		if cause != nil || err != nil {
@@ -240,9 +243,14 @@ func panicked(p any) error { return fmt.Errorf("panic: %v\n%s", p, debug.Stack()
 func (x *run) settle(s *scope, i int32, outputs []value.Value, err error, again bool) {
 	n, st := s.node(i), &s.states[i]
 	attempt := int(st.attempt)
+	var wait *Suspend
 	switch {
 	case err == nil:
 		x.end(s, i, done, Event{State: Done, Attempt: attempt, Outputs: outputs})
+	case errors.As(err, &wait) && s.ctx.Err() == nil:
+		x.suspend(s, i, wait)
+	case wait != nil:
+		x.cancelNode(s, i, err)
 	case ownEnd(s.ctx, err):
 		x.cancelNode(s, i, err)
 	case again && s.stop == nil && attempt <= n.Retry.Times:

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"errors"
 	"slices"
 
 	"levee/graph/value"
@@ -36,8 +37,12 @@ func (c *checker) lookup(n *rawNode) *Type {
 	if !known {
 		r.typ, r.err = c.resolve(n.node.Uses)
 		c.types[n.node.Uses] = r
+		var inner Problems
+		if errors.As(r.err, &inner) {
+			c.report.include(inner)
+		}
 	}
-	if r.err != nil {
+	if _, other := r.err.(Problems); r.err != nil && !other {
 		c.report.add(n.usesPos, "uses", "%s", r.err.Error())
 	}
 	if r.err != nil || r.typ == nil {

@@ -12,6 +12,7 @@ import (
 
 const (
 	maxTimeout   = 24 * time.Hour
+	maxRunTime   = 30 * 24 * time.Hour
 	maxRetryWait = time.Hour
 	minMemory    = 64 << 10 // a page of wasm
 	maxMemory    = 4 << 30  // the address space of a 32-bit guest
