@@ -12,7 +12,10 @@ import (
 func codeOf(err error) string {
 	var failure *runtime.Error
 	var module *runtime.ModuleError
+	var late *TimeoutError
 	switch {
+	case errors.As(err, &late):
+		return runtime.CodeTimeout
 	case errors.As(err, &failure):
 		return failure.Code
 	case errors.As(err, &module):
@@ -52,6 +55,7 @@ func ExitCode(err error) int {
 	var start *StartError
 	var failure *runtime.Error
 	var unknown *nodes.ResolveError
+	var late *TimeoutError
 	switch {
 	case err == nil:
 		return ExitOK
@@ -64,6 +68,8 @@ func ExitCode(err error) int {
 		return ExitModule
 	case errors.As(err, &denied):
 		return ExitDenied
+	case errors.As(err, &late):
+		return ExitLimit
 	case errors.As(err, &start):
 		return ExitDaemon
 	case errors.As(err, &module), errors.As(err, &unknown):

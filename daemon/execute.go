@@ -164,6 +164,7 @@ func (c *invocation) call(ctx context.Context, access *fileAccess) (*runtime.Res
 		c.began = time.Now().Add(-res.Duration) // before that it waited: for a worker, for others, for its module to be compiled
 	}
 	c.keepLog(res, err)
+	sayTimeout(err, c.Node, c.run.grants, c.limits.Time)
 	return res, err
 }
 

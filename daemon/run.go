@@ -32,6 +32,8 @@ type Request struct {
 	Observe func(journal.Event) // called in order of Seq, from one goroutine at a time; may be nil
 	// Working says that an invocation of a run goes to the engine. It is called from many goroutines and must not block; may be nil.
 	Working func(run, path string)
+
+	limit *TimeoutError // of the node that the run is; nil: none
 }
 
 // Run is one execution of a workflow.
@@ -116,7 +118,12 @@ func (r *Run) execute(ctx context.Context) (*Result, error) {
 	defer r.stopFeed()
 	r.event("job_update", "", map[string]any{"status": "running", "workflow": r.flow.Path, "why": r.req.Why})
 	res := &Result{ID: r.rec.ID}
+	ctx, stop := r.limit(ctx)
+	defer stop()
 	outputs, written, err := r.walk(ctx)
+	if late := timedOut(ctx); late != nil && err != nil {
+		err = late
+	}
 	res.Written = written
 	res.Outputs, res.Mismatches, res.Err = outputs, r.mismatches, err
 	res.Status = statusOf(ctx, err)
@@ -216,6 +223,8 @@ func statusOf(ctx context.Context, err error) journal.Status {
 		return journal.Interrupted
 	case errors.Is(cause, ErrSuperseded):
 		return journal.Superseded
+	case timedOut(ctx) != nil:
+		return journal.Failed
 	case cause != nil:
 		return journal.Cancelled
 	}

@@ -16,6 +16,7 @@ type Grants struct {
 	Read, Write []string // folders relative to the workflow's folder
 	Memory      int64    // the most that an invocation may have
 	Time        time.Duration
+	AskedTime   bool // Time is what the workflow says, not the default
 }
 
 // DeniedError says what a workflow asks for beyond the ceiling. The workflow waits until the operator allows it.
@@ -45,7 +46,7 @@ func grants(g *graph.Graph, ceiling Ceiling, base string) (Grants, error) {
 			}
 		}
 	}
-	got := Grants{Read: g.Allow.Read, Write: g.Allow.Write, Memory: g.Allow.Memory, Time: g.Allow.Time}
+	got := Grants{Read: g.Allow.Read, Write: g.Allow.Write, Memory: g.Allow.Memory, Time: g.Allow.Time, AskedTime: g.Allow.Time > 0}
 	if got.Memory == 0 {
 		got.Memory = min(defaultMemory, ceiling.Memory)
 	}
