@@ -177,6 +177,10 @@ func (r *caseResult) check(t *testing.T, c nodes.Case) {
 	require.NoError(t, r.err)
 	for port, want := range c.Want {
 		v, ok := r.outputs[port]
+		if want.Absent {
+			require.False(t, ok, "an output %s", port)
+			continue
+		}
 		require.True(t, ok, "no output %s", port)
 		enc, ok := v.Inline()
 		require.True(t, ok)

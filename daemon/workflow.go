@@ -188,7 +188,7 @@ func handle(n *graph.Node) (nodeType, bool) {
 
 func (t nodeType) reads() bool  { return t.wantsTo(nodes.WantRead) }
 func (t nodeType) writes() bool { return t.wantsTo(nodes.WantWrite) }
-func (t nodeType) files() bool  { return len(t.Wants) > 0 }
+func (t nodeType) files() bool  { return t.reads() || t.writes() }
 
 func (t nodeType) wantsTo(what string) bool { return slices.Contains(t.Wants, what) }
 

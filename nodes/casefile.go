@@ -258,7 +258,7 @@ func (p *caseParser) content(o *object, port string, x any) []byte {
 	case "$file":
 		b, err = p.read(s)
 	default:
-		err = fmt.Errorf("%s is not known (known: $text, $base64, $file, $list, $as, $table, $node, $digest)", key)
+		err = fmt.Errorf("%s is not known (known: $text, $base64, $file, $list, $as, $table, $node, $digest, $absent)", key)
 	}
 	if err != nil {
 		o.bad(port, "%v", err)
@@ -274,6 +274,11 @@ func (p *caseParser) want(o *object, port string) Want {
 	case "$digest":
 		s, _ := inner.(string)
 		return Want{digest: s}
+	case "$absent":
+		if inner != true {
+			o.bad(port, "$absent holds true")
+		}
+		return Want{Absent: true}
 	}
 	return Want{raw: p.content(o, port, x)}
 }

@@ -39,6 +39,7 @@ import (
 //
 //	{"$text": ...}, {"$base64": ...}, {"$file": ...}   the output's exact encoding
 //	{"$digest": "hex"}                                 its digest
+//	{"$absent": true}                                  nothing: the output stays unwritten
 //
 // The values of files and want_files are texts, or {"$text"}, {"$base64"}, {"$file"}.
 type Case struct {
@@ -73,6 +74,7 @@ type Want struct {
 	json   json.RawMessage
 	raw    []byte
 	digest string
+	Absent bool // there must be no such output
 }
 
 // Value makes the argument's value for a port of type t; its type may be closer than t (value.Convert widens it). call runs Call and

@@ -111,7 +111,8 @@ func TestCaseMistakes(t *testing.T) {
 		`{"node":"a/b","in":{"x":{"$table":{"columns":[["a","int"],["a","int"]],"rows":[]}}},"want":{}}`: "two columns named",
 		`{"node":"a/b","in":{"x":{"$table":{"columns":[["a","date"]],"rows":[[null]]}}},"want":{}}`:      "kind date",
 		`{"node":"a/b","wants":{}}`:                                                                      `unknown field "wants" (did you mean want?)`,
-		`7`:                                                                                              "cases[0]: must be an object",
+		`{"node":"a/b","want":{"x":{"$absent":false}}}`:                                                  "cases[0].want.x: $absent holds true",
+		`7`: "cases[0]: must be an object",
 	} {
 		_, err := ReadCases(fstest.MapFS{"p/cases.json": {Data: []byte("[" + doc + "]")}}, "p/cases.json")
 		require.ErrorContains(t, err, want, doc)

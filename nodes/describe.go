@@ -99,6 +99,8 @@ func (t *NodeType) extras() string {
 			lines = append(lines, "Wants to read files: the workflow's allow: {read: [...]} says which.")
 		case WantWrite:
 			lines = append(lines, "Wants to write files: the workflow's allow: {write: [...]} says where.")
+		case WantAnswer:
+			lines = append(lines, "Wants an answer from a person: levee resume gives it.")
 		}
 	}
 	if t.ABI == Stdio {

@@ -37,7 +37,7 @@ type Node struct {
 	value.Signature
 	ABI        ABI
 	Export     string   // the function that runs it
-	Wants      []string // WantRead, WantWrite; sorted
+	Wants      []string // WantRead, WantWrite, WantAnswer; sorted
 	Devices    []string // "cpu", "gpu": where it can run, in order of preference
 	Idempotent bool     // a run that was cut short may be repeated although it writes files
 }
@@ -55,6 +55,8 @@ const (
 const (
 	WantRead  = "read"  // read and list files
 	WantWrite = "write" // write files
+	// WantAnswer is a person's: the node takes it from its input answer, and the run waits until it is there.
+	WantAnswer = "answer"
 )
 
 const (
@@ -142,7 +144,7 @@ func readNode(o *object) Node {
 			n.Export = "_start"
 		}
 	}
-	n.Wants = o.choices("wants", WantRead, WantWrite)
+	n.Wants = o.choices("wants", WantRead, WantWrite, WantAnswer)
 	slices.Sort(n.Wants)
 	if n.Devices = o.choices("devices", "cpu", "gpu"); len(n.Devices) == 0 {
 		n.Devices = []string{"cpu"}

@@ -96,7 +96,7 @@ func TestParseManifestRefuses(t *testing.T) {
 		{"enum twice", input(`"type":"string","enum":["a","a"]`), `(x).enum[1]: "a" is there twice`},
 		{"range of an output", with(`,"outputs":[{"name":"x","type":"int","min":1}]`), `outputs[0] (x): unknown field "min"`},
 		{"unbound variable", with(`,"outputs":[{"name":"x","type":"list<T>"}]`), "no input's type holds the variable T"},
-		{"wants", with(`,"wants":["net"]`), `wants[0]: "net" is not known (known: read, write)`},
+		{"wants", with(`,"wants":["net"]`), `wants[0]: "net" is not known (known: read, write, answer)`},
 		{"devices", with(`,"devices":["tpu"]`), `devices[0]: "tpu" is not known`},
 		{"abi", with(`,"abi":"v2"`), `abi: "v2" is not known`},
 		{"stdio ports", with(`,"abi":"stdio","inputs":[{"name":"in","type":"bytes"}],"outputs":[{"name":"stdout","type":"bytes"}]`), "a stdio node has the inputs"},

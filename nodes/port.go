@@ -138,7 +138,7 @@ func (m *Manifest) narrowNode(o *object) (Node, bool) {
 	}
 	n := m.Nodes[i]
 	if o.has("wants") {
-		wants := o.choices("wants", WantRead, WantWrite)
+		wants := o.choices("wants", WantRead, WantWrite, WantAnswer)
 		for _, w := range wants {
 			if !slices.Contains(n.Wants, w) {
 				o.bad("wants", "%q is not among the module's own wants: a sidecar can only take away", w)
