@@ -1,0 +1,124 @@
+//! template/render: a Jinja template. Its language is minijinja's; filter truncate is ours.
+
+use crate::{fail, levee, plain};
+use minijinja::value::{Object, Value};
+use minijinja::{filters, tests, Environment, Error, ErrorKind, UndefinedBehavior};
+use serde_json::Value as Tree;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const FUEL: u64 = 10_000_000; // steps; a second or so
+const DEPTH: usize = 32; // templates have no macros or includes that could nest deeper
+
+/// Inputs: template, values, data, undefined, ignore_case. Output: text.
+pub fn render() {
+    let source = levee::string(0);
+    let mut env = environment();
+    env.set_fuel(Some(FUEL));
+    env.set_recursion_limit(DEPTH);
+    env.set_undefined_behavior(if levee::string(3) == "empty" { UndefinedBehavior::Chainable } else { UndefinedBehavior::Strict });
+    env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    let names = Value::from_object(Names { values: values(), ignore_case: levee::boolean(4) });
+    let template = env.template_from_named_str("template", &source).unwrap_or_else(|e| bad(&e));
+    match template.render(names) {
+        Ok(text) => levee::put_str(0, &text),
+        Err(e) => bad(&e),
+    }
+}
+
+/// The language: what is not added here is not there, and not in the module either.
+fn environment() -> Environment<'static> {
+    let mut env = Environment::empty();
+    env.add_filter("upper", filters::upper);
+    env.add_filter("lower", filters::lower);
+    env.add_filter("title", filters::title);
+    env.add_filter("capitalize", filters::capitalize);
+    env.add_filter("trim", filters::trim);
+    env.add_filter("replace", filters::replace);
+    env.add_filter("default", filters::default);
+    env.add_filter("first", filters::first);
+    env.add_filter("last", filters::last);
+    env.add_filter("length", filters::length);
+    env.add_filter("reverse", filters::reverse);
+    env.add_filter("sort", filters::sort);
+    env.add_filter("join", filters::join);
+    env.add_filter("round", filters::round);
+    env.add_filter("truncate", truncate);
+    env.add_test("defined", tests::is_defined);
+    env.add_test("undefined", tests::is_undefined);
+    env.add_test("none", tests::is_none);
+    env
+}
+
+fn bad(e: &Error) -> ! {
+    let place = e.line().map_or(String::new(), |line| format!("template line {line}: "));
+    match (e.kind(), e.detail()) {
+        (ErrorKind::OutOfFuel, _) => fail!("{place}the template takes more than {FUEL} steps"),
+        (kind, Some(detail)) => fail!("{place}{kind}: {detail}"),
+        (kind, None) => fail!("{place}{kind}"),
+    }
+}
+
+/// What {{ name }} can name: the keys of data, then those of values.
+fn values() -> BTreeMap<String, Value> {
+    let mut all = BTreeMap::new();
+    if levee::given(2) {
+        match serde_json::from_slice(&levee::bytes(2)) {
+            Ok(Tree::Object(m)) => all.extend(m.into_iter().map(|(k, v)| (k, value(v)))),
+            Ok(Tree::Null) => {}
+            Ok(_) => levee::fail("data is no JSON object: its keys are the names that the template uses"),
+            Err(e) => fail!("data: {e}"),
+        }
+    }
+    if levee::given(1) {
+        for (name, raw) in levee::map(1) {
+            let tree = plain::tree("any", &raw).unwrap_or_else(|e| fail!("values.{name}: {e}"));
+            all.insert(name, value(tree));
+        }
+    }
+    all
+}
+
+fn value(tree: Tree) -> Value {
+    match tree {
+        Tree::Null => Value::from(()),
+        Tree::Bool(b) => Value::from(b),
+        Tree::String(s) => Value::from(s),
+        Tree::Number(n) => match (n.as_i64(), n.as_f64()) {
+            (Some(i), _) => Value::from(i),
+            (None, Some(f)) if f.is_finite() => Value::from(f),
+            _ => Value::from(n.to_string()),
+        },
+        Tree::Array(list) => Value::from(list.into_iter().map(value).collect::<Vec<Value>>()),
+        Tree::Object(m) => Value::from(m.into_iter().map(|(k, v)| (k, value(v))).collect::<BTreeMap<String, Value>>()),
+    }
+}
+
+#[derive(Debug)]
+struct Names {
+    values: BTreeMap<String, Value>,
+    ignore_case: bool,
+}
+
+impl Object for Names {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let name = key.as_str()?;
+        let exact = self.values.get(name);
+        if exact.is_some() || !self.ignore_case {
+            return exact.cloned();
+        }
+        let same = |k: &&String| k.to_lowercase() == name.to_lowercase();
+        self.values.keys().find(same).and_then(|k| self.values.get(k)).cloned()
+    }
+}
+
+/// Cuts at the last space within length, or within a word when killwords is true. The end counts; leeway characters more are let be.
+fn truncate(text: String, length: Option<usize>, killwords: Option<bool>, end: Option<String>, leeway: Option<usize>) -> String {
+    let (length, end) = (length.unwrap_or(255), end.unwrap_or_else(|| "...".to_string()));
+    if text.chars().count() <= length.saturating_add(leeway.unwrap_or(5)) {
+        return text;
+    }
+    let cut: String = text.chars().take(length.saturating_sub(end.chars().count())).collect();
+    let kept = if killwords.unwrap_or(false) { &cut } else { cut.rsplit_once(' ').map_or(cut.as_str(), |(head, _)| head) };
+    format!("{kept}{end}")
+}

@@ -1,0 +1,139 @@
+package nodes
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"levee/graph/value"
+)
+
+// foreignType is a line of graph/nodetool.json; docs/nodetool.md explains the fields.
+type foreignType struct {
+	Kind     string
+	Type     value.Type
+	Uses     string
+	In       map[string]string
+	Out      map[string]string
+	With     map[string]json.RawMessage
+	Defaults map[string]json.RawMessage
+	Types    map[string]value.Type
+	Enum     map[string]map[string]string
+	Dynamic  string
+	Note     string
+}
+
+var foreignKinds = []string{"input", "output", "constant", "comment", "preview", "loop", "group", "group_input", "group_output"}
+
+// The table of nodetool's types names core node types, and ports and literals that these take.
+func TestNodetoolTable(t *testing.T) {
+	doc, err := os.ReadFile(filepath.Join("..", "graph", "nodetool.json"))
+	require.NoError(t, err)
+	var table map[string]foreignType
+	dec := json.NewDecoder(bytes.NewReader(doc))
+	dec.DisallowUnknownFields()
+	require.NoError(t, dec.Decode(&table))
+	require.Greater(t, len(table), 100)
+	reg, err := New()
+	require.NoError(t, err)
+	for name, f := range table {
+		t.Run(name, func(t *testing.T) { f.check(t, reg) })
+	}
+}
+
+func (f *foreignType) check(t *testing.T, reg *Registry) {
+	if f.Kind != "" {
+		require.Contains(t, foreignKinds, f.Kind)
+	}
+	if f.Type != "" {
+		_, err := value.ParseType(string(f.Type))
+		require.NoError(t, err)
+	}
+	if f.Uses == "" {
+		require.NotEmpty(t, f.Kind)
+		if f.Kind != "constant" {
+			return
+		}
+		f.Uses = "flow/value"
+	}
+	nt, err := reg.Resolve(f.Uses, nil)
+	require.NoError(t, err)
+	for handle, port := range f.Out {
+		_, ok := nt.Output(port)
+		require.True(t, ok, "%s: no output %s", handle, port)
+	}
+	require.NotEmpty(t, f.Out)
+	f.checkInputs(t, nt)
+}
+
+// port is where a property goes; nil when it is dropped, or goes to the dynamic port.
+func (f *foreignType) port(t *testing.T, nt *NodeType, property string) *value.Port {
+	name, renamed := f.In[property]
+	if !renamed {
+		name = property
+	}
+	p, ok := nt.Input(name)
+	if !ok && (renamed && name != "" || !renamed && f.Dynamic == "") {
+		require.Fail(t, "no such input", "%s: %s", property, name)
+	}
+	return p
+}
+
+func (f *foreignType) checkInputs(t *testing.T, nt *NodeType) {
+	for property := range f.In {
+		f.port(t, nt, property)
+	}
+	for name, literal := range f.With {
+		p, ok := nt.Input(name)
+		require.True(t, ok, name)
+		requireFits(t, p, literal)
+	}
+	for property, literal := range f.Defaults {
+		p := f.port(t, nt, property)
+		require.NotContains(t, f.With, property)
+		if text, ok := enumText(f.Enum[property], literal); ok {
+			literal = text
+		}
+		if p != nil {
+			requireFits(t, p, literal)
+		}
+	}
+	for property, typ := range f.Types {
+		_, err := value.ParseType(string(typ))
+		require.NoError(t, err)
+		require.True(t, value.Bind(f.port(t, nt, property).Type, typ, map[value.Type]value.Type{}), property)
+	}
+	for property, texts := range f.Enum {
+		p := f.port(t, nt, property)
+		for _, text := range texts {
+			require.True(t, p.Enum == nil || slices.Contains(p.Enum, text), "%s: %s", property, text)
+		}
+	}
+	if f.Dynamic != "" {
+		p, ok := nt.Input(f.Dynamic)
+		require.True(t, ok)
+		require.Equal(t, "map", p.Type.Base())
+	}
+}
+
+// enumText is the literal that stands here for one there.
+func enumText(texts map[string]string, literal json.RawMessage) (json.RawMessage, bool) {
+	var key string
+	if json.Unmarshal(literal, &key) != nil || texts[key] == "" {
+		return nil, false
+	}
+	doc, err := json.Marshal(texts[key])
+	return doc, err == nil
+}
+
+func requireFits(t *testing.T, p *value.Port, literal json.RawMessage) {
+	t.Helper()
+	v, err := value.FromJSON(p.Type.Subst(nil), literal)
+	require.NoError(t, err, p.Name)
+	require.NoError(t, p.CheckRange(v))
+}
