@@ -2,6 +2,8 @@
 
 #[path = "../../../sdk/rust/levee.rs"]
 mod levee;
+#[path = "../../shared/natural.rs"]
+mod natural;
 #[path = "../../shared/number.rs"]
 mod number;
 #[path = "../../shared/pack.rs"]
@@ -25,6 +27,7 @@ pack! {
     "node_to_ints" => many::to_ints,
     "node_to_floats" => many::to_floats,
     "node_to_strings" => many::to_strings,
+    "node_each" => many::convert_each,
     "node_to_bytes" => take::to_bytes,
     "node_to_image" => take::to_image,
     "node_to_table" => take::to_table,

@@ -1,5 +1,6 @@
 //! Lists and maps out of an any.
 
+use crate::natural::{as_any, natural};
 use crate::single::{bool_of, float_of, int_of, NO_BOOL, NO_FLOAT, NO_INT};
 use crate::{fail, levee, plain, show};
 use serde_json::Value;
@@ -21,24 +22,6 @@ fn items(raw: &[u8]) -> Vec<Vec<u8>> {
 
 fn json(doc: &[u8]) -> Value {
     serde_json::from_slice(doc).unwrap_or_else(|e| fail!("bad JSON: {e}"))
-}
-
-fn as_any(kind: &str, enc: &[u8]) -> Vec<u8> {
-    if kind == "any" { enc.to_vec() } else { levee::enc_any(kind, enc) }
-}
-
-/// An any of the type that the same literal has in a workflow file.
-fn natural(v: &Value) -> Vec<u8> {
-    match v {
-        Value::Bool(b) => levee::enc_any("bool", &[*b as u8]),
-        Value::String(s) => levee::enc_any("string", s.as_bytes()),
-        Value::Number(n) => match (n.as_i64(), n.as_f64().filter(|f| f.is_finite())) {
-            (Some(i), _) => levee::enc_any("int", &i.to_le_bytes()),
-            (None, Some(f)) => levee::enc_any("float", &levee::enc_float(f)),
-            _ => levee::enc_any("json", v.to_string().as_bytes()),
-        },
-        other => levee::enc_any("json", other.to_string().as_bytes()),
-    }
 }
 
 /// Input: value. Output: list.
@@ -95,4 +78,26 @@ pub fn to_floats() {
 /// Input: value. Output: list.
 pub fn to_strings() {
     levee::put_list(0, &each(|v| Some(plain::text(v)), ""));
+}
+
+/// Inputs: list, to. Output: list.
+pub fn convert_each() {
+    let to = levee::string(1);
+    let words = |v: &Value| Some(plain::text(v));
+    let items: Vec<Vec<u8>> = match to.as_str() {
+        "int" => each(int_of, NO_INT).into_iter().map(|i| levee::enc_any("int", &i.to_le_bytes())).collect(),
+        "float" => each(float_of, NO_FLOAT).into_iter().map(|f| levee::enc_any("float", &levee::enc_float(f))).collect(),
+        "bool" => each(bool_of, NO_BOOL).into_iter().map(|b| levee::enc_any("bool", &[b as u8])).collect(),
+        _ => each(words, "").into_iter().map(|s| levee::enc_any("string", styled(&s, &to).as_bytes())).collect(),
+    };
+    levee::put_list(0, &items);
+}
+
+fn styled(s: &str, to: &str) -> String {
+    match to {
+        "upper" => s.to_uppercase(),
+        "lower" => s.to_lowercase(),
+        "trimmed" => s.trim().to_string(),
+        _ => s.to_string(),
+    }
 }

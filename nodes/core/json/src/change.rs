@@ -1,14 +1,14 @@
 //! Nodes that make a changed document.
 
-use crate::path::{index, kind, steps};
+use crate::path::{asked, index, kind};
 use crate::{any_tree, fail, levee, tree};
 use serde_json::{Map, Value};
 
-/// Inputs: value, path, to (any). Output: value. Objects on the way are made; in a list "-" is the place behind the end.
+/// Inputs: value, path, to (any), literal. Output: value. Objects on the way are made; in a list "-" is the place behind the end.
 pub fn set() {
     let mut doc = tree(0);
     let mut here = &mut doc;
-    for step in steps(&levee::string(1)) {
+    for step in asked(3) {
         if here.is_null() {
             *here = Value::Object(Map::new());
         }
@@ -29,10 +29,10 @@ pub fn set() {
     levee::put_str(0, &doc.to_string());
 }
 
-/// Inputs: value, path. Outputs: value, removed. What is not there is no error.
+/// Inputs: value, path, literal. Outputs: value, removed. What is not there is no error.
 pub fn remove() {
     let mut doc = tree(0);
-    let mut path = steps(&levee::string(1));
+    let mut path = asked(2);
     let Some(last) = path.pop() else { levee::fail("path is empty: the whole document cannot be removed") };
     let mut here = Some(&mut doc);
     for step in path {
@@ -51,16 +51,23 @@ pub fn remove() {
     levee::put_bool(1, removed);
 }
 
-/// Inputs: values (list), deep. Output: value.
+/// Inputs: values (list), deep, a, b. Output: value.
 pub fn merge() {
-    let raw = levee::bytes(0);
     let deep = levee::boolean(1);
     let mut out = Map::new();
-    for (i, item) in levee::items(&raw).into_iter().enumerate() {
-        match serde_json::from_slice(item) {
-            Ok(Value::Object(m)) => add(&mut out, m, deep),
-            Ok(other) => fail!("item {i} is {}; only objects can be merged", kind(&other)),
-            Err(e) => fail!("item {i}: {e}"),
+    let mut merge = |what: &str, doc: &[u8]| match serde_json::from_slice(doc) {
+        Ok(Value::Object(m)) => add(&mut out, m, deep),
+        Ok(other) => fail!("{what} is {}; only objects can be merged", kind(&other)),
+        Err(e) => fail!("{what}: {e}"),
+    };
+    for (port, name) in [(2, "a"), (3, "b")] {
+        if levee::given(port) {
+            merge(name, &levee::bytes(port));
+        }
+    }
+    if levee::given(0) {
+        for (i, item) in levee::list(0).iter().enumerate() {
+            merge(&format!("item {i}"), item);
         }
     }
     levee::put_str(0, &Value::Object(out).to_string());

@@ -78,6 +78,11 @@ pub fn to_string() {
 
 /// The items of the list that a path leads to, converted.
 fn many<T>(convert: impl Fn(&Value) -> Option<T>, name: &str) -> Vec<T> {
+    many_or(convert, name, None)
+}
+
+/// The same with a value for items without the field.
+fn many_or<T>(convert: impl Fn(&Value) -> Option<T>, name: &str, default: Option<&Value>) -> Vec<T> {
     let doc = tree(0);
     let path = levee::string(1);
     let list = match find(&doc, &path) {
@@ -88,15 +93,16 @@ fn many<T>(convert: impl Fn(&Value) -> Option<T>, name: &str) -> Vec<T> {
     // With each, a field of every item is taken.
     let field = levee::string(2);
     let item = |(i, v): (usize, &Value)| {
-        let v = find(v, &field).unwrap_or_else(|e| fail!("item {i}: {e}"));
+        let v = find(v, &field).or_else(|e| default.ok_or(e)).unwrap_or_else(|e| fail!("item {i}: {e}"));
         convert(v).unwrap_or_else(|| fail!("item {i} is {}, which is no {name}", kind(v)))
     };
     list.iter().enumerate().map(item).collect()
 }
 
-/// Inputs: value, path, each. Output: list.
+/// Inputs: value, path, each, default. Output: list.
 pub fn to_list() {
-    levee::put_list(0, &many(|v| Some(v.to_string()), "value"));
+    let default = levee::given(3).then(|| tree(3));
+    levee::put_list(0, &many_or(|v| Some(v.to_string()), "value", default.as_ref()));
 }
 
 /// Inputs: value, path, each. Output: list.

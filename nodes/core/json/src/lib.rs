@@ -13,6 +13,7 @@ mod plain;
 mod change;
 mod convert;
 mod lookup;
+mod objects;
 mod path;
 mod text;
 
@@ -34,6 +35,12 @@ pack! {
     "node_to_ints" => convert::to_ints,
     "node_to_floats" => convert::to_floats,
     "node_to_strings" => convert::to_strings,
+    "node_pick" => objects::pick,
+    "node_values" => objects::values,
+    "node_object" => objects::object,
+    "node_from_lists" => objects::from_lists,
+    "node_index" => objects::index,
+    "node_largest" => objects::largest,
 }
 
 /// A json input as a tree.

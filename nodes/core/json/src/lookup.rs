@@ -1,13 +1,13 @@
 //! Nodes that look into a document.
 
-use crate::path::{find, kind};
+use crate::path::{asked, find, kind, walk};
 use crate::{fail, levee, tree};
 use serde_json::Value;
 
-/// Inputs: value, path, default. Outputs: value, found.
+/// Inputs: value, path, default, literal. Outputs: value, found.
 pub fn get() {
     let doc = tree(0);
-    let found = find(&doc, &levee::string(1));
+    let found = walk(&doc, asked(3));
     levee::put_bool(1, found.is_ok());
     match found {
         Ok(v) => levee::put_str(0, &v.to_string()),

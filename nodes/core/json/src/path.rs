@@ -1,6 +1,7 @@
 //! Paths into a document: a JSON pointer (RFC 6901: /items/0/name, ~1 is a slash, ~0 a tilde), or names joined by dots
 //! (items.0.name). Numbers count list items, from the end when negative. The empty path is the whole document.
 
+use crate::levee;
 use serde_json::Value;
 
 /// The steps of a path.
@@ -14,6 +15,12 @@ pub fn steps(path: &str) -> Vec<String> {
     }
 }
 
+/// The steps of the path on port 1; with literal on another port the whole of it is one key.
+pub fn asked(literal: i32) -> Vec<String> {
+    let path = levee::string(1);
+    if levee::boolean(literal) { vec![path] } else { steps(&path) }
+}
+
 /// Where an item lies in a list of n.
 pub fn index(step: &str, n: usize) -> Option<usize> {
     let i: i64 = step.parse().ok()?;
@@ -22,9 +29,14 @@ pub fn index(step: &str, n: usize) -> Option<usize> {
 
 /// What is at a path, or a sentence about where it ends.
 pub fn find<'v>(tree: &'v Value, path: &str) -> Result<&'v Value, String> {
+    walk(tree, steps(path))
+}
+
+/// The same for steps.
+pub fn walk(tree: &Value, steps: Vec<String>) -> Result<&Value, String> {
     let mut here = tree;
     let mut seen = String::new();
-    for step in steps(path) {
+    for step in steps {
         here = crate::plain::child(here, &step).ok_or_else(|| lacks(here, &step, &seen))?;
         seen = if seen.is_empty() { step } else { format!("{seen}.{step}") };
     }

@@ -3,6 +3,8 @@
 
 #[path = "../../../sdk/rust/levee.rs"]
 mod levee;
+#[path = "../../shared/natural.rs"]
+mod natural;
 #[path = "../../shared/number.rs"]
 mod number;
 #[path = "../../shared/pack.rs"]
@@ -15,7 +17,9 @@ mod items;
 mod key;
 mod make;
 mod order;
+mod nested;
 mod pick;
+mod sets;
 mod test;
 
 pack! {
@@ -34,4 +38,12 @@ pack! {
     "node_sort" => order::sort,
     "node_filter" => test::filter,
     "node_contains" => test::contains,
+    "node_pick" => pick::pick,
+    "node_append" => make::append,
+    "node_union" => sets::union,
+    "node_intersect" => sets::intersect,
+    "node_subtract" => sets::subtract,
+    "node_between" => test::between,
+    "node_flatten_deep" => nested::flatten_deep,
+    "node_shuffle" => order::shuffle,
 }

@@ -36,6 +36,21 @@ pub fn collect() {
     levee::put_int(1, items.len() as i64);
 }
 
+/// Inputs: list, item. Outputs: list, count.
+pub fn append() {
+    let (items, item) = (Items::of(0), levee::bytes(1));
+    let n = items.len();
+    if n as i64 == MOST {
+        fail!("the list has {MOST} items already; a list has at most so many");
+    }
+    let sizes: Vec<usize> = (0..n).map(|i| items.span(i).1 as usize).chain([item.len()]).collect();
+    levee::write(0, &levee::list_prefix(sizes.into_iter()));
+    let mut out = levee::Writer::new(0);
+    (0..n).for_each(|i| out.push(&items.item(i)));
+    out.push(&item);
+    levee::put_int(1, n as i64 + 1);
+}
+
 /// Inputs: a, b, c, d. Output: list.
 pub fn concat() {
     join((0..4).filter(|port| levee::given(*port)).map(Items::of).collect());

@@ -25,12 +25,28 @@ pub fn get() {
     }
 }
 
-/// Inputs: list, start, end. Output: list.
+/// Inputs: list, indices. Output: list.
+pub fn pick() {
+    let items = Items::of(0);
+    let n = items.len() as i64;
+    let place = |raw: Vec<u8>| {
+        let at = i64::from_le_bytes(raw.try_into().unwrap_or([0; 8]));
+        let place = if at < 0 { at + n } else { at };
+        if !(0..n).contains(&place) {
+            fail!("there is no item {at} in a list of {n}");
+        }
+        place as usize
+    };
+    let places: Vec<usize> = levee::list(1).into_iter().map(place).collect();
+    put_some(&items, places.into_iter());
+}
+
+/// Inputs: list, start, end, step. Output: list.
 pub fn slice() {
     let items = Items::of(0);
     let start = items.place(levee::int(1));
     let end = if levee::given(2) { items.place(levee::int(2)) } else { items.len() };
-    put_some(&items, start..end.max(start));
+    put_some(&items, (start..end.max(start)).step_by(levee::int(3) as usize));
 }
 
 /// Input: list. Output: list.

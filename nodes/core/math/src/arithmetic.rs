@@ -44,6 +44,23 @@ pub fn quotient() {
     }
 }
 
+/// Inputs: a, b. Output: result, what is left of a, with the sign of b.
+pub fn modulo() {
+    let (a, b) = (Number::input(0, "a"), Number::input(1, "b"));
+    if b.float() == 0.0 {
+        fail!("{} modulo 0: division by zero", a.text());
+    }
+    let ints = |x: i64, y: i64| {
+        let rest = x.wrapping_rem(y);
+        Some(if rest != 0 && (rest < 0) != (y < 0) { rest + y } else { rest })
+    };
+    let floats = |x: f64, y: f64| {
+        let rest = x % y;
+        if rest != 0.0 && (rest < 0.0) != (y < 0.0) { rest + y } else { rest }
+    };
+    Number::both(a, b, "modulo", ints, floats).put(0);
+}
+
 /// Inputs: base, exponent (floats). Output: result.
 pub fn power() {
     let (base, exponent) = (levee::float(0), levee::float(1));
@@ -96,7 +113,12 @@ pub fn function() {
         "tan" => x.tan(),
         "asin" => x.asin(),
         "acos" => x.acos(),
-        _ => x.atan(),
+        "atan" => x.atan(),
+        "negate" => -x,
+        "abs" => x.abs(),
+        "square" => x * x,
+        "cube" => x * x * x,
+        _ => x.cbrt(),
     };
     finite(y, || format!("{name} of {x}"));
 }

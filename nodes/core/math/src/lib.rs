@@ -22,6 +22,7 @@ pack! {
     "node_multiply" => arithmetic::multiply,
     "node_divide" => arithmetic::divide,
     "node_quotient" => arithmetic::quotient,
+    "node_modulo" => arithmetic::modulo,
     "node_power" => arithmetic::power,
     "node_abs" => arithmetic::abs,
     "node_clamp" => arithmetic::clamp,

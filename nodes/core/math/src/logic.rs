@@ -2,6 +2,7 @@
 
 use crate::scalar::Number;
 use crate::{fail, levee};
+use serde_json::Value as Json;
 use std::cmp::Ordering;
 
 enum Value {
@@ -20,7 +21,16 @@ impl Value {
             "float" => Value::Number(Number::Float(f64::from_le_bytes(word()))),
             "string" => Value::Text(String::from_utf8_lossy(enc).into_owned()),
             "bool" => Value::Bool(enc == [1]),
+            "json" => Value::json(enc, name),
             other => fail!("{name} is {other}; only numbers, texts and bools can be compared"),
+        }
+    }
+    fn json(doc: &[u8], name: &str) -> Value {
+        match serde_json::from_slice(doc) {
+            Ok(Json::Bool(b)) => Value::Bool(b),
+            Ok(Json::String(s)) => Value::Text(s),
+            Ok(Json::Number(n)) => Value::Number(n.as_i64().map_or_else(|| Number::Float(n.as_f64().unwrap_or(f64::NAN)), Number::Int)),
+            _ => fail!("{name} is JSON, but no number, text or bool; only these can be compared"),
         }
     }
     fn kind(&self) -> &'static str {
