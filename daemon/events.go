@@ -26,7 +26,7 @@ type feed struct {
 }
 
 // entry is an event to be recorded, or an invocation: one that ended without anyone waiting for its record, or one that was
-// recorded already and is only to be handed on. Or a mark, closed when all before it was written.
+// recorded already and is only to be handed on, as some events are. Or a mark, closed when all before it was written.
 type entry struct {
 	event *journal.Event
 	inv   *journal.Invocation
@@ -100,7 +100,7 @@ func (f *feed) write(ctx context.Context, batch []*entry) {
 	var invs []*journal.Invocation
 	for _, e := range batch {
 		switch {
-		case e.event != nil:
+		case e.event != nil && e.event.Seq == 0: // else it was recorded with the change of the run that it tells of
 			events = append(events, e.event)
 		case e.inv != nil && e.inv.Seq == 0:
 			invs = append(invs, e.inv)
@@ -129,11 +129,16 @@ func (f *feed) write(ctx context.Context, batch []*entry) {
 
 // event queues an event.
 func (r *Run) event(kind, node string, data any) {
+	r.feed.put(&entry{event: message(r.rec.ID, kind, node, data)})
+}
+
+// message makes an event of a run.
+func message(run, kind, node string, data any) *journal.Event {
 	raw, err := json.Marshal(data)
 	if err != nil {
 		raw, _ = json.Marshal(map[string]string{"error": err.Error()})
 	}
-	r.feed.put(&entry{event: &journal.Event{Run: r.rec.ID, At: time.Now(), Type: kind, Node: node, Data: raw}})
+	return &journal.Event{Run: run, At: time.UnixMicro(time.Now().UnixMicro()), Type: kind, Node: node, Data: raw}
 }
 
 // observe turns the graph's events into the run's: those of groups, and of tasks that never came to be invoked. It is called

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"strings"
 	"time"
@@ -35,7 +36,7 @@ func (d *Daemon) orphans(ctx context.Context, root string) ([]*journal.Run, erro
 
 // request is what a recorded run was asked to do.
 func request(rec *journal.Run) Request {
-	req := Request{Inputs: make(map[string]value.Value, len(rec.Inputs)), Files: rec.Files, Trigger: rec.Trigger, Why: rec.Why}
+	req := Request{Inputs: make(map[string]value.Value, len(rec.Inputs)), Files: rec.Files, Trigger: rec.Trigger, Why: rec.Why, NoCache: rec.How.NoCache, Verify: rec.How.Verify}
 	for _, in := range rec.Inputs {
 		req.Inputs[in.Name] = in.Value
 	}
@@ -60,13 +61,18 @@ func (d *Daemon) resume(ctx context.Context, flow *Workflow, rec *journal.Run, o
 			r.effects[inv.Path] = inv
 		}
 	}
+	if err := d.journal.Start(ctx, &r.rec); errors.Is(err, journal.ErrCancelAsked) {
+		return nil, d.abandon(ctx, rec, "cancelled")
+	} else if err != nil {
+		return nil, err
+	}
 	return r.execute(ctx)
 }
 
 // abandon ends a claimed run that cannot be taken up: its workflow was edited, moved or removed meanwhile.
 func (d *Daemon) abandon(ctx context.Context, rec *journal.Run, why string) error {
-	rec.Status, rec.Finished, rec.Error = journal.Superseded, time.Now(), why
-	return d.journal.Finish(ctx, rec)
+	rec.Status, rec.Finished, rec.Error = journal.Cancelled, time.Now(), why
+	return d.journal.Finish(ctx, rec, endMessage(rec))
 }
 
 // abandonStale ends runs that were cut short long ago and that no served folder took up.

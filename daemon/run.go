@@ -87,8 +87,10 @@ func (d *Daemon) accept(ctx context.Context, flow *Workflow, req Request) (*Run,
 	r := &Run{daemon: d, flow: flow, req: req, grants: flow.Grants}
 	r.rec = journal.Run{
 		ID: newID(), Workflow: flow.Path, Name: flow.Graph.Name, Source: flow.Source, Files: req.Files,
-		Trigger: req.Trigger, Why: req.Why, Status: journal.Accepted, Accepted: time.Now(),
+		Trigger: req.Trigger, Why: req.Why, Status: journal.Running, Accepted: time.Now(),
+		How: journal.How{NoCache: req.NoCache, Verify: req.Verify},
 	}
+	r.rec.Started = r.rec.Accepted
 	if r.rec.Trigger == "" {
 		r.rec.Trigger = r.rec.ID
 	}
@@ -110,9 +112,8 @@ func newID() string {
 // execute runs an accepted run to its end, and records that end whatever happens.
 func (r *Run) execute(ctx context.Context) (*Result, error) {
 	begin := time.Now()
-	d := r.daemon
-	d.active.Add(1)
-	defer d.active.Done()
+	r.daemon.active.Add(1)
+	defer r.daemon.active.Done()
 
 	r.startFeed(ctx)
 	defer r.stopFeed()
@@ -142,12 +143,26 @@ func (r *Run) execute(ctx context.Context) (*Result, error) {
 			r.rec.Cause = failure.Path
 		}
 	}
+	return res, r.finish(ctx)
+}
+
+// finish records the one end of a run with the message that tells of it.
+func (r *Run) finish(ctx context.Context) error {
+	d := r.daemon
+	last := endMessage(&r.rec)
 	ended := context.WithoutCancel(ctx) // a cancelled run must still be recorded as such
-	if err := d.keepTrying(ended, func() error { return d.journal.Finish(ended, &r.rec) }); err != nil {
-		return res, fmt.Errorf("recording the end of run %s: %w", r.rec.ID, err)
+	if err := d.keepTrying(ended, func() error { return d.journal.Finish(ended, &r.rec, last) }); err != nil {
+		return fmt.Errorf("recording the end of run %s: %w", r.rec.ID, err)
 	}
-	r.event("job_update", "", map[string]any{"status": res.Status, "error": r.rec.Error, "ran": res.Counts.Ran, "cached": res.Counts.Cached})
-	return res, nil
+	if last.Seq > 0 { // else it had ended so already
+		r.feed.put(&entry{event: last})
+	}
+	return nil
+}
+
+// endMessage is the last message of a run.
+func endMessage(rec *journal.Run) *journal.Event {
+	return message(rec.ID, "job_update", "", map[string]any{"status": rec.Status, "error": rec.Error, "ran": rec.Counts.Ran, "cached": rec.Counts.Cached})
 }
 
 // walk opens the workflow's folder, runs its graph, and writes what the workflow wants as files.
@@ -221,8 +236,6 @@ func statusOf(ctx context.Context, err error) journal.Status {
 		return journal.Completed
 	case errors.Is(cause, ErrStopping):
 		return journal.Interrupted
-	case errors.Is(cause, ErrSuperseded):
-		return journal.Superseded
 	case timedOut(ctx) != nil:
 		return journal.Failed
 	case cause != nil:

@@ -175,7 +175,7 @@ func TestEditSupersedesWhatRuns(t *testing.T) {
 	for range 2 {
 		status[s.ended("w.flow.yaml").Status]++
 	}
-	require.Equal(t, map[journal.Status]int{journal.Superseded: 1, journal.Completed: 1}, status)
+	require.Equal(t, map[journal.Status]int{journal.Cancelled: 1, journal.Completed: 1}, status)
 	s.stop()
 }
 
@@ -234,7 +234,7 @@ func TestCutShortRunIsResumed(t *testing.T) {
 	s.cut() // a second signal
 	s.stop()
 	rec := b.runs()[0]
-	require.Equal(t, journal.Accepted, rec.Status, "the run is open")
+	require.Equal(t, journal.Running, rec.Status, "the run is open")
 
 	b.drop("open", "")
 	s = b.serve(once)
@@ -298,7 +298,7 @@ func TestOpenRunOfAnEditedWorkflowIsNotTakenUp(t *testing.T) {
 	s.finish()
 	runs := b.runs()
 	require.Len(t, runs, 2)
-	require.Equal(t, journal.Superseded, runs[1].Status)
+	require.Equal(t, journal.Cancelled, runs[1].Status)
 }
 
 func TestRunsAreFairToEachOther(t *testing.T) {

@@ -194,7 +194,7 @@ func (f *folder) run(ctx context.Context, s *served, req Request) {
 	if len(last) > 0 {
 		if strings.HasPrefix(last[0].Trigger, content) && settledStatus(last[0].Status) && !f.lostOutputs(flow, &last[0]) {
 			text := fmt.Sprintf("unchanged since run %s (%s)", shortID(last[0].ID), last[0].Status)
-			if last[0].Status == journal.Accepted {
+			if !last[0].Status.Terminal() {
 				text = fmt.Sprintf("run %s of the same goes on", shortID(last[0].ID))
 			}
 			f.notify(Notice{Kind: Unchanged, Path: s.path, Flow: flow, Text: text})
@@ -240,7 +240,7 @@ func (f *folder) lostOutputs(flow *Workflow, last *journal.Run) bool {
 func emptyList(v value.Value) bool { return v.Type.Base() == "list" && v.Size == 8 }
 
 // settledStatus reports whether a run that ended so, or goes on, need not be repeated on the same content.
-func settledStatus(s journal.Status) bool { return s == journal.Completed || s == journal.Accepted }
+func settledStatus(s journal.Status) bool { return s == journal.Completed || !s.Terminal() }
 
 func shortID(id string) string { return id[:min(8, len(id))] }
 

@@ -17,7 +17,7 @@ func runID(n int) string { return fmt.Sprintf("%016x", n) }
 func newRun(id string) *Run {
 	return &Run{
 		ID: id, Trigger: "t" + id, Workflow: "/flows/thumbs.flow.yaml", Name: "thumbs", Source: []byte("levee: 1\n"), Why: "by hand",
-		Status: Accepted, Accepted: time.UnixMicro(1_700_000_000_000_000),
+		Status: Queued, Accepted: time.UnixMicro(1_700_000_000_000_000),
 		Inputs: []Named{{Name: "width", Value: value.OfInt(256)}},
 	}
 }
@@ -71,7 +71,7 @@ func TestTriggerStartsOneRun(t *testing.T) {
 	second.Trigger = first.Trigger
 	var dup *DuplicateError
 	require.ErrorAs(t, j.Accept(t.Context(), second), &dup)
-	require.Equal(t, &DuplicateError{Run: first.ID, Status: Accepted}, dup)
+	require.Equal(t, &DuplicateError{Run: first.ID, Status: Queued}, dup)
 	runs, err := j.Runs(t.Context(), Filter{})
 	require.NoError(t, err)
 	require.Len(t, runs, 1)
@@ -88,7 +88,8 @@ func TestRunEndsOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, won, "of that epoch it was taken")
 	require.ErrorIs(t, j.Finish(t.Context(), &stale), ErrTaken)
-	require.NoError(t, j.Finish(t.Context(), r))
+	require.ErrorContains(t, j.Finish(t.Context(), r), "no end")
+	require.NoError(t, j.Finish(t.Context(), end(r, Completed)))
 	require.NoError(t, j.Finish(t.Context(), r), "the same end")
 	other := *r
 	other.Status = Failed
@@ -96,7 +97,7 @@ func TestRunEndsOnce(t *testing.T) {
 	won, err = j.Claim(t.Context(), r)
 	require.NoError(t, err)
 	require.False(t, won)
-	require.ErrorIs(t, j.Finish(t.Context(), newRun(runID(9))), ErrNoRun)
+	require.ErrorIs(t, j.Finish(t.Context(), end(newRun(runID(9)), Failed)), ErrNoRun)
 	got, err := j.Run(t.Context(), r.ID)
 	require.NoError(t, err)
 	require.Equal(t, Completed, got.Status)
@@ -140,7 +141,9 @@ func TestRunsNewestFirstAndFiltered(t *testing.T) {
 	}{
 		{Filter{}, []int{6, 5, 4, 3, 2, 1}},
 		{Filter{Last: 2}, []int{6, 5}},
-		{Filter{Failed: true}, []int{3, 2, 1}},
+		{Filter{Status: []Status{Failed}}, []int{3, 2, 1}},
+		{Filter{Status: []Status{Queued, Running}}, []int{6, 5, 4}},
+		{Filter{Status: []Status{Queued}, Workflow: "/flows/other.flow.yaml", File: "a"}, []int{6, 4}},
 		{Filter{Workflow: "/flows/other.flow.yaml", File: "a", Last: 1}, []int{6}},
 		{Filter{Workflow: "/flows/other.flow.yaml"}, nil},
 	} {

@@ -113,7 +113,7 @@ func (m *machine) finish(t *rapid.T) {
 	run := m.pick(t)
 	r := run.run
 	r.Finished = r.Accepted.Add(time.Duration(rapid.IntRange(1, 2).Draw(t, "took")) * time.Second)
-	r.Status = rapid.SampledFrom([]Status{Completed, Failed, Cancelled, Superseded}).Draw(t, "end")
+	r.Status = rapid.SampledFrom([]Status{Completed, Failed, Cancelled}).Draw(t, "end")
 	r.Counts = Counts{1, 2, 3, 4}
 	err := m.j.Finish(m.t.Context(), &r)
 	switch {
@@ -142,7 +142,7 @@ func (m *machine) restart(t *rapid.T) {
 		won, err := m.j.Claim(m.t.Context(), &orphans[0])
 		require.NoError(t, err)
 		require.True(t, won)
-		run.run.Owner, run.run.Epoch = m.j.owner, run.run.Epoch+1
+		run.run.Owner, run.run.Epoch, run.run.Status = m.j.owner, run.run.Epoch+1, Queued
 		orphans = orphans[1:]
 	}
 	require.Empty(t, orphans)

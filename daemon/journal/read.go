@@ -10,30 +10,39 @@ import (
 )
 
 const runColumns = `id, trigger, workflow, file, name, source, inputs, files, why, status, accepted, finished, epoch, owner, error, code, cause, outputs,
-	ran, cached, failed, skipped, doubt, bare`
+	ran, cached, failed, skipped, doubt, bare, started, cancelled, parent, parent_path, options`
 
 type scanner interface{ Scan(...any) error }
 
 func scanRun(row scanner) (r Run, err error) {
-	var inputs, files, outputs []byte
+	var inputs, files, outputs, how []byte
 	var accepted int64
-	var finished sql.NullInt64
+	var finished, started, cancelled sql.NullInt64
 	err = row.Scan(&r.ID, &r.Trigger, &r.Workflow, &r.File, &r.Name, &r.Source, &inputs, &files, &r.Why, &r.Status, &accepted, &finished,
-		&r.Epoch, &r.Owner, &r.Error, &r.Code, &r.Cause, &outputs, &r.Counts.Ran, &r.Counts.Cached, &r.Counts.Failed, &r.Counts.Skipped, &r.Doubt, &r.Bare)
+		&r.Epoch, &r.Owner, &r.Error, &r.Code, &r.Cause, &outputs, &r.Counts.Ran, &r.Counts.Cached, &r.Counts.Failed, &r.Counts.Skipped, &r.Doubt, &r.Bare,
+		&started, &cancelled, &r.Parent, &r.ParentPath, &how)
 	if err != nil {
 		return r, err
 	}
 	r.Accepted = time.UnixMicro(accepted)
-	if finished.Valid {
-		r.Finished = time.UnixMicro(finished.Int64)
-	}
+	r.Finished, r.Started, r.CancelAsked = fromMicros(finished), fromMicros(started), fromMicros(cancelled)
 	if r.Inputs, err = decodeNamed(inputs); err == nil {
 		r.Outputs, err = decodeNamed(outputs)
 	}
 	if err == nil && len(files) > 0 {
 		err = json.Unmarshal(files, &r.Files)
 	}
+	if err == nil && len(how) > 0 {
+		err = json.Unmarshal(how, &r.How)
+	}
 	return r, err
+}
+
+func fromMicros(at sql.NullInt64) time.Time {
+	if !at.Valid {
+		return time.Time{}
+	}
+	return time.UnixMicro(at.Int64)
 }
 
 func (j *Journal) runs(ctx context.Context, where string, args ...any) (list []Run, err error) {
@@ -57,18 +66,21 @@ func (j *Journal) runs(ctx context.Context, where string, args ...any) (list []R
 
 // Filter narrows Runs; the zero value takes all.
 type Filter struct {
-	Last     int // the newest so many; 0: all
-	Failed   bool
-	Workflow string // absolute path
-	File     string // with Workflow: of a per-file run
+	Last     int      // the newest so many; 0: all
+	Status   []Status // one of these; none: any
+	Workflow string   // absolute path
+	File     string   // with Workflow: of a per-file run
 }
 
 // Runs returns the newest runs first.
 func (j *Journal) Runs(ctx context.Context, f Filter) ([]Run, error) {
 	var conds []string
 	var args []any
-	if f.Failed {
-		conds = append(conds, `status='failed'`)
+	if len(f.Status) > 0 {
+		conds = append(conds, `status IN (?`+strings.Repeat(",?", len(f.Status)-1)+`)`)
+		for _, s := range f.Status {
+			args = append(args, s)
+		}
 	}
 	if f.Workflow != "" {
 		conds, args = append(conds, `workflow=? AND file=?`), append(args, f.Workflow, f.File)
@@ -116,9 +128,18 @@ func (j *Journal) Run(ctx context.Context, prefix string) (Run, error) {
 	return Run{}, e
 }
 
-// Orphans are the open runs whose process is gone, oldest first.
+// inLine is the order in which runs have their turn: those that were under way before a crash, then as they were accepted.
+const inLine = ` ORDER BY started IS NULL, accepted, num`
+
+// Queue is what waits for its turn, in order, whoever has it in hand.
+func (j *Journal) Queue(ctx context.Context) ([]Run, error) {
+	return j.runs(ctx, `WHERE finished IS NULL AND status='queued'`+inLine)
+}
+
+// Orphans are the open runs whose process is gone, in the order in which they should go on. A suspended one is nobody's, and
+// waits for an answer, not for a process.
 func (j *Journal) Orphans(ctx context.Context) ([]Run, error) {
-	list, err := j.runs(ctx, `WHERE finished IS NULL ORDER BY accepted, num`)
+	list, err := j.runs(ctx, `WHERE finished IS NULL AND (status<>'suspended' OR cancelled IS NOT NULL)`+inLine)
 	if err != nil {
 		return nil, err
 	}

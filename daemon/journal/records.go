@@ -10,15 +10,20 @@ import (
 // Status is the state of a run.
 type Status string
 
-// A run has exactly one of the last four at its end. Interrupted is never stored: the run stays open and is resumed.
+// A run has exactly one of the last three at its end. Interrupted is never stored: the run stays open and is resumed.
 const (
-	Accepted    Status = "accepted"
+	Queued      Status = "queued"
+	Running     Status = "running"
+	Waiting     Status = "waiting"   // all that is left of it waits: for a device, or to be tried again
+	Suspended   Status = "suspended" // it waits for a person, and nobody has it in hand
 	Interrupted Status = "interrupted"
 	Completed   Status = "completed"
 	Failed      Status = "failed"
 	Cancelled   Status = "cancelled"
-	Superseded  Status = "superseded" // its workflow was edited
 )
+
+// Terminal reports whether a run with this status has ended.
+func (s Status) Terminal() bool { return s == Completed || s == Failed || s == Cancelled }
 
 // Run is one execution of a workflow.
 type Run struct {
@@ -33,6 +38,7 @@ type Run struct {
 	Why      string          `json:"why"`
 	Status   Status          `json:"status"`
 	Accepted time.Time       `json:"accepted"`
+	Started  time.Time       `json:"started,omitzero"` // when it first left the queue
 	Finished time.Time       `json:"finished,omitzero"`
 	Epoch    int             `json:"epoch"`
 	Owner    string          `json:"owner"`
@@ -41,12 +47,27 @@ type Run struct {
 	Cause    string          `json:"cause,omitempty"` // path of the invocation that failed first
 	Outputs  []Named         `json:"outputs"`
 	Counts   Counts          `json:"counts"`
+	How      How             `json:"how,omitzero"`
 
+	// CancelAsked is when somebody asked for the end of the run; it never starts after that.
+	CancelAsked time.Time `json:"cancel_asked,omitzero"`
+	// Parent is the run one of whose nodes this run is, ParentPath that node's path; "": it is a run of its own.
+	Parent     string `json:"parent,omitempty"`
+	ParentPath string `json:"parent_path,omitempty"`
 	// Doubt is set when the history was damaged or lost its end while the run was open: what its invocations did after that
 	// may not be recorded, so one with effects must be taken for started.
 	Doubt string `json:"doubt,omitempty"`
 	// Bare says that the details were forgotten: no source, values, invocations or events.
 	Bare bool `json:"bare,omitempty"`
+}
+
+// How says how a run was asked to run. It is kept so that a run goes on in the same way when another process takes it up.
+type How struct {
+	NoCache bool          `json:"no_cache,omitempty"`
+	Verify  bool          `json:"verify,omitempty"`
+	Only    []string      `json:"only,omitempty"` // sites
+	From    []string      `json:"from,omitempty"` // sites
+	Timeout time.Duration `json:"timeout,omitempty"`
 }
 
 // Counts says what a run's invocations came to.

@@ -5,6 +5,9 @@ ALTER TABLE run ADD COLUMN parent TEXT NOT NULL DEFAULT '';         -- id of the
 ALTER TABLE run ADD COLUMN parent_path TEXT NOT NULL DEFAULT '';    -- path of that node
 ALTER TABLE run ADD COLUMN options BLOB;                            -- JSON: how it was asked to run
 ALTER TABLE invocation ADD COLUMN began INTEGER NOT NULL DEFAULT 0; -- 1: the number before seq is its beginning's
+UPDATE run SET started=accepted;
+UPDATE run SET status='running' WHERE status='accepted';
+UPDATE run SET status='cancelled', error=CASE error WHEN '' THEN 'superseded by a newer version of the workflow' ELSE error END WHERE status='superseded';
 
 -- What people answered to the nodes of a run that waits for them.
 CREATE TABLE answer(

@@ -113,9 +113,9 @@ func (t *tx) forget(num int64) error {
 	}
 	query := `DELETE FROM run WHERE num=?`
 	if last && !bare {
-		query = `UPDATE run SET bare=1, source=NULL, inputs=NULL, files=NULL, outputs=NULL WHERE num=?`
+		query = `UPDATE run SET bare=1, source=NULL, inputs=NULL, files=NULL, outputs=NULL, options=NULL WHERE num=?`
 	}
-	for _, q := range []string{query, `INSERT OR IGNORE INTO doomed(num) VALUES(?)`} {
+	for _, q := range []string{query, `DELETE FROM answer WHERE run=?`, `INSERT OR IGNORE INTO doomed(num) VALUES(?)`} {
 		if _, err := t.Exec(q, num); err != nil {
 			return err
 		}

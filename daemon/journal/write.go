@@ -2,64 +2,8 @@ package journal
 
 import (
 	"context"
-	"database/sql"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"time"
 )
-
-// DuplicateError says that a trigger has started a run already.
-type DuplicateError struct {
-	Run    string
-	Status Status
-}
-
-func (e *DuplicateError) Error() string {
-	return fmt.Sprintf("run %s (%s) has this trigger", e.Run, e.Status)
-}
-
-// Errors of Finish.
-var (
-	ErrEnded = errors.New("the run has ended")
-	ErrTaken = errors.New("another process has taken up the run")
-)
-
-// Accept records a run before anyone is told that it was accepted. Calling it again with the same run is no error. The error
-// is *DuplicateError when its trigger is used up, and ErrFull also when the disk is so full that what is under way should
-// have the rest.
-func (j *Journal) Accept(ctx context.Context, r *Run) error {
-	files, err := json.Marshal(r.Files)
-	if err != nil {
-		return err
-	}
-	if err := j.roomForRun(); err != nil {
-		return err
-	}
-	r.Owner = j.owner
-	var dup *DuplicateError
-	err = j.write(ctx, false, func(t *tx) error {
-		dup = nil
-		res, err := t.Exec(`INSERT INTO run(id, trigger, workflow, file, name, source, inputs, files, why, status, accepted, owner)
-			VALUES(?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(trigger) DO NOTHING`,
-			r.ID, r.Trigger, r.Workflow, r.File, r.Name, r.Source, encodeNamed(r.Inputs, true), files, r.Why, r.Status, r.Accepted.UnixMicro(), r.Owner)
-		if err != nil {
-			return err
-		}
-		if n, err := res.RowsAffected(); err != nil || n == 1 {
-			return err
-		}
-		dup = &DuplicateError{}
-		return t.QueryRow(`SELECT id, status FROM run WHERE trigger=?`, r.Trigger).Scan(&dup.Run, &dup.Status)
-	})
-	switch {
-	case err != nil:
-		return err
-	case dup != nil && dup.Run != r.ID: // the same ID: this very run had been stored when that seemed to fail
-		return dup
-	}
-	return nil
-}
 
 // Begin makes it durable that an invocation with effects is about to run.
 func (j *Journal) Begin(ctx context.Context, inv Invocation) error {
@@ -144,20 +88,22 @@ func (j *Journal) Append(ctx context.Context, events ...*Event) error {
 	if len(events) == 0 {
 		return nil
 	}
-	err := j.write(ctx, true, func(t *tx) error {
-		for _, e := range events {
-			if err := e.store(t); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	err := j.write(ctx, true, func(t *tx) error { return t.append(events) })
 	if err != nil {
 		for _, e := range events {
 			e.Seq = 0
 		}
 	}
 	return err
+}
+
+func (t *tx) append(events []*Event) error {
+	for _, e := range events {
+		if err := e.store(t); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (e *Event) store(t *tx) error {
@@ -181,66 +127,6 @@ func (e *Event) store(t *tx) error {
 	e.Seq = p.last
 	t.draw(e.Run, p)
 	return nil
-}
-
-// Finish writes the one end of a run. A second end is ErrEnded, the end of a run that was claimed away ErrTaken; the same end
-// once more is no error.
-func (j *Journal) Finish(ctx context.Context, r *Run) error {
-	var verdict error
-	err := j.write(ctx, true, func(t *tx) error {
-		verdict = nil
-		res, err := t.Exec(`UPDATE run SET status=?, finished=?, error=?, code=?, cause=?, outputs=?, ran=?, cached=?, failed=?, skipped=?
-			WHERE id=? AND epoch=? AND finished IS NULL`,
-			r.Status, r.Finished.UnixMicro(), r.Error, r.Code, r.Cause, encodeNamed(r.Outputs, true),
-			r.Counts.Ran, r.Counts.Cached, r.Counts.Failed, r.Counts.Skipped, r.ID, r.Epoch)
-		if err != nil {
-			return err
-		}
-		if n, err := res.RowsAffected(); err != nil || n == 1 {
-			return err
-		}
-		var status Status
-		var finished sql.NullInt64
-		var epoch int
-		err = t.QueryRow(`SELECT status, finished, epoch FROM run WHERE id=?`, r.ID).Scan(&status, &finished, &epoch)
-		switch {
-		case errors.Is(err, sql.ErrNoRows):
-			verdict, err = fmt.Errorf("%w: %s", ErrNoRun, r.ID), nil
-		case finished.Valid && (status != r.Status || finished.Int64 != r.Finished.UnixMicro() || epoch != r.Epoch):
-			verdict = ErrEnded
-		case !finished.Valid:
-			verdict = ErrTaken
-		}
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return verdict
-}
-
-// Claim takes up a run whose process is gone; false when somebody else did, or it has ended.
-func (j *Journal) Claim(ctx context.Context, r *Run) (bool, error) {
-	var won bool
-	err := j.write(ctx, true, func(t *tx) error {
-		res, err := t.Exec(`UPDATE run SET owner=?, epoch=epoch+1 WHERE id=? AND epoch=? AND finished IS NULL`, j.owner, r.ID, r.Epoch)
-		if err != nil {
-			return err
-		}
-		n, err := res.RowsAffected()
-		won = n == 1
-		if err == nil && !won && t.again {
-			err = t.QueryRow(`SELECT EXISTS(SELECT 1 FROM run WHERE id=? AND epoch=? AND owner=? AND finished IS NULL)`, r.ID, r.Epoch+1, j.owner).Scan(&won)
-		}
-		return err
-	})
-	if err != nil {
-		return false, err
-	}
-	if won {
-		r.Owner, r.Epoch = j.owner, r.Epoch+1
-	}
-	return won, nil
 }
 
 // Most invocations have no error, and some no module or key: NULL takes no room and no time.

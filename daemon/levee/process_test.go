@@ -142,7 +142,7 @@ func TestSecondSignalCutsShort(t *testing.T) {
 	require.NoError(t, r.Process.Signal(syscall.SIGTERM))
 	r.code()
 	rec := p.lastRun()
-	require.Equal(t, journal.Accepted, rec.Status, "left open")
+	require.Equal(t, journal.Running, rec.Status, "left open")
 
 	p.write("open", "")
 	r = p.start("serve", "--settle", "20ms", "--once", p.dir)

@@ -14,6 +14,7 @@ import (
 
 func (a *app) runsCommand() *cobra.Command {
 	var filter journal.Filter
+	var failed bool
 	cmd := &cobra.Command{
 		Use: "runs", Short: "List the runs, the newest first", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -22,6 +23,9 @@ func (a *app) runsCommand() *cobra.Command {
 				return err
 			}
 			defer h.Close()
+			if failed {
+				filter.Status = []journal.Status{journal.Failed}
+			}
 			runs, err := h.Runs(a.drain, filter)
 			if err != nil {
 				return err
@@ -37,7 +41,7 @@ func (a *app) runsCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().IntVar(&filter.Last, "last", 20, "how many; 0: all")
-	cmd.Flags().BoolVar(&filter.Failed, "failed", false, "only failed ones")
+	cmd.Flags().BoolVar(&failed, "failed", false, "only failed ones")
 	return cmd
 }
 
