@@ -286,7 +286,9 @@ func TestLookingTouchesNothing(t *testing.T) {
 	j = open(t, dir, Options{ReadOnly: true})
 	require.Len(t, ids(t, j), 3)
 	require.ErrorIs(t, j.Accept(t.Context(), newRun(runID(9))), ErrReadOnly)
-	require.ErrorIs(t, j.Finish(t.Context(), newRun(runID(1))), ErrReadOnly)
+	over := newRun(runID(1))
+	over.Status = Completed
+	require.ErrorIs(t, j.Finish(t.Context(), over), ErrReadOnly)
 	require.ErrorIs(t, j.Retain(t.Context(), time.Hour, 1), ErrReadOnly)
 	require.ErrorIs(t, j.Backup(t.Context()), ErrReadOnly)
 	require.NoError(t, j.Close())
