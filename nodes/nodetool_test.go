@@ -25,6 +25,7 @@ type foreignType struct {
 	Types    map[string]value.Type
 	Enum     map[string]map[string]string
 	Dynamic  string
+	Only     map[string]json.RawMessage // the one value of a property without a port that is understood
 	Note     string
 }
 
@@ -113,6 +114,12 @@ func (f *foreignType) checkInputs(t *testing.T, nt *NodeType) {
 		for _, text := range texts {
 			require.True(t, p.Enum == nil || slices.Contains(p.Enum, text), "%s: %s", property, text)
 		}
+	}
+	for property, literal := range f.Only {
+		port, renamed := f.In[property]
+		_, ok := nt.Input(property)
+		require.True(t, renamed && port == "" || !renamed && !ok, "%s has a port", property)
+		require.True(t, json.Valid(literal))
 	}
 	if f.Dynamic != "" {
 		p, ok := nt.Input(f.Dynamic)

@@ -1,4 +1,4 @@
-//! template/render: a Jinja template. Its language is minijinja's; filter truncate is ours.
+//! Jinja templates. Their language is minijinja's; the filter truncate is ours.
 
 use crate::{fail, levee, plain};
 use minijinja::value::{Object, Value};
@@ -13,22 +13,51 @@ const DEPTH: usize = 32; // templates have no macros or includes that could nest
 /// Inputs: template, values, data, undefined, ignore_case. Output: text.
 pub fn render() {
     let source = levee::string(0);
-    let mut env = environment();
-    env.set_fuel(Some(FUEL));
-    env.set_recursion_limit(DEPTH);
-    env.set_undefined_behavior(if levee::string(3) == "empty" { UndefinedBehavior::Chainable } else { UndefinedBehavior::Strict });
-    env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-    let names = Value::from_object(Names { values: values(), ignore_case: levee::boolean(4) });
-    let template = env.template_from_named_str("template", &source).unwrap_or_else(|e| bad(&e));
-    match template.render(names) {
-        Ok(text) => levee::put_str(0, &text),
-        Err(e) => bad(&e),
+    let env = environment(3);
+    let template = env.template_from_named_str("template", &source).unwrap_or_else(|e| bad(&e, ""));
+    levee::put_str(0, &template.render(names(values(), 4)).unwrap_or_else(|e| bad(&e, "")));
+}
+
+/// Inputs: template, list, undefined, ignore_case. Outputs: texts, count.
+pub fn render_each() {
+    let (source, kind, raw) = (levee::string(0), levee::type_of(1), levee::bytes(1));
+    let env = environment(2);
+    let template = env.template_from_named_str("template", &source).unwrap_or_else(|e| bad(&e, ""));
+    let text = |(i, enc): (usize, &[u8])| {
+        let tree = plain::tree(plain::element(&kind), enc).unwrap_or_else(|e| fail!("item {i}: {e}"));
+        let mut all = BTreeMap::new();
+        if let Tree::Object(m) = &tree {
+            all.extend(m.iter().map(|(k, v)| (k.clone(), value(v.clone()))));
+        }
+        all.entry("item".to_string()).or_insert_with(|| value(tree));
+        all.entry("index".to_string()).or_insert_with(|| Value::from(i));
+        template.render(names(all, 3)).unwrap_or_else(|e| bad(&e, &format!("item {i}: ")))
+    };
+    let texts: Vec<String> = levee::items(&raw).into_iter().enumerate().map(text).collect();
+    levee::put_list(0, &texts);
+    levee::put_int(1, texts.len() as i64);
+}
+
+fn names(values: BTreeMap<String, Value>, ignore_case: i32) -> Value {
+    Value::from_object(Names { values, ignore_case: levee::boolean(ignore_case) })
+}
+
+fn bad(e: &Error, before: &str) -> ! {
+    let place = e.line().map_or(before.to_string(), |line| format!("{before}template line {line}: "));
+    match (e.kind(), e.detail()) {
+        (ErrorKind::OutOfFuel, _) => fail!("{place}the template takes more than {FUEL} steps"),
+        (kind, Some(detail)) => fail!("{place}{kind}: {detail}"),
+        (kind, None) => fail!("{place}{kind}"),
     }
 }
 
 /// The language: what is not added here is not there, and not in the module either.
-fn environment() -> Environment<'static> {
+fn environment(undefined: i32) -> Environment<'static> {
     let mut env = Environment::empty();
+    env.set_fuel(Some(FUEL));
+    env.set_recursion_limit(DEPTH);
+    env.set_undefined_behavior(if levee::string(undefined) == "empty" { UndefinedBehavior::Chainable } else { UndefinedBehavior::Strict });
+    env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     env.add_filter("upper", filters::upper);
     env.add_filter("lower", filters::lower);
     env.add_filter("title", filters::title);
@@ -47,16 +76,9 @@ fn environment() -> Environment<'static> {
     env.add_test("defined", tests::is_defined);
     env.add_test("undefined", tests::is_undefined);
     env.add_test("none", tests::is_none);
+    env.add_test("startingwith", tests::is_startingwith);
+    env.add_test("endingwith", tests::is_endingwith);
     env
-}
-
-fn bad(e: &Error) -> ! {
-    let place = e.line().map_or(String::new(), |line| format!("template line {line}: "));
-    match (e.kind(), e.detail()) {
-        (ErrorKind::OutOfFuel, _) => fail!("{place}the template takes more than {FUEL} steps"),
-        (kind, Some(detail)) => fail!("{place}{kind}: {detail}"),
-        (kind, None) => fail!("{place}{kind}"),
-    }
 }
 
 /// What {{ name }} can name: the keys of data, then those of values.

@@ -1,6 +1,6 @@
 //! Nodes that look at the characters of one text.
 
-use crate::levee;
+use crate::{fail, levee};
 
 pub fn upper() {
     levee::put_str(0, &levee::string(0).to_uppercase());
@@ -32,17 +32,60 @@ pub fn length() {
     levee::put_int(3, text.lines().count() as i64);
 }
 
-/// Inputs: text, part, where, ignore_case.
+/// Inputs: text, part, where, ignore_case, parts, need.
 pub fn contains() {
-    let (mut text, mut part, place) = (levee::string(0), levee::string(1), levee::string(2));
-    if levee::boolean(3) {
-        (text, part) = (text.to_lowercase(), part.to_lowercase());
+    let (ignore_case, place, need) = (levee::boolean(3), levee::string(2), levee::string(5));
+    let fold = |s: String| if ignore_case { s.to_lowercase() } else { s };
+    let text = fold(levee::string(0));
+    let mut parts = levee::strings(4);
+    if parts.is_empty() {
+        parts.push(levee::string(1));
     }
-    let found = match place.as_str() {
+    let mut held = parts.into_iter().map(fold).map(|part| match place.as_str() {
         "start" => text.starts_with(&part),
         "end" => text.ends_with(&part),
         "whole" => text == part,
         _ => text.contains(&part),
+    });
+    let found = match need.as_str() {
+        "all" => held.all(|b| b),
+        "none" => !held.any(|b| b),
+        _ => held.any(|b| b),
     };
     levee::put_bool(0, found);
+}
+
+/// Inputs: text, width, side, character. Output: text.
+pub fn pad() {
+    let (text, width, side, character) = (levee::string(0), levee::int(1) as usize, levee::string(2), levee::string(3));
+    let mut one = character.chars();
+    let (Some(c), None) = (one.next(), one.next()) else { fail!("character is {character:?}; it must be a single one") };
+    let missing = width.saturating_sub(text.chars().count());
+    let before = match side.as_str() {
+        "start" => missing,
+        "both" => missing / 2,
+        _ => 0,
+    };
+    let run = |n: usize| c.to_string().repeat(n);
+    levee::put_str(0, &(run(before) + &text + &run(missing - before)));
+}
+
+/// Inputs: text, with, keep_lines, trim. Output: text.
+pub fn squeeze() {
+    let (mut text, with, keep_lines) = (levee::string(0), levee::string(1), levee::boolean(2));
+    if levee::boolean(3) {
+        text = text.trim().to_string();
+    }
+    let blank = |c: char| c.is_whitespace() && !(keep_lines && (c == '\n' || c == '\r'));
+    let mut out = String::with_capacity(text.len());
+    let mut inside = false;
+    for c in text.chars() {
+        match (blank(c), inside) {
+            (true, false) => out.push_str(&with),
+            (true, true) => {}
+            (false, _) => out.push(c),
+        }
+        inside = blank(c);
+    }
+    levee::put_str(0, &out);
 }

@@ -10,6 +10,7 @@ mod pack;
 #[path = "../../shared/plain.rs"]
 mod plain;
 
+mod compare;
 mod encoding;
 mod format;
 mod letters;
@@ -35,4 +36,11 @@ pack! {
     "node_count_words" => words::count_words,
     "node_decode" => encoding::decode,
     "node_encode" => encoding::encode,
+    "node_chunk" => words::chunk,
+    "node_groups" => pattern::groups,
+    "node_filter" => pattern::filter,
+    "node_compare" => compare::compare,
+    "node_find" => compare::find,
+    "node_pad" => letters::pad,
+    "node_squeeze" => letters::squeeze,
 }

@@ -6,7 +6,11 @@ use serde_json::{Map, Value};
 
 /// Compiles a pattern or ends the invocation with what is wrong in it.
 pub fn compile(pattern: &str, ignore_case: bool) -> Regex {
-    match RegexBuilder::new(pattern).case_insensitive(ignore_case).multi_line(true).size_limit(8 << 20).build() {
+    compile_with(pattern, ignore_case, false)
+}
+
+fn compile_with(pattern: &str, ignore_case: bool, dot_all: bool) -> Regex {
+    match RegexBuilder::new(pattern).case_insensitive(ignore_case).multi_line(true).dot_matches_new_line(dot_all).size_limit(8 << 20).build() {
         Ok(re) => re,
         Err(regex::Error::CompiledTooBig(_)) => fail!("the pattern {pattern:?} is too large; repeat less"),
         Err(e) => fail!("bad pattern: {e}"),
@@ -41,10 +45,10 @@ pub fn replace() {
     levee::put_int(1, count);
 }
 
-/// Inputs: text, pattern, group, ignore_case, limit. Outputs: matches, count, captures.
+/// Inputs: text, pattern, group, ignore_case, limit, dot_all. Outputs: matches, count, captures.
 pub fn find_all() {
     let (text, group) = (levee::string(0), levee::string(2));
-    let re = input(1, false, levee::boolean(3));
+    let re = compile_with(&levee::string(1), levee::boolean(3), levee::boolean(5));
     let most = if limit(4) == 0 { usize::MAX } else { limit(4) };
     let names: Vec<String> =
         re.capture_names().enumerate().map(|(i, n)| n.map_or_else(|| i.to_string(), str::to_string)).collect();
@@ -67,15 +71,37 @@ pub fn find_all() {
     levee::put_str(2, &Value::Array(captures).to_string());
 }
 
-/// Inputs: text, pattern, whole, ignore_case.
+/// Inputs: text, pattern, whole, ignore_case, at_start.
 pub fn matches() {
     let text = levee::string(0);
-    let re = input(1, false, levee::boolean(3));
-    let whole = levee::boolean(2);
-    let found = if whole {
-        compile(&format!(r"\A(?:{})\z", re.as_str()), levee::boolean(3)).is_match(&text)
-    } else {
-        re.is_match(&text)
-    };
-    levee::put_bool(0, found);
+    let re = placed(levee::boolean(4), levee::boolean(2), levee::boolean(3));
+    levee::put_bool(0, re.is_match(&text));
+}
+
+/// The pattern on port 1, held to the start of the text, or to the whole of it.
+fn placed(at_start: bool, whole: bool, ignore_case: bool) -> Regex {
+    let re = input(1, false, ignore_case);
+    match (whole, at_start) {
+        (true, _) => compile(&format!(r"\A(?:{})\z", re.as_str()), ignore_case),
+        (false, true) => compile(&format!(r"\A(?:{})", re.as_str()), ignore_case),
+        _ => re,
+    }
+}
+
+/// Inputs: texts, pattern, whole, ignore_case. Outputs: texts, count.
+pub fn filter() {
+    let re = placed(false, levee::boolean(2), levee::boolean(3));
+    let kept: Vec<String> = levee::strings(0).into_iter().filter(|s| re.is_match(s)).collect();
+    levee::put_list(0, &kept);
+    levee::put_int(1, kept.len() as i64);
+}
+
+/// Inputs: text, pattern, ignore_case, dot_all. Outputs: groups, found.
+pub fn groups() {
+    let text = levee::string(0);
+    let re = compile_with(&levee::string(1), levee::boolean(2), levee::boolean(3));
+    let found = re.captures(&text);
+    let groups: Vec<&str> = found.iter().flat_map(|c| c.iter().skip(1)).map(|g| g.map_or("", |m| m.as_str())).collect();
+    levee::put_list(0, &groups);
+    levee::put_bool(1, found.is_some());
 }

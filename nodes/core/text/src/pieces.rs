@@ -61,13 +61,14 @@ pub fn lines() {
     levee::put_int(1, kept.len() as i64);
 }
 
-/// Inputs: text, start, end; both count characters, from the end when negative.
+/// Inputs: text, start, end, step; they count characters, start and end from the end when negative.
 pub fn slice() {
     let text = levee::string(0);
     let n = text.chars().count() as i64;
     let place = |at: i64| if at < 0 { (at + n).max(0) } else { at.min(n) } as usize;
     let start = place(levee::int(1));
     let end = if levee::given(2) { place(levee::int(2)) } else { n as usize };
-    let out: String = text.chars().skip(start).take(end.saturating_sub(start)).collect();
+    let step = levee::int(3) as usize;
+    let out: String = text.chars().skip(start).take(end.saturating_sub(start)).step_by(step).collect();
     levee::put_str(0, &out);
 }

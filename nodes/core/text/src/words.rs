@@ -1,5 +1,6 @@
 //! Words: runs of letters and digits, joined by single apostrophes inside (don't, l'eau).
 
+use crate::fail;
 use crate::levee::{self, Cells, Table, Texts};
 use std::collections::{HashMap, HashSet};
 
@@ -78,4 +79,16 @@ pub fn count_words() {
     levee::put_table(0, &Table { columns });
     levee::put_int(1, total);
     levee::put_int(2, distinct);
+}
+
+/// Inputs: text, size, overlap, separator. Outputs: chunks, count.
+pub fn chunk() {
+    let (text, size, overlap, separator) = (levee::string(0), levee::int(1) as usize, levee::int(2) as usize, levee::string(3));
+    if overlap >= size {
+        fail!("overlap is {overlap}, size {size}: each chunk must bring something new");
+    }
+    let parts: Vec<&str> = if separator.is_empty() { text.split_whitespace().collect() } else { text.split(separator.as_str()).collect() };
+    let chunks: Vec<String> = (0..parts.len()).step_by(size - overlap).map(|i| parts[i..parts.len().min(i + size)].join(" ")).collect();
+    levee::put_list(0, &chunks);
+    levee::put_int(1, chunks.len() as i64);
 }
