@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"slices"
+
 	"levee/graph/value"
 )
 
@@ -46,7 +48,7 @@ func (b *binding) run(ports []value.Port) {
 		port.Type = port.Type.Subst(b.vars)
 		in := Input{Type: port.Type}
 		if !wrong[port.Name] {
-			in.Sources, in.Collect = b.sources(&port, with[port.Name])
+			b.sources(&in, &port, with[port.Name])
 		}
 		b.n.node.Inputs = append(b.n.node.Inputs, in)
 	}
@@ -71,24 +73,28 @@ func (b *binding) wires(port *value.Port) bool {
 		return true
 	}
 	wires := b.n.inWires[port.Name]
-	collect := f.value.kind == listTree
-	if collect && port.Type.Base() != "list" {
+	collect := f.value.kind != scalarTree
+	if f.value.kind == listTree && port.Type.Base() != "list" {
 		b.c.report.add(f.value.pos, "wires", "%s takes one wire: it is %s, not a list", b.name(port.Name), port.Type)
+		return false
+	}
+	if f.value.kind == mapTree && port.Type.Base() != "map" {
+		b.c.report.add(f.value.pos, "wires", "%s takes one wire: it is %s, not a map", b.name(port.Name), port.Type)
 		return false
 	}
 	pattern := port.Type
 	if collect {
 		pattern = pattern.Elem()
 	}
-	ok := len(wires) == len(f.value.items())
+	ok := len(wires) == len(f.value.wires())
 	for i := range wires {
-		typ := b.c.typeOf(&wires[i])
+		typ := b.c.cast(b.n, port, i, &wires[i], pattern, b.vars)
 		b.types[port.Name] = append(b.types[port.Name], typ)
 		if typ == "" {
 			ok = false
 		} else if !value.Bind(pattern, typ, b.vars) {
 			ok = false
-			b.c.report.add(wires[i].pos, "type", "%s wants %s, but %s gives %s", b.name(port.Name), b.wanted(pattern), wires[i].text, typ)
+			b.c.report.add(wires[i].pos, "type", "%s%s wants %s, but %s gives %s", b.c.mismatch(&wires[i], typ, b.wanted(pattern), collect), b.name(port.Name), b.wanted(pattern), wires[i].text, typ)
 		}
 	}
 	return ok
@@ -106,37 +112,69 @@ func (b *binding) wanted(pattern value.Type) value.Type {
 }
 
 // sources makes the sources of a port whose type is concrete by now.
-func (b *binding) sources(port *value.Port, literal *tree) (list []Source, collect bool) {
+func (b *binding) sources(in *Input, port *value.Port, literal *tree) {
 	if f := b.field(port.Name); f != nil {
 		for i, w := range b.n.inWires[port.Name] {
-			list = append(list, w.source(b.types[port.Name][i]))
+			in.Sources = append(in.Sources, w.source(b.types[port.Name][i]))
 		}
-		return list, f.value.kind == listTree
+		if in.Collect = f.value.kind != scalarTree; f.value.kind == mapTree {
+			b.entries(in, port, f.value, literal)
+		}
+		return
 	}
 	if literal != nil {
 		named := *port
-		named.Name = b.name(port.Name)
+		named.Name = b.c.invalid(port.Name) + b.name(port.Name)
 		if text, ok := literal.text(); ok && port.Type != value.String && b.c.isWire(b.n.graph, text) {
 			if _, err := value.FromGo(port.Type, text); err != nil {
 				b.c.report.add(literal.pos, "literal", "%s wants %s, got the text %s (wires stand under in)", named.Name, port.Type, quote(text))
-				return nil, false
+				return
 			}
 		}
 		if v, ok := fit(b.c.report, literal, &named); ok {
-			return []Source{{Kind: FromLiteral, Literal: v, Type: v.Type, Pos: literal.pos}}, false
+			in.Sources = []Source{{Kind: FromLiteral, Literal: v, Type: v.Type, Pos: literal.pos}}
 		}
-		return nil, false
+		return
 	}
 	v, hasDefault, err := port.DefaultValue()
 	switch {
 	case err != nil:
 		b.c.report.add(b.n.usesPos, "manifest", "the default of %s does not fit: %v", b.name(port.Name), err)
 	case hasDefault:
-		return []Source{{Kind: FromLiteral, Literal: v, Type: v.Type, Pos: b.n.usesPos}}, false
+		in.Sources = []Source{{Kind: FromLiteral, Literal: v, Type: v.Type, Pos: b.n.usesPos}}
 	case !port.Optional:
-		b.c.report.add(b.n.node.Pos, "missing", "node %q (%s) needs input %s (%s)", b.n.node.ID, b.n.node.Type.Name, port.Name, port.Type)
+		b.c.report.add(b.n.node.Pos, "missing", "%snode %q (%s) needs input %s (%s)", b.c.lacking(b.n, port.Name), b.n.node.ID, b.n.node.Type.Name, port.Name, port.Type)
 	}
-	return nil, false
+}
+
+// entries makes a map of wires, with the literals that stand under with for the same port between them.
+func (b *binding) entries(in *Input, port *value.Port, wires, literal *tree) {
+	all := *wires
+	if literal != nil && literal.kind != mapTree {
+		b.c.report.add(literal.pos, "literal", "%s wants a map, got %s", b.name(port.Name), literal.describe())
+	} else if literal != nil {
+		all.fields = slices.Concat(wires.fields, literal.fields)
+	}
+	at := make(map[*tree]Source, len(wires.fields))
+	for i, f := range wires.sorted() {
+		at[f.value] = in.Sources[i]
+	}
+	in.Sources = in.Sources[:0]
+	for _, f := range all.sorted() {
+		if n := len(in.Keys); n > 0 && in.Keys[n-1] == f.key {
+			b.c.report.add(f.pos, "duplicate", "%s: the key %s stands under with and under in", b.name(port.Name), quote(f.key))
+		}
+		src, wired := at[f.value]
+		if !wired {
+			v, ok := fit(b.c.report, f.value, &value.Port{Name: b.name(port.Name) + "." + clip(f.key), Type: port.Type.Elem()})
+			if !ok {
+				continue
+			}
+			src = Source{Kind: FromLiteral, Literal: v, Type: v.Type, Pos: f.value.pos}
+		}
+		in.Keys = append(in.Keys, f.key)
+		in.Sources = append(in.Sources, src)
+	}
 }
 
 // naturalType is the type that a literal has where a type variable asks for it.

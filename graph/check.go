@@ -15,6 +15,13 @@ func Load(name string, text []byte, resolve func(uses string) (*Type, error)) (*
 // unless it is Problems of another file.
 // The problems are all those of the file, Parse's included; the graph is nil when there are any. A File is checked once.
 func Check(f *File, resolve func(uses string) (*Type, error)) (*Graph, Problems) {
+	if f.form != ownForm {
+		return checkForeign(f, resolve)
+	}
+	return check(f, resolve)
+}
+
+func check(f *File, resolve func(uses string) (*Type, error)) (*Graph, Problems) {
 	c := checker{file: f, report: f.found, resolve: resolve, types: map[string]resolved{}, inputs: map[string]value.Type{}}
 	if f.graph == nil {
 		return nil, f.found.list()
@@ -24,7 +31,7 @@ func Check(f *File, resolve func(uses string) (*Type, error)) (*Graph, Problems)
 	}
 	c.link(f.graph)
 	c.typeGraph(f.graph)
-	g := &Graph{Name: f.Name, Description: f.Description, Trigger: f.Trigger, Inputs: f.Inputs, Allow: f.Allow, Timeout: f.Timeout}
+	g := &Graph{Name: f.Name, Description: f.Description, Trigger: f.Trigger, Inputs: f.Inputs, Allow: f.Allow, Timeout: f.Timeout, Foreign: f.Foreign}
 	c.files(f.graph)
 	c.build(g, f.graph)
 	if list := f.found.list(); len(list) > 0 {
@@ -64,7 +71,7 @@ func (c *checker) link(g *rawGraph) {
 		}
 		n.inWires = make(map[string][]wire, len(n.in))
 		for _, f := range n.in {
-			for _, t := range f.value.items() {
+			for _, t := range f.value.wires() {
 				if w := c.wire(g, n, t, what+"."+clip(f.key)); w != nil {
 					n.inWires[f.key] = append(n.inWires[f.key], *w)
 				}

@@ -83,8 +83,10 @@ func readArchive(t *testing.T, name string) (comment string, list []section) {
 }
 
 // The archives under testdata/problems hold workflow files, each followed by the problems that must be found in it.
-func TestProblems(t *testing.T) {
-	archives, err := filepath.Glob("testdata/problems/*.txtar")
+func TestProblems(t *testing.T) { checkProblems(t, "testdata/problems/*.txtar", resolver()) }
+
+func checkProblems(t *testing.T, glob string, resolve func(string) (*Type, error)) {
+	archives, err := filepath.Glob(glob)
 	require.NoError(t, err)
 	require.NotEmpty(t, archives)
 	for _, name := range archives {
@@ -97,8 +99,8 @@ func TestProblems(t *testing.T) {
 			if strings.HasSuffix(s.name, ".want") {
 				continue
 			}
-			g, problems := Load(s.name, []byte(s.text), resolver())
-			require.Nil(t, g)
+			g, problems := Load(s.name, []byte(s.text), resolve)
+			require.Nil(t, g, s.name)
 			require.NotEmpty(t, problems, s.name)
 			got := problems.Error() + "\n"
 			text += fmt.Sprintf("-- %s --\n%s-- %s.want --\n%s", s.name, s.text, s.name, got)

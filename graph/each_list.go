@@ -137,6 +137,7 @@ func (x *run) listsOf(g *group) (outs []value.Value, err error) {
 // bytes of memory for good, and a large one (kept elsewhere) the size of a value.
 type collector struct {
 	elem  value.Type
+	isMap bool // the items are keys and values in turn
 	sizes []int64
 	parts []value.Value
 	buf   []byte // small items behind the last part
@@ -194,6 +195,9 @@ func (c *collector) flush(ctx context.Context, x *run) error {
 
 func (c *collector) list(ctx context.Context, x *run) (value.Value, error) {
 	t, prefix := value.ListOf(c.elem), value.ListPrefix(c.sizes)
+	if c.isMap {
+		t = value.MapOf(c.elem)
+	}
 	if len(c.parts) == 0 && int64(len(prefix))+c.total <= value.InlineMax {
 		return loaded(t, append(prefix, c.buf...)), nil
 	}

@@ -18,6 +18,7 @@ type Graph struct {
 	Timeout     time.Duration // for a whole run; 0: none
 	Nodes       []*Node       // in the order of the file
 	Outputs     []Output
+	Foreign     Foreign // the system whose file this was; "" for our own
 }
 
 // Trigger says what starts a run besides a change of the workflow itself.
@@ -47,6 +48,8 @@ const (
 // Node is a task or a group.
 type Node struct {
 	ID     string
+	Label  string // for people: what a foreign file calls the node; "" in our own files
+	Origin string // its id in a foreign file
 	Site   string // the ids from the workflow down, joined by dots: photos.decode
 	Kind   Kind
 	Pos    Pos
@@ -102,6 +105,7 @@ type OnError struct {
 type Input struct {
 	Sources []Source // none: the port stays absent
 	Collect bool     // the sources are elements of a list, in that order
+	Keys    []string // of a collected map: the key of each source, ascending
 	Type    value.Type
 }
 

@@ -27,6 +27,13 @@ type File struct {
 	nodes int
 
 	hasTrigger bool // Trigger is nil all the same when it was reported
+
+	// Of a foreign file: what Check converts, and what it made of it.
+	Map     map[string]string // the modules that stand for foreign node types, by type; set between Parse and Check
+	Foreign Foreign
+	form    foreignForm
+	root    *tree
+	foreign *foreign
 }
 
 // Use is a node type that a workflow names.
@@ -177,9 +184,16 @@ func (p *parser) id(f field, what string) bool {
 }
 
 func (p *parser) workflow(root *tree) {
-	if root.kind == mapTree && p.foreign(root) {
+	if p.file.form = formOf(root); p.file.form != ownForm {
+		p.file.root = root
+		p.foreignHead(root)
 		return
 	}
+	p.own(root)
+}
+
+// own reads a workflow in our own format.
+func (p *parser) own(root *tree) {
 	if !p.object(root, "the workflow", workflowFields) {
 		return
 	}
@@ -219,23 +233,4 @@ func (p *parser) workflow(root *tree) {
 	if t := root.get("outputs"); t != nil {
 		p.outputs(t)
 	}
-}
-
-// foreign recognises the files of other systems, which later versions read.
-func (p *parser) foreign(root *tree) bool {
-	nodes := root.get("nodes")
-	if nodes != nil && nodes.kind == listTree && root.get("levee") == nil && (root.get("edges") != nil || len(root.fields) == 1) {
-		p.report.add(nodes.pos, "later", "a nodetool graph (nodes as a list) is not available in this version")
-		return true
-	}
-	if root.get("levee") != nil || len(root.fields) == 0 {
-		return false
-	}
-	for _, f := range root.fields {
-		if f.value.kind != mapTree || f.value.get("class_type") == nil {
-			return false
-		}
-	}
-	p.report.add(root.pos, "later", "a ComfyUI workflow is not available in this version")
-	return true
 }

@@ -2,6 +2,8 @@ package graph
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"levee/graph/value"
 )
@@ -53,6 +55,25 @@ func (t *tree) items() []*tree {
 		return t.list
 	}
 	return []*tree{t}
+}
+
+// wires returns the wires of a port: one, or those of a list or of a map by ascending key.
+func (t *tree) wires() []*tree {
+	if t.kind != mapTree {
+		return t.items()
+	}
+	list := make([]*tree, len(t.fields))
+	for i, f := range t.sorted() {
+		list[i] = f.value
+	}
+	return list
+}
+
+// sorted returns the fields of a map by ascending key.
+func (t *tree) sorted() []field {
+	fields := slices.Clone(t.fields)
+	slices.SortFunc(fields, func(a, b field) int { return strings.Compare(a.key, b.key) })
+	return fields
 }
 
 func (p *parser) oneOf(t *tree, what string, known ...string) string {

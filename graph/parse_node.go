@@ -18,9 +18,6 @@ func (p *parser) nodes(g *rawGraph, t *tree, site string, depth int) {
 		p.report.add(t.pos, "shape", "nodes must be a map of names to nodes, got %s", t.describe())
 		return
 	}
-	if len(t.fields) == 0 {
-		p.report.add(t.pos, "missing", "nodes is empty")
-	}
 	g.ids = make(map[string]*rawNode, len(t.fields))
 	for _, f := range t.fields {
 		if p.file.nodes++; p.file.nodes > MaxNodes {
@@ -39,7 +36,7 @@ func (p *parser) nodes(g *rawGraph, t *tree, site string, depth int) {
 
 func (p *parser) node(n *rawNode, t *tree, depth int) {
 	what := fmt.Sprintf("node %q", n.node.ID)
-	if n.broken = !p.object(t, what, nodeFields); n.broken {
+	if n.broken = t.bad || !p.object(t, what, nodeFields); n.broken {
 		return
 	}
 	has := func(names []string) string {
@@ -93,6 +90,10 @@ func (p *parser) misplaced(t *tree, names []string, format string) {
 func (p *parser) task(n *rawNode, t *tree, what string) {
 	if uses := t.get("uses"); uses != nil {
 		n.usesPos = uses.pos
+		if uses.bad {
+			n.broken = true
+			return
+		}
 		s, ok := p.str(uses, what+": uses")
 		if ok {
 			err := checkUses(s)

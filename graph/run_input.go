@@ -152,6 +152,7 @@ func (x *run) input(s *scope, n *Node, k int, w *wiring) (value.Value, *Cause, e
 		return v, cause, err
 	}
 	var lacks *Cause
+	var keys []string
 	items := make([]value.Value, 0, len(in.Sources))
 	for i := range in.Sources {
 		v, cause, err := x.wired(s, &in.Sources[i], in.Type.Elem(), w)
@@ -159,7 +160,9 @@ func (x *run) input(s *scope, n *Node, k int, w *wiring) (value.Value, *Cause, e
 		case err != nil, cause != nil && !cause.absence():
 			return v, cause, err
 		case cause == nil:
-			items = append(items, v)
+			if items = append(items, v); in.Keys != nil {
+				keys = append(keys, in.Keys[i])
+			}
 		case lacks == nil:
 			lacks = cause
 		}
@@ -169,6 +172,10 @@ func (x *run) input(s *scope, n *Node, k int, w *wiring) (value.Value, *Cause, e
 		return absent(n, k, lacks, w)
 	case lacks != nil && !n.optional(k):
 		return value.Value{}, lacks, nil
+	}
+	if in.Keys != nil {
+		v, err := x.dict(s.ctx, in.Type.Elem(), keys, items)
+		return v, nil, err
 	}
 	v, err := x.list(s.ctx, in.Type.Elem(), items)
 	return v, nil, err

@@ -125,6 +125,19 @@ func (x *run) list(ctx context.Context, elem value.Type, items []value.Value) (v
 	return c.list(ctx, x)
 }
 
+// dict makes a map of items, which must be of type elem, behind ascending keys: a map is encoded as a list of both in turn.
+func (x *run) dict(ctx context.Context, elem value.Type, keys []string, items []value.Value) (value.Value, error) {
+	c := collector{elem: elem, isMap: true}
+	for i, v := range items {
+		for _, part := range []value.Value{value.OfString(keys[i]), v} {
+			if err := c.add(ctx, x, part); err != nil {
+				return value.Value{}, err
+			}
+		}
+	}
+	return c.list(ctx, x)
+}
+
 func (x *run) save(ctx context.Context, t value.Type, prefix []byte, parts []value.Value) (value.Value, error) {
 	if x.Save == nil {
 		return value.Value{}, errors.New("there is no place for a value of this size")

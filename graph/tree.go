@@ -30,9 +30,16 @@ type tree struct {
 	kind   treeKind
 	pos    Pos
 	scalar any  // nil, bool, int64, float64, json.Number (an integer beyond 64 bits) or string
-	bad    bool // the scalar was reported: nothing more is said about it
+	bad    bool // it was reported: nothing more is said about it
 	list   []*tree
 	fields []field // of a map, in the order of the file; keys are unique
+	notes  []note  // what an import says between the fields
+}
+
+// note is a comment in front of field at.
+type note struct {
+	at   int
+	text string
 }
 
 type field struct {

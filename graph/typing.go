@@ -100,7 +100,7 @@ func (c *checker) checkPortNames(n *rawNode, typ *Type) {
 	}
 	for _, f := range n.in {
 		unknown(f)
-		if given[f.key] {
+		if given[f.key] && f.value.kind != mapTree {
 			c.report.add(f.pos, "duplicate", "%s.%s stands under with and under in", n.node.ID, clip(f.key))
 		}
 	}

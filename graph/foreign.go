@@ -1,0 +1,199 @@
+package graph
+
+import (
+	"fmt"
+	"strings"
+)
+
+// The files of other systems. One is turned into a tree of our own format whose parts keep their places in the foreign file;
+// the ordinary parser, checker and runner do the rest, so that a foreign file and its import behave alike.
+//
+//	foreign_read.go   the forms of files -> nodes and edges
+//	foreign_table.go  the table of node types
+//	foreign_name.go   names that wires can use
+//	foreign_group.go  loops and groups
+//	foreign_wire.go   where an edge comes from
+//	foreign_node.go   nodes, inputs and outputs as a tree
+//	foreign_cast.go   conversions that the foreign system does on its own
+//	foreign_yaml.go   the tree as a file
+
+// Foreign says what a file of another system is.
+type Foreign string
+
+// The systems whose files are read.
+const (
+	Nodetool Foreign = "nodetool"
+	ComfyUI  Foreign = "ComfyUI"
+)
+
+// foreignForm is how a foreign file is written.
+type foreignForm int
+
+const (
+	ownForm     foreignForm = iota // no foreign file
+	graphForm                      // nodetool: nodes and edges as lists, bare or under graph
+	requestForm                    // nodetool: a RunJobRequest
+	shortForm                      // nodetool: a map of nodes that name their sources
+	apiForm                        // ComfyUI: the same with class_type
+	editorForm                     // ComfyUI: what its editor saves
+)
+
+// formOf tells the forms apart by what they hold.
+func formOf(root *tree) foreignForm {
+	if root.kind != mapTree || root.get("levee") != nil || len(root.fields) == 0 {
+		return ownForm
+	}
+	if kind, _ := root.textOf("type"); kind == "run_job_request" {
+		return requestForm
+	}
+	if g := root.get("graph"); g != nil && g.kind == mapTree && g.get("nodes") != nil {
+		if root.get("params") != nil {
+			return requestForm
+		}
+		return graphForm
+	}
+	if root.get("last_node_id") != nil {
+		return editorForm
+	}
+	if nodes := root.get("nodes"); nodes != nil && nodes.kind == listTree && (root.get("edges") != nil || len(root.fields) == 1) {
+		return graphForm
+	}
+	form := shortForm
+	for _, f := range root.fields {
+		_, typed := f.value.textOf("type")
+		_, class := f.value.textOf("class_type")
+		if f.value.kind != mapTree || !typed && !class {
+			return ownForm
+		}
+		if class {
+			form = apiForm
+		}
+	}
+	return form
+}
+
+// textOf returns the text that a map has under a key.
+func (t *tree) textOf(key string) (string, bool) {
+	if t == nil || t.kind != mapTree {
+		return "", false
+	}
+	if v := t.get(key); v != nil {
+		return v.text()
+	}
+	return "", false
+}
+
+// foreign is one conversion.
+type foreign struct {
+	report  *problems
+	resolve func(uses string) (*Type, error)
+	maps    map[string]string // foreign type -> uses, of --map
+	system  Foreign
+
+	name, description *tree
+	params            *tree // of a request
+	nodes             []*foreignNode
+	byID              map[string]*foreignNode
+	edges             []*foreignEdge
+
+	taken    map[string]bool // names of nodes, elements and inputs
+	inputs   map[string]*foreignNode
+	byName   map[string]*foreignNode // by our name
+	byPos    map[Pos]*foreignEdge
+	places   map[string]placed // where nodes of our tree stand
+	casts    map[castSite]string
+	missing  []string // types that are unknown, each once
+	mistyped map[string]bool
+	root     *tree
+}
+
+// foreignNode is a node of the foreign file.
+type foreignNode struct {
+	id, typ       string
+	pos, typePos  Pos
+	title         string
+	data, dynamic []field
+	parentID      *tree
+	bypassed      bool
+
+	rule   *rule        // nil: the type is unknown, which was reported
+	sig    *Type        // what the rule uses; nil for structural nodes
+	parent *foreignNode // the group around
+	loop   *foreignNode // the innermost loop around, nil at the top
+	in     []*foreignEdge
+	name   string // ours: of a node, an input, an output; of a loop the group
+	held   []*foreignNode
+	as     string // of a loop: the element
+	zipped bool   // of a loop: it runs over several lists
+	image  string // of an input: the node that makes a picture of its bytes
+}
+
+// foreignEdge is an edge of the foreign file.
+type foreignEdge struct {
+	pos                        Pos
+	source, target             *foreignNode
+	sourceHandle, targetHandle string
+	control                    bool
+}
+
+func (n *foreignNode) is(kinds ...string) bool {
+	if n.rule == nil {
+		return false
+	}
+	for _, k := range kinds {
+		if n.rule.Kind == k {
+			return true
+		}
+	}
+	return false
+}
+
+// what names a node in messages: the id of the foreign file, with its type.
+func (n *foreignNode) what() string {
+	return fmt.Sprintf("node %s (%s)", quote(n.id), clip(n.typ))
+}
+
+func (n *foreignNode) get(key string) *tree {
+	for i := range n.data {
+		if n.data[i].key == key {
+			return n.data[i].value
+		}
+	}
+	return nil
+}
+
+// foreignHead notes what is known of a foreign file before it is converted.
+func (p *parser) foreignHead(root *tree) {
+	if p.file.Foreign = Nodetool; p.file.form == apiForm || p.file.form == editorForm {
+		p.file.Foreign = ComfyUI
+	}
+	if name, ok := root.textOf("name"); ok && name != "" && p.file.form == graphForm {
+		p.file.Name = printable(clipTo(name, 120))
+	}
+}
+
+// convert makes the tree of our format; it is nil when the file is none of its form. What is wrong is reported.
+func (x *foreign) convert(form foreignForm, root *tree) *tree {
+	x.byID, x.taken, x.inputs = map[string]*foreignNode{}, map[string]bool{"inputs": true, "trigger": true}, map[string]*foreignNode{}
+	x.byName, x.byPos, x.places, x.casts = map[string]*foreignNode{}, map[Pos]*foreignEdge{}, map[string]placed{}, map[castSite]string{}
+	x.mistyped = map[string]bool{}
+	if !x.read(form, root) {
+		return nil
+	}
+	x.findTypes()
+	x.findGroups()
+	x.nameNodes()
+	x.root = x.workflow(root)
+	x.reportMissing()
+	return x.root
+}
+
+// reportMissing lists the unknown types at the end, with what to do about them.
+func (x *foreign) reportMissing() {
+	if len(x.missing) == 0 {
+		return
+	}
+	module := "./x.wasm#node"
+	x.report.add(x.report.src.at(len(x.report.src.text)), "missing", "%d of the file's node types are not known here: %s. Name a module for each: --map %s=%s",
+		len(x.missing), strings.Join(x.missing, ", "), x.missing[0], module)
+}

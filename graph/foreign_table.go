@@ -1,0 +1,166 @@
+package graph
+
+import (
+	_ "embed" // the table
+	"encoding/json"
+	"sync"
+
+	"levee/graph/value"
+)
+
+//go:embed nodetool.json
+var nodetoolTable []byte
+
+// rule says what a node type of another system is here. docs/nodetool.md explains the fields of the table.
+type rule struct {
+	Kind     string                       `json:"kind,omitempty"` // a structural node; "" for one that a module runs
+	Type     value.Type                   `json:"type,omitempty"` // of an input, output or constant
+	Uses     string                       `json:"uses,omitempty"`
+	In       map[string]string            `json:"in,omitempty"`       // property -> port, where they differ; "": it has no effect here
+	Out      map[string]string            `json:"out,omitempty"`      // handle -> port
+	Defaults map[string]json.RawMessage   `json:"defaults,omitempty"` // by property
+	Enum     map[string]map[string]string `json:"enum,omitempty"`     // by property: value there -> value here
+	Dynamic  string                       `json:"dynamic,omitempty"`  // the map port that takes properties of any name
+	Types    map[string]value.Type        `json:"types,omitempty"`    // by property: what a value of no fixed type is made, where the port takes several
+	With     map[string]json.RawMessage   `json:"with,omitempty"`     // by port: literals that make the module do what the node does
+
+	mapped bool // from --map: ports meet by name
+}
+
+// The structural kinds.
+const (
+	inputKind       = "input"
+	outputKind      = "output"
+	constantKind    = "constant"
+	commentKind     = "comment"
+	previewKind     = "preview"
+	loopKind        = "loop"
+	groupKind       = "group"
+	groupInputKind  = "group_input"
+	groupOutputKind = "group_output"
+)
+
+// constantUses is the node type that gives a literal.
+const constantUses = "flow/value"
+
+// foreignRules reads the table, which a test has checked.
+var foreignRules = sync.OnceValues(func() (map[string]*rule, error) {
+	var rules map[string]*rule
+	err := json.Unmarshal(nodetoolTable, &rules)
+	return rules, err
+})
+
+// findTypes looks up what the nodes are here, and the modules behind them.
+func (x *foreign) findTypes() {
+	rules, err := foreignRules()
+	if err != nil {
+		x.report.add(Pos{1, 1}, "internal", "the table of node types: %v", err)
+		return
+	}
+	types := map[string]resolved{}
+	for _, n := range x.nodes {
+		if uses, ok := x.maps[n.typ]; ok {
+			n.rule = &rule{Uses: uses, mapped: true}
+		} else if n.rule = rules[n.typ]; n.rule == nil {
+			x.unknownType(n)
+			continue
+		}
+		uses := n.rule.Uses
+		if n.rule.Kind == constantKind && uses == "" {
+			uses = constantUses
+		}
+		if uses == "" {
+			continue
+		}
+		r, known := types[uses]
+		if !known {
+			if r.err = checkUses(uses); r.err == nil {
+				r.typ, r.err = x.resolve(uses)
+			}
+			types[uses] = r
+		}
+		if r.err != nil || r.typ == nil {
+			x.report.add(n.typePos, "uses", "%s is %s here: %v", clip(n.typ), uses, r.err)
+			n.rule = nil
+			continue
+		}
+		n.sig = r.typ
+	}
+}
+
+func (x *foreign) unknownType(n *foreignNode) {
+	x.report.add(n.typePos, "unknown", "Node class not found: %s", clipTo(n.typ, 128))
+	if !x.mistyped[n.typ] {
+		x.mistyped[n.typ] = true
+		x.missing = append(x.missing, printable(clipTo(n.typ, 128)))
+	}
+}
+
+// port is the input port that a property goes to; ok is false when the type has none. An empty name drops the property.
+func (n *foreignNode) port(property string) (name string, ok bool) {
+	if name, ok = n.rule.In[property]; ok {
+		return name, true
+	}
+	if n.sig == nil {
+		return property, true
+	}
+	for _, taken := range n.rule.In {
+		if taken == property { // a port that another property goes to
+			return "", false
+		}
+	}
+	_, ok = n.sig.Input(property)
+	return property, ok && property != n.rule.Dynamic
+}
+
+// output is the output port behind a handle.
+func (n *foreignNode) output(handle string) (name string, ok bool) {
+	if name, ok = n.rule.Out[handle]; ok {
+		return name, true
+	}
+	if n.sig == nil {
+		return handle, true
+	}
+	if !n.rule.mapped {
+		return "", false
+	}
+	if _, ok = n.sig.Output(handle); ok {
+		return handle, true
+	}
+	if i, err := json.Number(handle).Int64(); err == nil && i >= 0 && i < int64(len(n.sig.Outputs)) { // ComfyUI counts them
+		return n.sig.Outputs[i].Name, true
+	}
+	if len(n.sig.Outputs) == 1 && handle == "output" {
+		return n.sig.Outputs[0].Name, true
+	}
+	return "", false
+}
+
+// handles are the names that output takes, for suggestions.
+func (n *foreignNode) handles() (names []string) {
+	for h := range n.rule.Out {
+		names = append(names, h)
+	}
+	if n.rule.mapped && n.sig != nil {
+		for _, p := range n.sig.Outputs {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
+
+// properties are the names that port takes, for suggestions.
+func (n *foreignNode) properties() (names []string) {
+	taken := map[string]bool{}
+	for property, port := range n.rule.In {
+		names, taken[port] = append(names, property), true
+	}
+	if n.sig != nil {
+		for _, p := range n.sig.Inputs {
+			if !taken[p.Name] && p.Name != n.rule.Dynamic {
+				names = append(names, p.Name)
+			}
+		}
+	}
+	return names
+}

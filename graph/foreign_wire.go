@@ -1,0 +1,197 @@
+package graph
+
+import (
+	"slices"
+	"strings"
+
+	"levee/graph/value"
+)
+
+func mapAt(pos Pos) *tree { return &tree{kind: mapTree, pos: pos} }
+
+func textAt(s string, pos Pos) *tree { return &tree{pos: pos, scalar: s} }
+
+// add appends a field.
+func (t *tree) add(key string, pos Pos, v *tree) {
+	t.fields = append(t.fields, field{key: key, pos: pos, value: v})
+}
+
+// origin follows an edge back to the node that makes its value: through previews, outputs, plain groups and what is
+// bypassed. It is nil when nothing comes along the edge.
+func (x *foreign) origin(e *foreignEdge) *foreignEdge {
+	for range len(x.edges) + 1 {
+		next, through := x.before(e)
+		if !through {
+			return e
+		}
+		if e = next; e == nil {
+			return nil
+		}
+	}
+	x.report.add(e.pos, "cycle", "cycle: the edge leads back to itself, through nodes that only pass values on")
+	return nil
+}
+
+// before is the edge that brings the value of an edge's source, if the source only passes it on.
+func (x *foreign) before(e *foreignEdge) (next *foreignEdge, through bool) {
+	n := e.source
+	first := func(list []*foreignEdge) *foreignEdge {
+		for _, e := range list {
+			if !e.control {
+				return e
+			}
+		}
+		return nil
+	}
+	switch {
+	case n.rule == nil:
+		return nil, false
+	case n.bypassed && n.sig != nil:
+		return x.around(e), true
+	case n.is(previewKind, outputKind), n.bypassed && !n.is(inputKind, groupInputKind):
+		return first(n.in), true
+	case n.is(groupInputKind) && n.parent != nil && !n.parent.is(loopKind):
+		return first(x.into(n)), true
+	case n.is(groupOutputKind) && (n.parent == nil || !n.parent.is(loopKind)):
+		return first(n.in), true
+	case n.is(groupKind):
+		if o := n.end(groupOutputKind, e.sourceHandle, "output"); o != nil {
+			return first(o.in), true
+		}
+		x.report.add(e.pos, "unknown", "%s has no output %s", n.what(), quote(e.sourceHandle))
+		return nil, true
+	}
+	return nil, false
+}
+
+// around is the first edge into a bypassed node whose type fits where the edge behind it leads.
+func (x *foreign) around(e *foreignEdge) *foreignEdge {
+	wanted := value.Type("")
+	if t := e.target; t.rule != nil && t.sig != nil && !t.bypassed {
+		if name, ok := t.port(e.targetHandle); ok {
+			if p, ok := t.sig.Input(name); ok {
+				wanted = p.Type
+			}
+		}
+	}
+	if name, ok := e.source.output(e.sourceHandle); ok && (wanted == "" || wanted.HasVar() || wanted == value.Any) {
+		if p, ok := e.source.sig.Output(name); ok {
+			wanted = p.Type
+		}
+	}
+	for _, in := range e.source.in {
+		if !in.control && fitsLoosely(x.declared(in), wanted) {
+			return in
+		}
+	}
+	return nil
+}
+
+// declared is the type that an edge's source says it gives; "" when it does not say.
+func (x *foreign) declared(e *foreignEdge) value.Type {
+	n := e.source
+	switch {
+	case n.is(inputKind):
+		return n.rule.Type
+	case n.rule != nil && n.sig != nil:
+		if name, ok := n.output(e.sourceHandle); ok {
+			if p, ok := n.sig.Output(name); ok {
+				return p.Type
+			}
+		}
+	}
+	return ""
+}
+
+func fitsLoosely(from, to value.Type) bool {
+	open := func(t value.Type) bool { return t == "" || t.HasVar() || t == value.Any || t == value.JSON }
+	return open(from) || open(to) || value.Assignable(from, to) || from == value.Float && to == value.Int
+}
+
+// wire is the wire of ours for an edge, seen from a place in a loop (nil: the top). It is nil when nothing comes along the
+// edge, or when that is reported.
+func (x *foreign) wire(e *foreignEdge, place *foreignNode) *tree {
+	from := x.origin(e)
+	if from == nil {
+		return nil
+	}
+	n := from.source
+	seen := n.loop // where the value can be seen
+	var text string
+	switch {
+	case n.rule == nil:
+		text = n.name + ".output"
+	case n.is(commentKind):
+		x.report.add(from.pos, "unknown", "%s has no outputs", n.what())
+		return nil
+	case n.is(inputKind):
+		seen = nil
+		if text = "inputs." + n.name; n.image != "" {
+			text = n.image + ".image"
+		}
+	case n.is(groupInputKind) && n.parent != nil:
+		text = n.parent.as + ".item"
+		if n.parent.zipped {
+			text = n.parent.as + "." + n.name
+		}
+	case n.is(groupInputKind):
+		x.report.add(n.pos, "dangling", "%s is in no group", n.what())
+		return nil
+	case n.is(groupOutputKind, loopKind):
+		loop, out := n, n
+		if n.is(groupOutputKind) {
+			loop = n.parent
+		} else if out = n.end(groupOutputKind, from.sourceHandle, "output"); out == nil {
+			x.report.add(from.pos, "unknown", "%s has no output %s", n.what(), quote(from.sourceHandle))
+			return nil
+		}
+		if within(place, loop) {
+			x.report.add(from.pos, "cycle", "Group output nodes cannot be connected to another node in the same group.")
+			return nil
+		}
+		seen, text = loop.loop, loop.name+"."+out.name
+	default:
+		port, ok := n.output(from.sourceHandle)
+		if !ok {
+			x.report.suggest(from.pos, "unknown", x.report.near.nearest(from.sourceHandle, n.handles()), "%s has no output %s", n.what(), quote(from.sourceHandle))
+			return nil
+		}
+		text = n.name + "." + port
+	}
+	if seen != nil && !within(place, seen) {
+		x.report.add(from.pos, "dangling", "the edge leaves %s, where its value is made once for each element: lead it through a GroupOutput", seen.what())
+		return nil
+	}
+	return textAt(text, e.pos)
+}
+
+// constant adds a node that gives a literal, and returns the wire from it.
+func (x *foreign) constant(literal *tree, name string, place *foreignNode, siblings *tree) *tree {
+	name = x.free(slug(strings.ReplaceAll(name, "-", "_")))
+	with := mapAt(literal.pos)
+	with.add("value", literal.pos, literal)
+	node := mapAt(literal.pos)
+	node.add("uses", literal.pos, textAt(constantUses, literal.pos))
+	node.add("with", literal.pos, with)
+	siblings.add(name, literal.pos, node)
+	return textAt(name+".value", literal.pos)
+}
+
+// isEmptyRef reports whether a literal is a reference to nothing, as the editor saves for what is not set.
+func isEmptyRef(t *tree) bool {
+	if t.kind != mapTree {
+		return false
+	}
+	kind, ok := t.textOf("type")
+	if !ok || !slices.Contains(refTypes, kind) {
+		return false
+	}
+	for _, key := range []string{"uri", "data", "asset_id"} {
+		if v := t.get(key); v != nil && (v.kind != scalarTree || v.scalar != nil && v.scalar != "") {
+			return false
+		}
+	}
+	return true
+}
+
+var refTypes = []string{"asset", "image", "audio", "video", "dataframe", "text", "document", "folder", "model_ref", "svg", "excel", "array", "tensor", "np_array"}
