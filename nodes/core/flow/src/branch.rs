@@ -11,8 +11,9 @@ pub fn if_() {
 const WAYS: usize = 8; // outputs case_0 to case_7
 const DEFAULT: i32 = 8;
 const INDEX: i32 = 9;
+const MATCHED: i32 = 10;
 
-/// Inputs: value, cases, data. Outputs: case_0 to case_7, default, index.
+/// Inputs: value, cases, data. Outputs: case_0 to case_7, default, index, matched.
 pub fn switch() {
     let (value, cases) = (levee::string(0), levee::strings(1));
     if cases.len() > WAYS {
@@ -23,6 +24,9 @@ pub fn switch() {
     }
     let way = cases.iter().position(|c| *c == value);
     copy(2, way.map_or(DEFAULT, |i| i as i32));
+    if way.is_some() {
+        copy(2, MATCHED);
+    }
     levee::put_int(INDEX, way.map_or(-1, |i| i as i64));
 }
 
