@@ -3,6 +3,7 @@ package graph
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"slices"
 
 	"levee/graph/value"
@@ -123,6 +124,8 @@ func (x *foreign) wires(n *foreignNode) *tree {
 		}
 		port, ok := n.port(e.targetHandle)
 		switch {
+		case n.rule.fixed(e.targetHandle):
+			x.report.add(e.pos, "unknown", "%s: nothing can be wired to %s: %s needs to know its value beforehand", n.what(), quote(e.targetHandle), n.rule.Uses)
 		case ok && port == "":
 			x.wire(e, n.loop)
 		case ok:
@@ -182,6 +185,9 @@ func (x *foreign) literals(n *foreignNode, in *tree) *tree {
 		})
 	}
 	for _, f := range n.data {
+		if x.understood(n, f) {
+			continue
+		}
 		port, ok := n.port(f.key)
 		switch {
 		case ok && port != "":
@@ -196,6 +202,9 @@ func (x *foreign) literals(n *foreignNode, in *tree) *tree {
 		}
 	}
 	for _, f := range n.dynamic {
+		if x.understood(n, f) {
+			continue
+		}
 		port, ok := n.port(f.key)
 		switch {
 		case ok && port != "":
@@ -251,10 +260,7 @@ func (x *foreign) literal(n *foreignNode, f field, portName string) *tree {
 		return nil
 	}
 	if texts := n.rule.Enum[f.key]; texts != nil && v.kind == scalarTree {
-		key, isText := v.text()
-		if !isText {
-			key = v.describe()
-		}
+		key := v.plain()
 		to, ok := texts[key]
 		if !ok {
 			var known []string
@@ -265,9 +271,35 @@ func (x *foreign) literal(n *foreignNode, f field, portName string) *tree {
 			x.report.suggest(v.pos, "range", x.report.near.nearest(key, known), "Invalid value for property `%s`: %s (expected %s)", clip(f.key), v.describe(), orList(known))
 			return nil
 		}
-		return textAt(to, v.pos)
+		return goTree(to, v.pos)
 	}
 	return v
+}
+
+// plain is a scalar as text.
+func (t *tree) plain() string {
+	if s, ok := t.text(); ok {
+		return s
+	}
+	return fmt.Sprint(t.scalar)
+}
+
+// understood reports whether a saved value is the one that the table has for its property, or no value at all.
+func (x *foreign) understood(n *foreignNode, f field) bool {
+	only, ok := n.rule.Only[f.key]
+	if !ok {
+		return false
+	}
+	want := goTree(only, f.pos)
+	null := f.value.kind == scalarTree && f.value.scalar == nil
+	same := f.value.kind == want.kind && len(f.value.items()) == 0 && len(f.value.fields) == 0
+	if want.kind == scalarTree {
+		same = f.value.kind == scalarTree && f.value.plain() == want.plain()
+	}
+	if !null && !same {
+		x.report.add(f.value.pos, "range", "Invalid value for property `%s`: %s (%s understands %s only)", clip(f.key), f.value.describe(), n.rule.Uses, only)
+	}
+	return true
 }
 
 // defaults gives ports what the other system gives them when a file says nothing.
@@ -283,9 +315,9 @@ func (x *foreign) defaults(n *foreignNode, with, in *tree) {
 			continue
 		}
 		v := goTree(n.rule.Defaults[property], n.pos)
-		if key, isText := v.text(); isText {
-			if to, ok := n.rule.Enum[property][key]; ok {
-				v = textAt(to, n.pos)
+		if v.kind == scalarTree {
+			if to, ok := n.rule.Enum[property][v.plain()]; ok {
+				v = goTree(to, n.pos)
 			}
 		}
 		with.add(port, n.pos, v)

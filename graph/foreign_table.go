@@ -13,16 +13,18 @@ var nodetoolTable []byte
 
 // rule says what a node type of another system is here. docs/nodetool.md explains the fields of the table.
 type rule struct {
-	Kind     string                       `json:"kind,omitempty"` // a structural node; "" for one that a module runs
-	Type     value.Type                   `json:"type,omitempty"` // of an input, output or constant
-	Uses     string                       `json:"uses,omitempty"`
-	In       map[string]string            `json:"in,omitempty"`       // property -> port, where they differ; "": it has no effect here
-	Out      map[string]string            `json:"out,omitempty"`      // handle -> port
-	Defaults map[string]json.RawMessage   `json:"defaults,omitempty"` // by property
-	Enum     map[string]map[string]string `json:"enum,omitempty"`     // by property: value there -> value here
-	Dynamic  string                       `json:"dynamic,omitempty"`  // the map port that takes properties of any name
-	Types    map[string]value.Type        `json:"types,omitempty"`    // by property: what a value of no fixed type is made, where the port takes several
-	With     map[string]json.RawMessage   `json:"with,omitempty"`     // by port: literals that make the module do what the node does
+	Kind     string                                `json:"kind,omitempty"` // a structural node; "" for one that a module runs
+	Type     value.Type                            `json:"type,omitempty"` // of an input, output or constant
+	Uses     string                                `json:"uses,omitempty"`
+	In       map[string]string                     `json:"in,omitempty"`       // property -> port, where they differ; "": it has no effect here
+	Out      map[string]string                     `json:"out,omitempty"`      // handle -> port
+	Defaults map[string]json.RawMessage            `json:"defaults,omitempty"` // by property
+	Enum     map[string]map[string]json.RawMessage `json:"enum,omitempty"`     // by property: value there, as text -> literal here
+	Only     map[string]json.RawMessage            `json:"only,omitempty"`     // by property: the one value that is understood here
+	Dynamic  string                                `json:"dynamic,omitempty"`  // the map port that takes properties of any name
+	Types    map[string]value.Type                 `json:"types,omitempty"`    // by property: what a value of no fixed type is made, where the port takes several
+	With     map[string]json.RawMessage            `json:"with,omitempty"`     // by port: literals that make the module do what the node does
+	Note     string                                `json:"note,omitempty"`     // what differs, for people
 
 	mapped bool // from --map: ports meet by name
 }
@@ -96,6 +98,16 @@ func (x *foreign) unknownType(n *foreignNode) {
 	}
 }
 
+// fixed reports whether a property must be known beforehand: only one value of it is understood, or a literal stands for each
+// that is no text, so that a wire would bring something else.
+func (r *rule) fixed(property string) bool {
+	_, only := r.Only[property]
+	for _, literal := range r.Enum[property] {
+		only = only || len(literal) > 0 && literal[0] != '"'
+	}
+	return only
+}
+
 // port is the input port that a property goes to; ok is false when the type has none. An empty name drops the property.
 func (n *foreignNode) port(property string) (name string, ok bool) {
 	if name, ok = n.rule.In[property]; ok {
@@ -154,6 +166,9 @@ func (n *foreignNode) properties() (names []string) {
 	taken := map[string]bool{}
 	for property, port := range n.rule.In {
 		names, taken[port] = append(names, property), true
+	}
+	for property := range n.rule.Only {
+		names = append(names, property)
 	}
 	if n.sig != nil {
 		for _, p := range n.sig.Inputs {
