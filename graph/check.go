@@ -63,8 +63,14 @@ func (c *checker) link(g *rawGraph) {
 		if n.cond != nil {
 			n.condWire = c.wire(g, n, n.cond, what+": if")
 		}
-		if n.over != nil {
-			n.overWire = c.wire(g, n, n.over, what+": each")
+		for i := range n.over {
+			l := &n.over[i]
+			l.wire = c.wire(g, n, l.from, what+": each")
+		}
+		for i := range n.carry {
+			if cr := &n.carry[i]; cr.from != nil {
+				cr.fromAt = c.wire(g, n, cr.from, what+": carry "+clip(cr.name)+": from")
+			}
 		}
 		for _, t := range n.after {
 			c.after(g, n, t)
@@ -83,6 +89,7 @@ func (c *checker) link(g *rawGraph) {
 				n.outputs[n.body.out[i].name] = "" // until typed
 			}
 			c.link(n.body)
+			c.linkTurns(n)
 		}
 	}
 	for i := range g.out {
@@ -94,6 +101,18 @@ func (c *checker) link(g *rawGraph) {
 		}
 	}
 	sortNodes(g, c.report)
+}
+
+// linkTurns looks up the wires of a repeat group that stand for places in its body.
+func (c *checker) linkTurns(n *rawNode) {
+	if n.until != nil {
+		n.untilWire = c.wire(n.body, nil, n.until, n.node.ID+": until")
+	}
+	for i := range n.carry {
+		if cr := &n.carry[i]; cr.next != nil {
+			cr.nextAt = c.wire(n.body, nil, cr.next, n.node.ID+": carry "+clip(cr.name)+": next")
+		}
+	}
 }
 
 // after orders without data, among the nodes of one graph.

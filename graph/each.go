@@ -6,8 +6,8 @@ import (
 	"levee/graph/value"
 )
 
-// group is a group that runs: an each group with one scope per element, or a plain one with one scope in all. It holds no more
-// than the elements that are alive and the values that wait for their turn.
+// group is a group that runs: an each group with one scope per element, a repeat group with one scope per turn, or a plain one
+// with one scope in all. It holds no more than the elements that are alive and the values that wait for their turn.
 type group struct {
 	scope    *scope // where the group's node stands
 	index    int32
@@ -33,8 +33,9 @@ type group struct {
 	held       int64                 // about how many bytes early holds
 	collecting bool                  // a worker is at it; it alone uses lists
 	lists      []collector           // one per output port of an each group
-	plain      []value.Value         // the outputs of a plain group
+	plain      []value.Value         // the outputs of a plain group, of a repeat group those of its last turn
 	missing    *Cause                // why plain lacks some
+	carry      []value.Value         // of a repeat group: what the next turn gets
 }
 
 // A group starts no elements while more than maxEarly elements, and more than maxHeld bytes, wait behind one slow element.
@@ -75,7 +76,10 @@ func (x *run) startGroup(s *scope, i int32) {
 			g.lists[k].elem = n.Outputs[k].Type.Elem()
 		}
 	}
-	if g.parallel <= 0 {
+	switch {
+	case n.Kind == Repeat:
+		g.parallel = 1
+	case g.parallel <= 0:
 		g.parallel = defaultParallel
 	}
 	cause, err := x.split(g)
@@ -101,15 +105,16 @@ func (x *run) startGroup(s *scope, i int32) {
 }
 
 func (g *group) total() int {
-	if g.each() {
-		return g.from.n
+	if g.node.Kind == Group {
+		return 0
 	}
-	return 0
+	return g.from.n
 }
 
 // startElement is the step that begins element i of g; g.starting counts it.
 func (x *run) startElement(g *group, i int) {
 	elem, err := g.from.at(g.scope.ctx, x, i)
+	elem.carry = g.carry // set before this turn was offered
 	s := newScope(g.scope.ctx, g.body, g)
 	s.elem, s.path = elem, g.pathOf(i)+"."
 	x.mu.Lock()
@@ -130,7 +135,7 @@ func (x *run) startElement(g *group, i int) {
 }
 
 func (g *group) pathOf(i int) string {
-	if g.each() {
+	if g.node.Kind != Group {
 		return fmt.Sprintf("%s[%d]", g.scope.pathOf(g.index), i)
 	}
 	return g.scope.pathOf(g.index)
@@ -171,6 +176,8 @@ func (x *run) endElement(s *scope, outs []value.Value, missing *Cause, err error
 		x.elementFailed(g, i, x.elementFailure(g, i, err))
 	case err != nil:
 		x.stopGroup(g, &Cause{Why: WasCancelled, Err: err})
+	case g.node.Kind == Repeat:
+		x.turned(g, s, outs, missing)
 	case !g.each():
 		g.plain, g.missing = outs, missing
 		x.deliver(g, i, nil)

@@ -12,7 +12,7 @@ func (x *run) deliver(g *group, i int, outs []value.Value) {
 	g.early[i] = outs
 	g.held += heldBy(outs)
 	g.over++
-	if x.Observe != nil && g.each() {
+	if x.Observe != nil && g.node.Kind != Group {
 		x.Observe(Event{State: Progress, Node: g.node, Path: g.scope.pathOf(g.index), Total: g.from.n, Ended: g.over, Lost: g.lost})
 	}
 	x.collectNext(g)

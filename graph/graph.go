@@ -40,9 +40,10 @@ type Kind int
 
 // The kinds of nodes.
 const (
-	Task  Kind = iota // runs a module
-	Group             // a plain group: its Body runs once
-	Each              // its Body runs once per element of Over
+	Task   Kind = iota // runs a module
+	Group              // a plain group: its Body runs once
+	Each               // its Body runs once per element of Over, or of the lists of Zip side by side
+	Repeat             // its Body runs turn by turn
 )
 
 // Node is a task or a group.
@@ -69,10 +70,33 @@ type Node struct {
 	Device  []string     // in order of preference; empty: what the type prefers
 
 	// of a group
-	Body     *Graph // Body.Outputs are the group's ports
-	Over     *Source
+	Body     *Graph  // Body.Outputs are the group's ports
+	Over     *Source // of Each, unless it has Zip
+	Zip      []Lane
+	Repeat   *Turns
 	As       string
 	Parallel int // elements that run at the same time; 0: the default
+}
+
+// Lane is one of several lists that an each group goes over side by side.
+type Lane struct {
+	Name string // the element's field
+	Over Source
+}
+
+// Turns says how a repeat group goes on.
+type Turns struct {
+	Max   int     // turns at most
+	Until *Source // in the body: the turn in which it is true is the last; nil: all turns are taken
+	Carry []Carry
+}
+
+// Carry is a value that a turn hands to the next.
+type Carry struct {
+	Name string  // the field by which the body reads it
+	From Source  // outside: what the first turn gets
+	Next *Source // in the body: what the next one gets
+	Type value.Type
 }
 
 // Type is what uses: resolved to: a node type of a module, or another workflow. Handle is the resolver's own.

@@ -67,6 +67,8 @@ var (
 	nodeFields     = slices.Concat(taskFields, groupFields, bothFields)
 	retryFields    = []string{"times", "wait"}
 	onErrorFields  = []string{"value"}
+	repeatFields   = []string{"max", "until", "carry"}
+	carryFields    = []string{"from", "next"}
 	outputFields   = []string{"from", "file", "names"}
 )
 

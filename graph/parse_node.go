@@ -52,9 +52,6 @@ func (p *parser) node(n *rawNode, t *tree, depth int) {
 		n.after = after.items()
 	}
 	switch task, group := has(taskFields), has(groupFields); {
-	case t.get("repeat") != nil:
-		n.broken = true
-		p.report.add(t.get("repeat").pos, "later", "repeat is not available in this version")
 	case t.get("uses") != nil && t.get("nodes") != nil:
 		n.broken = true
 		p.report.add(n.node.Pos, "shape", "%s has uses and nodes: it is a task or a group, not both", what)
@@ -174,23 +171,78 @@ func (p *parser) onError(n *rawNode, t *tree, what string) {
 	}
 }
 
+// lanes reads what an each group goes over: one wire, or a map of names to wires.
+func (p *parser) lanes(n *rawNode, t *tree, what string) {
+	if t.kind != mapTree {
+		n.over = []rawLane{{pos: t.pos, from: t}}
+		return
+	}
+	if len(t.fields) == 0 {
+		p.report.add(t.pos, "missing", "%s: each is empty", what)
+	}
+	for _, f := range t.fields {
+		if p.id(f, "each") && f.key == "index" {
+			p.report.add(f.pos, "id", "%s: each cannot name a list index: every element has an index", what)
+		}
+		n.over = append(n.over, rawLane{name: f.key, pos: f.pos, from: f.value})
+	}
+}
+
+// maxTurns bounds a repeat group: each turn is a line in the history.
+const maxTurns = 100_000
+
+func (p *parser) repeat(n *rawNode, t *tree, what string) {
+	n.node.Repeat = &Turns{}
+	what += ": repeat"
+	if !p.object(t, what, repeatFields) {
+		return
+	}
+	p.need(t, t.pos, "max", repeatFields, what+" needs max: the most turns it may take")
+	if most := t.get("max"); most != nil {
+		n.node.Repeat.Max = p.integer(most, what+".max", 1, maxTurns)
+	}
+	n.until = t.get("until")
+	for _, f := range p.ports(t.get("carry"), what+".carry") {
+		if p.id(f, "carry") && f.key == "index" {
+			p.report.add(f.pos, "id", "%s.carry cannot be named index: every turn has an index", what)
+		}
+		c := rawCarry{name: f.key, pos: f.pos}
+		if of := fmt.Sprintf("%s.carry.%s", what, clip(f.key)); p.object(f.value, of, carryFields) {
+			p.need(f.value, f.pos, "from", carryFields, of+" needs from: the wire that the first turn gets")
+			p.need(f.value, f.pos, "next", carryFields, of+" needs next: the wire, inside, that the next turn gets")
+			c.from, c.next = f.value.get("from"), f.value.get("next")
+		}
+		n.carry = append(n.carry, c)
+	}
+}
+
 func (p *parser) group(n *rawNode, t *tree, what string, depth int) {
 	n.node.Kind = Group
-	if n.over = t.get("each"); n.over != nil {
+	each, repeat := t.get("each"), t.get("repeat")
+	switch {
+	case each != nil && repeat != nil:
+		p.report.add(repeat.pos, "shape", "%s has each and repeat: put one group into the other", what)
+	case each != nil:
 		n.node.Kind = Each
+		p.lanes(n, each, what)
+	case repeat != nil:
+		n.node.Kind = Repeat
+		p.repeat(n, repeat, what)
+	case t.get("as") != nil:
+		p.report.add(t.get("as").pos, "shape", "%s: as is for groups with each or repeat", what)
 	}
-	for _, only := range []string{"as", "parallel"} {
-		if n.over == nil && t.get(only) != nil {
-			p.report.add(t.get(only).pos, "shape", "%s: %s is for groups with each", what, only)
-		}
+	if par := t.get("parallel"); par != nil && each == nil {
+		p.report.add(par.pos, "shape", "%s: parallel is for groups with each", what)
 	}
 	if as := t.get("as"); as != nil {
 		name, ok := p.str(as, what+": as")
 		if ok && p.id(field{key: name, pos: as.pos}, "as") {
 			n.node.As = name
 		}
-	} else if n.over != nil {
+	} else if each != nil {
 		p.report.add(n.node.Pos, "missing", "%s: each needs as: a name for the element", what)
+	} else if len(n.carry) > 0 {
+		p.report.add(n.node.Pos, "missing", "%s: carry needs as: a name for what a turn gets", what)
 	}
 	if par := t.get("parallel"); par != nil {
 		n.node.Parallel = p.integer(par, what+": parallel", 1, maxParallel)

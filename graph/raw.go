@@ -41,26 +41,45 @@ func (g *rawGraph) walk(visit func(*rawNode)) {
 
 // rawNode is what the file says of a node beyond its Node, and what the checker finds out.
 type rawNode struct {
-	node       *Node
-	graph      *rawGraph // that it is in
-	body       *rawGraph // of a group
-	usesPos    Pos
-	with, in   []field
-	cond, over *tree   // if: and each:
-	after      []*tree // ids
-	onError    *tree   // the map of values
-	broken     bool    // its ports cannot be known: nothing is said about wires to and from them
+	node     *Node
+	graph    *rawGraph // that it is in
+	body     *rawGraph // of a group
+	usesPos  Pos
+	with, in []field
+	cond     *tree // if:
+	over     []rawLane
+	until    *tree
+	carry    []rawCarry
+	after    []*tree // ids
+	onError  *tree   // the map of values
+	broken   bool    // its ports cannot be known: nothing is said about wires to and from them
 
-	inWires  map[string][]wire // by port, those of in: that lead somewhere
-	overWire *wire
-	condWire *wire
-	deps     []dep
-	isDep    map[*rawNode]bool
-	fanOut   int
-	typed    bool                  // outputs is there
-	outputs  map[string]value.Type // "": unknown, which was reported
-	overMap  bool                  // the group runs over a map
-	element  value.Type            // of an each group: what it runs for; "" when unknown
+	inWires   map[string][]wire // by port, those of in: that lead somewhere
+	condWire  *wire
+	untilWire *wire
+	deps      []dep
+	isDep     map[*rawNode]bool
+	fanOut    int
+	typed     bool                  // outputs is there
+	outputs   map[string]value.Type // "": unknown, which was reported
+}
+
+// rawLane is one of the lists that an each group goes over; the only one has no name.
+type rawLane struct {
+	name string
+	pos  Pos
+	from *tree
+	wire *wire
+	typ  value.Type // "" when unknown
+}
+
+// rawCarry is a value that a turn hands to the next.
+type rawCarry struct {
+	name           string
+	pos            Pos
+	from, next     *tree
+	fromAt, nextAt *wire
+	typ            value.Type // of from; "" when unknown
 }
 
 // dep is a sibling that must end first, and the first wire that says so.

@@ -24,7 +24,7 @@ func (x *run) resolve(s *scope, src *Source) (value.Value, *Cause, error) {
 	case FromElement:
 		for ; s != nil; s = s.parent {
 			if s.group != nil && s.group.node == src.Node {
-				v, err := s.elem.field(src.Port)
+				v, err := x.field(s, src.Port)
 				return v, nil, err
 			}
 		}

@@ -45,11 +45,7 @@ func planOf(g *Graph, depth int, places map[*Node]place) (*plan, error) {
 	}
 	for i := range g.Outputs {
 		for _, src := range []*Source{&g.Outputs[i].From, g.Outputs[i].Names} {
-			if src != nil && src.Kind == FromNode {
-				if at, ok := places[src.Node]; ok && p.holds(at, src.Node) {
-					p.kept[at.index] = true
-				}
-			}
+			p.keep(places, src)
 		}
 	}
 	for i, n := range g.Nodes {
@@ -63,12 +59,28 @@ func planOf(g *Graph, depth int, places map[*Node]place) (*plan, error) {
 		if err := body.expose(n); err != nil {
 			return nil, err
 		}
+		if n.Kind == Repeat {
+			body.keep(places, n.Repeat.Until)
+			for k := range n.Repeat.Carry {
+				body.keep(places, n.Repeat.Carry[k].Next)
+			}
+		}
 		if p.bodies == nil {
 			p.bodies = map[int32]*plan{}
 		}
 		p.bodies[int32(i)] = body
 	}
 	return p, nil
+}
+
+// keep says that what a wire leads to is read when all nodes of the graph have ended.
+func (p *plan) keep(places map[*Node]place, src *Source) {
+	if src == nil || src.Kind != FromNode {
+		return
+	}
+	if at, ok := places[src.Node]; ok && p.holds(at, src.Node) {
+		p.kept[at.index] = true
+	}
 }
 
 // connect numbers the edges and refuses cycles, which would make a run wait for ever.

@@ -50,6 +50,13 @@ type scope struct {
 	stop   *Cause   // set once nothing new may start
 	fault  *Failure // what failed in it, if on_error of no node or group within took it
 	waits  *Cause   // the first node in it that is suspended
+	turn            // of a repeat group
+}
+
+// turn is what came of one turn of a repeat group.
+type turn struct {
+	last  bool
+	carry []value.Value // what the next one gets
 }
 
 func newScope(ctx context.Context, p *plan, g *group) *scope {
@@ -191,7 +198,10 @@ func (x *run) finish(s *scope) {
 	var outs []value.Value
 	var missing *Cause
 	var err error
-	if !stopped {
+	if !stopped && s.group.node.Kind == Repeat {
+		s.last, s.carry, err = x.turnOf(s)
+	}
+	if !stopped && err == nil {
 		outs, missing, err = x.outsOf(s)
 	}
 	s.cancel()

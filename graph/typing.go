@@ -121,18 +121,18 @@ func (c *checker) checkDevices(n *rawNode, typ *Type) {
 	}
 }
 
-// typeGroup finds what an each group runs over, types its body, and makes the group's ports.
+// typeGroup finds what a group runs over or begins with, types its body, and makes the group's ports.
 func (c *checker) typeGroup(n *rawNode) {
-	if n.overWire != nil {
-		over := c.typeOf(n.overWire)
-		src := n.overWire.source(over)
-		n.node.Over = &src
-		n.element, n.overMap = over.Elem(), over.Base() == "map"
-		if over != "" && n.element == "" {
-			c.report.add(n.overWire.pos, "type", "%s: each wants a list or map, but %s gives %s", n.node.ID, n.overWire.text, over)
+	c.typeLanes(n)
+	for i := range n.carry {
+		if cr := &n.carry[i]; cr.fromAt != nil {
+			cr.typ = c.typeOf(cr.fromAt)
 		}
 	}
 	c.typeGraph(n.body)
+	if n.node.Kind == Repeat {
+		c.typeTurns(n)
+	}
 	for i := range n.body.out {
 		out := &n.body.out[i]
 		typ := out.typ

@@ -88,7 +88,7 @@ func (c *checker) nodeWire(g *rawGraph, w *wire, head string) bool {
 			w.kind, w.node = FromNode, n
 			break
 		}
-		if s.owner != nil && s.owner.node.Kind == Each && s.owner.node.As == head {
+		if s.owner != nil && s.owner.node.As == head && head != "" {
 			w.kind, w.node = FromElement, s.owner
 			return true
 		}
@@ -230,38 +230,4 @@ func (c *checker) nearestPort(name string, ports []value.Port) string {
 		names = append(names, ports[i].Name)
 	}
 	return c.report.near.nearest(name, names)
-}
-
-// The fields of an element, by what the group runs over.
-var (
-	fileFields = []value.Port{{Name: "data", Type: value.Bytes}, {Name: "path", Type: value.String}, {Name: "name", Type: value.String},
-		{Name: "stem", Type: value.String}, {Name: "size", Type: value.Int}, {Name: "index", Type: value.Int}}
-	itemFields  = []value.Port{{Name: "value"}, {Name: "index", Type: value.Int}}
-	entryFields = []value.Port{{Name: "key", Type: value.String}, {Name: "value"}, {Name: "index", Type: value.Int}}
-)
-
-// elementType is the type of the element of an each group, or of a field of it.
-func (c *checker) elementType(w *wire) value.Type {
-	element := w.node.element
-	if element == "" || w.port == "" {
-		return element
-	}
-	fields := itemFields
-	switch {
-	case element == value.File:
-		fields = fileFields
-	case w.node.overMap:
-		fields = entryFields
-	}
-	var names []string
-	for _, f := range fields {
-		if f.Name == w.port && f.Type == "" {
-			return element
-		} else if f.Name == w.port {
-			return f.Type
-		}
-		names = append(names, f.Name)
-	}
-	c.report.suggest(w.pos, "unknown", c.nearestPort(w.port, fields), "%s is one %s: it has no %s, only %s", quote(w.node.node.As), element, quote(w.port), orList(names))
-	return ""
 }

@@ -93,6 +93,8 @@ func what(n *graph.Node) string {
 	switch n.Kind {
 	case graph.Each:
 		return fmt.Sprintf("each %s: %s", n.As, count(len(n.Body.Nodes), "node"))
+	case graph.Repeat:
+		return fmt.Sprintf("repeat up to %d: %s", n.Repeat.Max, count(len(n.Body.Nodes), "node"))
 	case graph.Group:
 		return "group: " + count(len(n.Body.Nodes), "node")
 	}

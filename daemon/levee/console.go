@@ -227,8 +227,11 @@ func (c *console) group(n *graph.Node, at time.Time, u *update) {
 		c.sums[n.ID] = t
 	}
 	kind := "group"
-	if n.Kind == graph.Each {
+	switch n.Kind {
+	case graph.Each:
 		kind = fmt.Sprintf("each of %d", u.Total)
+	case graph.Repeat:
+		kind = fmt.Sprintf("up to %s", count(n.Repeat.Max, "turn"))
 	}
 	switch u.Status {
 	case "running":
