@@ -11,7 +11,7 @@ import (
 //go:embed nodetool.json
 var nodetoolTable []byte
 
-// rule says what a node type of another system is here. docs/nodetool.md explains the fields of the table.
+// rule says what a node type of another system is here: a line of nodetool.json, from which docs/nodetool-types.md is made.
 type rule struct {
 	Kind     string                                `json:"kind,omitempty"` // a structural node; "" for one that a module runs
 	Type     value.Type                            `json:"type,omitempty"` // of an input, output or constant

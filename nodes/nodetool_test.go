@@ -13,7 +13,7 @@ import (
 	"levee/graph/value"
 )
 
-// foreignType is a line of graph/nodetool.json; docs/nodetool.md explains the fields.
+// foreignType is a line of graph/nodetool.json; graph/foreign_table.go explains the fields.
 type foreignType struct {
 	Kind     string
 	Type     value.Type
@@ -31,15 +31,20 @@ type foreignType struct {
 
 var foreignKinds = []string{"input", "output", "constant", "comment", "preview", "loop", "group", "group_input", "group_output"}
 
-// The table of nodetool's types names core node types, and ports and literals that these take.
-func TestNodetoolTable(t *testing.T) {
+func nodetoolTable(t *testing.T) map[string]foreignType {
 	doc, err := os.ReadFile(filepath.Join("..", "graph", "nodetool.json"))
 	require.NoError(t, err)
 	var table map[string]foreignType
 	dec := json.NewDecoder(bytes.NewReader(doc))
 	dec.DisallowUnknownFields()
 	require.NoError(t, dec.Decode(&table))
-	require.Greater(t, len(table), 100)
+	require.Greater(t, len(table), 200)
+	return table
+}
+
+// The table of nodetool's types names core node types, and ports and literals that these take.
+func TestNodetoolTable(t *testing.T) {
+	table := nodetoolTable(t)
 	reg, err := New()
 	require.NoError(t, err)
 	for name, f := range table {
