@@ -24,6 +24,8 @@ type Config struct {
 	KeepRuns  time.Duration     // age at which ended runs are forgotten; 0: 90 days
 	Isolation runtime.Isolation // how nodes are held; the zero value is the full sandbox
 	Ceiling   Ceiling
+	// Map names the modules that stand for node types of foreign files, by type.
+	Map map[string]string
 	// SharedFiles also takes files that their group or everybody may write.
 	SharedFiles bool
 	Log         *slog.Logger // nil: slog.Default()

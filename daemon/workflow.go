@@ -36,6 +36,15 @@ type Workflow struct {
 	Files map[string]bool // the modules beside it that it uses, by path relative to Dir
 
 	modules map[[32]byte]*runtime.Module // as the engine takes them, by hash
+	foreign *graph.File                  // of a file of another system, for Import
+}
+
+// Import writes a workflow of another system in our own format. It behaves alike: it is the very tree that was checked.
+func (w *Workflow) Import() ([]byte, error) {
+	if w.foreign == nil {
+		return nil, fmt.Errorf("%s is a workflow of levee's own format already", filepath.Base(w.Path))
+	}
+	return w.foreign.Import()
 }
 
 // IsWorkflow reports whether a file's name says that it is a workflow.
@@ -89,7 +98,12 @@ func (c *Checker) LoadFile(name string) (*Workflow, error) {
 // are relative to.
 func (c *Checker) check(name string, source []byte, dir *watch.Dir, base string) (*Workflow, error) {
 	w := &Workflow{Path: name, Dir: filepath.Dir(name), Source: source, Files: make(map[string]bool), modules: make(map[[32]byte]*runtime.Module)}
+	source = graph.Redact(source) // nobody needs a sender's tokens in the history
+	w.Source = source
 	file, _ := graph.Parse(filepath.Base(name), source)
+	if file.Map = c.cfg.Map; file.Foreign != "" {
+		w.foreign = file
+	}
 	id := sha256.New()
 	fmt.Fprintf(id, "%d\x00", len(source))
 	id.Write(source)
@@ -123,6 +137,14 @@ func (c *Checker) check(name string, source []byte, dir *watch.Dir, base string)
 	w.Graph = g
 	w.Grants, w.Denied = grants(g, c.cfg.Ceiling, base)
 	return w, nil
+}
+
+// mapped is what --map said, of a foreign file: a run goes on with the same.
+func (w *Workflow) mapped() map[string]string {
+	if w.foreign == nil {
+		return nil
+	}
+	return w.foreign.Map
 }
 
 // ungranted finds the nodes that want files of a workflow that allows none.

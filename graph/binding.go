@@ -40,7 +40,9 @@ func (b *binding) run(ports []value.Port) {
 	}
 	for i := range ports {
 		if t := with[ports[i].Name]; t != nil && ports[i].Type.HasVar() && !wrong[ports[i].Name] {
-			value.Bind(ports[i].Type, naturalType(t, ports[i].Type), b.vars)
+			if !value.Bind(ports[i].Type, naturalType(t, ports[i].Type), b.vars) {
+				b.widenFor(ports[i].Type)
+			}
 		}
 	}
 	for i := range ports {

@@ -102,7 +102,10 @@ type foreign struct {
 	byPos    map[Pos]*foreignEdge
 	places   map[string]placed // where nodes of our tree stand
 	casts    map[castSite]string
-	missing  []string // types that are unknown, each once
+	wide     map[string]bool // nodes whose type variables stand for values of any type
+	widened  bool            // one was added
+	lone     map[string]bool // of these, those that literals alone have widened
+	missing  []string        // types that are unknown, each once
 	mistyped map[string]bool
 	root     *tree
 }
@@ -176,7 +179,7 @@ func (p *parser) foreignHead(root *tree) {
 func (x *foreign) convert(form foreignForm, root *tree) *tree {
 	x.byID, x.taken, x.inputs = map[string]*foreignNode{}, map[string]bool{"inputs": true, "trigger": true}, map[string]*foreignNode{}
 	x.byName, x.byPos, x.places, x.casts = map[string]*foreignNode{}, map[Pos]*foreignEdge{}, map[string]placed{}, map[castSite]string{}
-	x.mistyped = map[string]bool{}
+	x.mistyped, x.wide, x.lone = map[string]bool{}, map[string]bool{}, map[string]bool{}
 	if !x.read(form, root) {
 		return nil
 	}

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"levee/graph/value"
@@ -18,14 +19,20 @@ func checkForeign(f *File, resolve func(uses string) (*Type, error)) (*Graph, Pr
 		return nil, f.found.list()
 	}
 	f.reread(root)
-	g, problems := check(f, resolve)
-	if len(problems) > 0 || len(x.casts) == 0 {
-		return g, problems
+	for range maxRounds {
+		x.casts, x.widened = map[castSite]string{}, false
+		g, problems := check(f, resolve)
+		if len(problems) > 0 || len(x.casts) == 0 && !x.widened {
+			return g, problems
+		}
+		x.insertCasts()
+		f.reread(root)
 	}
-	x.insertCasts()
-	f.reread(root)
 	return check(f, resolve)
 }
+
+// maxRounds bounds how often a file is checked: a conversion may need another one behind it.
+const maxRounds = 6
 
 // reread reads the converted tree as a file of our own.
 func (f *File) reread(root *tree) {
@@ -58,24 +65,91 @@ func (c *checker) cast(n *rawNode, port *value.Port, index int, w *wire, pattern
 	if x == nil || typ == "" {
 		return typ
 	}
-	want := pattern.Subst(vars)
-	if v := pattern; v.IsVar() && vars[v] == "" {
-		want = ""
-	}
-	if hint := x.hint(n.node.ID, w); hint != "" && (typ == value.Any || typ == value.JSON || typ.Elem() == value.Any || typ.Elem() == value.JSON) {
-		want = hint
-	} else if want == "" || pattern.HasVar() && want.Base() == typ.Base() && value.Bind(pattern, typ, cloneVars(vars)) || value.Assignable(typ, want) {
+	want := x.wanted(n, w, typ, pattern, vars)
+	if want == "" || value.Assignable(typ, want) {
 		return typ
 	}
-	if want == value.Int && pattern.IsVar() {
-		want = value.Float // a number of which nothing more is known
-	}
-	to, made := castTo(typ, want)
-	if made == "" || made == typ {
+	to := castTo(typ, want)
+	if to == "" {
 		return typ
 	}
 	x.casts[castSite{n.node.ID, port.Name, index}] = to
-	return made
+	return want
+}
+
+// wanted is the type that the wire of a port must have; "" when it fits as it is. Where wires of different types meet in one
+// type variable, which nodetool takes as they come, all of them become JSON, or lists of any.
+func (x *foreign) wanted(n *rawNode, w *wire, typ, pattern value.Type, vars map[value.Type]value.Type) value.Type {
+	if hint := x.hint(n.node.ID, w); hint != "" && isLoose(typ) {
+		return hint
+	}
+	if !pattern.HasVar() {
+		return pattern
+	}
+	if pattern.IsVar() || pattern.Base() == typ.Base() {
+		if !x.wide[n.node.ID] && value.Bind(pattern, typ, cloneVars(vars)) {
+			return ""
+		}
+		x.widen(n.node.ID)
+		for _, v := range []value.Type{pattern, pattern.Elem()} {
+			if v.IsVar() {
+				vars[v] = wideType(n)
+			}
+		}
+	}
+	wide := wideType(n)
+	if pattern.IsVar() {
+		return wide
+	}
+	return value.Type(pattern.Base()) + "<" + wide + ">"
+}
+
+// wideType is what the type variables of a node stand for that takes values of any type: any where one of its ports is wired
+// to a list, which convert/to_list makes one of any, else JSON.
+func wideType(n *rawNode) value.Type {
+	for i := range n.node.Type.Inputs {
+		if p := &n.node.Type.Inputs[i]; p.Type.HasVar() && !p.Type.IsVar() && len(n.inWires[p.Name]) > 0 {
+			return value.Any
+		}
+	}
+	return value.JSON
+}
+
+// widen notes that the type variables of a node stand for values of any type.
+func (x *foreign) widen(node string) {
+	x.widened = x.widened || !x.wide[node]
+	x.wide[node] = true
+}
+
+// widenFor widens the type variables of a node for a literal that does not fit them.
+func (b *binding) widenFor(pattern value.Type) {
+	x := b.c.file.foreign
+	if x == nil {
+		return
+	}
+	for v := pattern; v != ""; v = v.Elem() {
+		if v.IsVar() {
+			x.widen(b.n.node.ID)
+			if b.vars[v] = wideType(b.n); !b.wiresVar() {
+				x.lone[b.n.node.ID] = true
+			}
+		}
+	}
+}
+
+// wiresVar reports whether a wire binds a type variable of the node.
+func (b *binding) wiresVar() bool {
+	for i := range b.n.node.Type.Inputs {
+		if p := &b.n.node.Type.Inputs[i]; p.Type.HasVar() && len(b.n.inWires[p.Name]) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// isLoose reports whether no more of a value is known than that it is there.
+func isLoose(t value.Type) bool {
+	return t == value.Any || t == value.JSON || t.Elem() == value.Any || t.Elem() == value.JSON
 }
 
 func cloneVars(vars map[value.Type]value.Type) map[value.Type]value.Type {
@@ -95,43 +169,46 @@ func (x *foreign) hint(name string, w *wire) value.Type {
 	return n.rule.Types[e.targetHandle]
 }
 
-// castTo names the output of the core node, pack/type.port, that makes a type of another, where nodetool lets the value
-// through; made is the type that comes of it.
-func castTo(from, to value.Type) (output string, made value.Type) {
+// castTo names the output of the core node, pack/type.port, that makes a type of another where nodetool lets the value
+// through; "" where it does not. What needs two steps gets the first one.
+func castTo(from, to value.Type) (output string) {
 	open := from == value.Any || from == value.JSON
-	loose := open || from.Elem() == value.Any || from.Elem() == value.JSON
+	plain := open || from == value.Bool || from == value.Int || from == value.Float || from == value.String || from.Base() == "list" || from.Base() == "map"
+	elem := to.Elem()
 	switch {
 	case from == value.Float && to == value.Int:
-		return "math/to_int.value", value.Int
-	case to == value.JSON && from != value.Image && from != value.Bytes && from != value.Table && from != value.File && from.Base() != "tensor":
-		return "json/from_any.value", value.JSON
+		return "math/to_int.value"
+	case to == value.JSON && plain:
+		return "json/from_any.value"
 	case open && (to == value.Bool || to == value.Int || to == value.Float || to == value.String):
-		return "convert/to_" + string(to) + ".value", to
-	case open && to == value.Bytes:
-		return "convert/to_bytes.data", to
-	case open && (to == value.Image || to == value.Table):
-		return fmt.Sprintf("convert/to_%s.%s", to, to), to
-	case loose && to.Base() == "list" && (open || from.Base() == "list"):
-		switch e := to.Elem(); e {
-		case value.Bool, value.Int, value.Float, value.String:
-			return "convert/to_" + string(e) + "s.list", to
-		case value.JSON:
-			return "json/to_list.list", to
-		default:
-			return "convert/to_list.list", value.ListOf(value.Any)
+		return "convert/to_" + string(to) + ".value"
+	case from == value.Any && to == value.Bytes:
+		return "convert/to_bytes.data"
+	case from == value.Any && (to == value.Image || to == value.Table):
+		return fmt.Sprintf("convert/to_%s.%s", to, to)
+	case to.Base() == "list" && (open || from.Base() == "list" && (isLoose(from) || elem == value.Any || elem == value.JSON)):
+		switch {
+		case elem == value.Bool || elem == value.Int || elem == value.Float || elem == value.String:
+			return "convert/to_" + string(elem) + "s.list"
+		case elem == value.JSON && from == value.JSON:
+			return "json/to_list.list"
+		case elem == value.JSON:
+			return "json/from_any.value"
 		}
-	case to == value.ListOf(value.JSON) && from.Base() == "list":
-		return "json/to_list.list", to
-	case open && to.Base() == "map":
-		return "convert/to_map.map", value.MapOf(value.Any)
+		return "convert/to_list.list"
+	case to == value.MapOf(value.Any) && (open || from.Base() == "map"):
+		return "convert/to_map.map"
 	}
-	return "", ""
+	return ""
 }
 
 // insertCasts adds the nodes that convert, in front of those that need them. One conversion of one wire is made once.
 func (x *foreign) insertCasts() {
 	made := map[string]string{} // uses of a wire in a graph -> the wire behind it
 	x.eachPlace(func(name string, at placed) {
+		if x.lone[name] {
+			x.insertLiterals(at, name)
+		}
 		in := at.node.get("in")
 		if in == nil {
 			return
@@ -171,11 +248,54 @@ func (x *foreign) eachPlace(visit func(name string, at placed)) {
 	}
 }
 
+// insertLiterals makes nodes of the literals whose types differ: literals alone cannot say that a type variable is JSON.
+func (x *foreign) insertLiterals(at placed, name string) {
+	delete(x.lone, name)
+	n, with := x.byName[name], at.node.get("with")
+	if n == nil || n.sig == nil || with == nil {
+		return
+	}
+	for i := 0; i < len(with.fields); {
+		f := with.fields[i]
+		if p, ok := n.sig.Input(f.key); !ok || !p.Type.IsVar() {
+			i++
+			continue
+		}
+		with.fields = slices.Delete(with.fields, i, i+1)
+		cast, node, lit := x.free(slug(name+"_"+f.key)), mapAt(f.pos), mapAt(f.pos)
+		node.add("uses", f.pos, textAt("json/from_any", f.pos))
+		lit.add("value", f.pos, f.value)
+		node.add("with", f.pos, lit)
+		x.insertBefore(at, name, cast, node)
+		if at.node.get("in") == nil {
+			at.node.add("in", f.pos, mapAt(f.pos))
+		}
+		at.node.get("in").add(f.key, f.pos, textAt(cast+".value", f.pos))
+	}
+	if len(with.fields) == 0 {
+		at.node.fields = slices.DeleteFunc(at.node.fields, func(f field) bool { return f.key == "with" })
+	}
+}
+
+// insertBefore adds a node in front of another one.
+func (x *foreign) insertBefore(at placed, name, added string, node *tree) {
+	x.places[added] = placed{node, at.siblings}
+	for i := range at.siblings.fields {
+		if at.siblings.fields[i].key == name {
+			at.siblings.insert(i, field{key: added, pos: node.pos, value: node})
+			return
+		}
+	}
+}
+
 func (x *foreign) insertCast(at placed, name, to string, w *tree) (wire string) {
 	uses, out := cutLast(to, ".")
 	text, _ := w.text()
 	source := strings.ReplaceAll(strings.TrimPrefix(text, "inputs."), ".", "_")
 	_, made := cutLast(uses, "_")
+	if uses == "json/from_any" {
+		made = "json"
+	}
 	cast := x.free(slug(source + "_as_" + made))
 	node, in := mapAt(w.pos), mapAt(w.pos)
 	node.add("uses", w.pos, textAt(uses, w.pos))
@@ -186,12 +306,7 @@ func (x *foreign) insertCast(at placed, name, to string, w *tree) (wire string) 
 		with.add("mode", w.pos, textAt("zero", w.pos))
 		node.add("with", w.pos, with)
 	}
-	for i := range at.siblings.fields {
-		if at.siblings.fields[i].key == name {
-			at.siblings.insert(i, field{key: cast, pos: w.pos, value: node})
-			break
-		}
-	}
+	x.insertBefore(at, name, cast, node)
 	return cast + "." + out
 }
 

@@ -68,6 +68,8 @@ type How struct {
 	Only    []string      `json:"only,omitempty"` // sites
 	From    []string      `json:"from,omitempty"` // sites
 	Timeout time.Duration `json:"timeout,omitempty"`
+	// Map names the modules that stood for node types of a foreign file.
+	Map map[string]string `json:"map,omitempty"`
 }
 
 // Counts says what a run's invocations came to.

@@ -66,7 +66,7 @@ func (a *app) root() *cobra.Command {
 		id, title string
 		cmds      []*cobra.Command
 	}{
-		{"run", "Run workflows:", []*cobra.Command{a.initCommand(), a.checkCommand(), a.runCommand(), a.serveCommand()}},
+		{"run", "Run workflows:", []*cobra.Command{a.initCommand(), a.importCommand(), a.checkCommand(), a.runCommand(), a.serveCommand()}},
 		{"look", "See what happened:", []*cobra.Command{a.runsCommand(), a.inspectCommand(), a.logsCommand(), a.whyCommand(), a.cacheCommand()}},
 		{"nodes", "Nodes:", []*cobra.Command{a.nodesCommand(), a.callCommand(), a.packCommand()}},
 		{"rest", "This machine and this program:", []*cobra.Command{a.doctorCommand(), a.pathsCommand(), a.schemaCommand(), a.versionCommand()}},
@@ -116,6 +116,12 @@ func (a *app) engineFlags(cmd *cobra.Command) {
 	f.IntVar(&a.config.Workers, "jobs", 0, "nodes that run at the same time (default: one per CPU)")
 	f.StringVar(&a.isolation, "isolation", string(runtime.IsolationProcess), "process, or weak: goes on without what the kernel lacks (for modules you trust)")
 	a.ceilingFlags(cmd)
+}
+
+// mapFlag is for commands that take files of other systems.
+func (a *app) mapFlag(cmd *cobra.Command) {
+	cmd.Flags().StringToStringVar(&a.config.Map, "map", nil, "TYPE=USES: a module for a node type of a nodetool or ComfyUI file, as acme.Blur=./blur.wasm#blur")
+	cmd.Flags().Lookup("map").DefValue = ""
 }
 
 // ceilingFlags are what the operator allows at most.

@@ -49,6 +49,7 @@ func (a *app) checkCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&format, "format", "text", "text, json or github (annotations)")
 	a.ceilingFlags(cmd)
+	a.mapFlag(cmd)
 	return cmd
 }
 

@@ -59,6 +59,7 @@ func (a *app) runCommand() *cobra.Command {
 	f.BoolVar(&req.Verify, "verify", false, "run every node and compare with the stored results: finds modules that are not deterministic")
 	f.DurationVar(&timeout, "timeout", 0, "give up after this long")
 	a.engineFlags(cmd)
+	a.mapFlag(cmd)
 	return cmd
 }
 
@@ -77,7 +78,7 @@ func (a *app) fill(ctx context.Context, d *daemon.Daemon, flow *daemon.Workflow,
 		}
 		port, ok := ports.Input(name)
 		if !ok {
-			return usageError{fmt.Errorf("--%s %s: the workflow has no input %q%s", flag, arg, name, inputNames(flow))}
+			return usageError{fmt.Errorf("--%s %s: %sthe workflow has no input %q%s", flag, arg, noInputNode(flow, name), name, inputNames(flow))}
 		}
 		var v value.Value
 		if file, isFile := strings.CutPrefix(text, "@"); isFile && flag == inputFlag {
@@ -111,6 +112,14 @@ func (a *app) fill(ctx context.Context, d *daemon.Daemon, flow *daemon.Workflow,
 		return usageError{fmt.Errorf("the workflow runs once per file of %s: serve its folder", strings.Join(t.Files, ", "))}
 	}
 	return err
+}
+
+// noInputNode is what nodetool says of a parameter that no input takes.
+func noInputNode(flow *daemon.Workflow, name string) string {
+	if flow.Graph.Foreign == "" {
+		return ""
+	}
+	return fmt.Sprintf("No input node found for param: %s: ", name)
 }
 
 func inputNames(flow *daemon.Workflow) string {

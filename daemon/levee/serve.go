@@ -70,6 +70,7 @@ func (a *app) serveCommand() *cobra.Command {
 	f.DurationVar(&opts.Settle, "settle", 250*time.Millisecond, "how long a file must be quiet before it is read")
 	f.BoolVar(&opts.Once, "once", false, "do what there is to do, then end")
 	a.engineFlags(cmd)
+	a.mapFlag(cmd)
 	return cmd
 }
 
