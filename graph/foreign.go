@@ -98,6 +98,7 @@ type foreign struct {
 
 	taken    map[string]bool // names of nodes, elements and inputs
 	inputs   map[string]*foreignNode
+	outputs  map[string]string       // our names -> theirs
 	byName   map[string]*foreignNode // by our name
 	byPos    map[Pos]*foreignEdge
 	places   map[string]placed // where nodes of our tree stand
@@ -179,6 +180,7 @@ func (p *parser) foreignHead(root *tree) {
 func (x *foreign) convert(form foreignForm, root *tree) *tree {
 	x.byID, x.taken, x.inputs = map[string]*foreignNode{}, map[string]bool{"inputs": true, "trigger": true}, map[string]*foreignNode{}
 	x.byName, x.byPos, x.places, x.casts = map[string]*foreignNode{}, map[Pos]*foreignEdge{}, map[string]placed{}, map[castSite]string{}
+	x.outputs = map[string]string{}
 	x.mistyped, x.wide, x.lone = map[string]bool{}, map[string]bool{}, map[string]bool{}
 	if !x.read(form, root) {
 		return nil

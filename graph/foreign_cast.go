@@ -23,12 +23,33 @@ func checkForeign(f *File, resolve func(uses string) (*Type, error)) (*Graph, Pr
 		x.casts, x.widened = map[castSite]string{}, false
 		g, problems := check(f, resolve)
 		if len(problems) > 0 || len(x.casts) == 0 && !x.widened {
+			x.label(g)
 			return g, problems
 		}
 		x.insertCasts()
 		f.reread(root)
 	}
-	return check(f, resolve)
+	g, problems := check(f, resolve)
+	x.label(g)
+	return g, problems
+}
+
+// label keeps the names of inputs and outputs that could not stay.
+func (x *foreign) label(g *Graph) {
+	if g == nil {
+		return
+	}
+	g.Aliases = map[string]string{}
+	for given, n := range x.inputs {
+		if given != n.name {
+			g.Aliases[given] = n.name
+		}
+	}
+	for i := range g.Outputs {
+		if o := &g.Outputs[i]; x.outputs[o.Name] != o.Name {
+			o.Label = x.outputs[o.Name]
+		}
+	}
 }
 
 // maxRounds bounds how often a file is checked: a conversion may need another one behind it.

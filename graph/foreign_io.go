@@ -153,6 +153,7 @@ func (x *foreign) outputsTree(nodes *tree) *tree {
 		if n.name = given; !idPattern.MatchString(given) || t.has(given) || given == "inputs" || given == "trigger" {
 			n.name = freeIn(t, slug(given), "output")
 		}
+		x.outputs[n.name] = given
 		w := x.outputWire(n)
 		if v := n.get("value"); w == nil && v != nil && !isEmptyRef(v) && !slices.ContainsFunc(n.in, func(e *foreignEdge) bool { return !e.control }) {
 			w = x.constant(v, n.name, nil, nodes)

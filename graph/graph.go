@@ -18,7 +18,8 @@ type Graph struct {
 	Timeout     time.Duration // for a whole run; 0: none
 	Nodes       []*Node       // in the order of the file
 	Outputs     []Output
-	Foreign     Foreign // the system whose file this was; "" for our own
+	Foreign     Foreign           // the system whose file this was; "" for our own
+	Aliases     map[string]string // of a foreign file: names of inputs that wires cannot use -> ours
 }
 
 // Trigger says what starts a run besides a change of the workflow itself.
@@ -158,6 +159,7 @@ type Source struct {
 // Output is a named result of a graph; File and Names ask for files (of a workflow's outputs only).
 type Output struct {
 	Name  string
+	Label string // what a foreign file calls it; "" where that is its name
 	From  Source
 	File  string  // path relative to the workflow's folder; for a list it holds one *
 	Names *Source // list<string>: what the * stands for; nil: the index

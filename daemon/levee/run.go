@@ -76,6 +76,9 @@ func (a *app) fill(ctx context.Context, d *daemon.Daemon, flow *daemon.Workflow,
 		if !ok {
 			return usageError{fmt.Errorf("--%s %s: wants NAME=VALUE", flag, arg)}
 		}
+		if ours, ok := flow.Graph.Aliases[name]; ok {
+			name = ours
+		}
 		port, ok := ports.Input(name)
 		if !ok {
 			return usageError{fmt.Errorf("--%s %s: %sthe workflow has no input %q%s", flag, arg, noInputNode(flow, name), name, inputNames(flow))}
