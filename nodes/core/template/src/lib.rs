@@ -15,4 +15,5 @@ mod template;
 pack! {
     "node_render" => template::render,
     "node_render_each" => template::render_each,
+    "node_filter" => template::filter,
 }

@@ -20,10 +20,36 @@ pub fn render() {
 
 /// Inputs: template, list, undefined, ignore_case. Outputs: texts, count.
 pub fn render_each() {
-    let (source, kind, raw) = (levee::string(0), levee::type_of(1), levee::bytes(1));
+    let source = levee::string(0);
     let env = environment(2);
     let template = env.template_from_named_str("template", &source).unwrap_or_else(|e| bad(&e, ""));
-    let text = |(i, enc): (usize, &[u8])| {
+    let text = |(i, all)| template.render(names(all, 3)).unwrap_or_else(|e| bad(&e, &format!("item {i}: ")));
+    let texts: Vec<String> = items().into_iter().enumerate().map(text).collect();
+    levee::put_list(0, &texts);
+    levee::put_int(1, texts.len() as i64);
+}
+
+/// Inputs: condition, list, undefined, ignore_case. Outputs: list, count.
+pub fn filter() {
+    let source = levee::string(0);
+    let env = environment(2);
+    let condition = env.compile_expression(&source).unwrap_or_else(|e| bad(&e, "condition: "));
+    let raw = levee::bytes(1);
+    let encoded = levee::items(&raw);
+    let mut kept = Vec::new();
+    for (i, all) in items().into_iter().enumerate() {
+        if condition.eval(names(all, 3)).unwrap_or_else(|e| bad(&e, &format!("item {i}: "))).is_true() {
+            kept.push(encoded[i]);
+        }
+    }
+    levee::put_list(0, &kept);
+    levee::put_int(1, kept.len() as i64);
+}
+
+/// The names for each item of the list on port 1: the keys of an object, the item itself and its place.
+fn items() -> Vec<BTreeMap<String, Value>> {
+    let (kind, raw) = (levee::type_of(1), levee::bytes(1));
+    let names = |(i, enc): (usize, &[u8])| {
         let tree = plain::tree(plain::element(&kind), enc).unwrap_or_else(|e| fail!("item {i}: {e}"));
         let mut all = BTreeMap::new();
         if let Tree::Object(m) = &tree {
@@ -31,11 +57,9 @@ pub fn render_each() {
         }
         all.entry("item".to_string()).or_insert_with(|| value(tree));
         all.entry("index".to_string()).or_insert_with(|| Value::from(i));
-        template.render(names(all, 3)).unwrap_or_else(|e| bad(&e, &format!("item {i}: ")))
+        all
     };
-    let texts: Vec<String> = levee::items(&raw).into_iter().enumerate().map(text).collect();
-    levee::put_list(0, &texts);
-    levee::put_int(1, texts.len() as i64);
+    levee::items(&raw).into_iter().enumerate().map(names).collect()
 }
 
 fn names(values: BTreeMap<String, Value>, ignore_case: i32) -> Value {
@@ -43,7 +67,10 @@ fn names(values: BTreeMap<String, Value>, ignore_case: i32) -> Value {
 }
 
 fn bad(e: &Error, before: &str) -> ! {
-    let place = e.line().map_or(before.to_string(), |line| format!("{before}template line {line}: "));
+    let place = match e.line() {
+        Some(line) if !before.starts_with("condition") => format!("{before}template line {line}: "),
+        _ => before.to_string(),
+    };
     match (e.kind(), e.detail()) {
         (ErrorKind::OutOfFuel, _) => fail!("{place}the template takes more than {FUEL} steps"),
         (kind, Some(detail)) => fail!("{place}{kind}: {detail}"),
