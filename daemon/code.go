@@ -55,6 +55,7 @@ func ExitCode(err error) int {
 	var start *StartError
 	var failure *runtime.Error
 	var unknown *nodes.ResolveError
+	var device *DeviceError
 	var late *TimeoutError
 	switch {
 	case err == nil:
@@ -70,6 +71,8 @@ func ExitCode(err error) int {
 		return ExitDenied
 	case errors.As(err, &late):
 		return ExitLimit
+	case errors.As(err, &device):
+		return ExitGPU
 	case errors.As(err, &start):
 		return ExitDaemon
 	case errors.As(err, &module), errors.As(err, &unknown):

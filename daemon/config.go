@@ -24,6 +24,7 @@ type Config struct {
 	KeepRuns  time.Duration     // age at which ended runs are forgotten; 0: 90 days
 	Isolation runtime.Isolation // how nodes are held; the zero value is the full sandbox
 	Ceiling   Ceiling
+	Devices   map[string]int // devices that are declared to be there, with how many nodes each takes at once
 	// Map names the modules that stand for node types of foreign files, by type.
 	Map map[string]string
 	// SharedFiles also takes files that their group or everybody may write.

@@ -18,6 +18,8 @@ import (
 // one place where graph, cache, engine and journal meet. What ran is in the cache before the journal says that it ended.
 func (r *Run) invoke(ctx context.Context, inv *graph.Invocation) ([]value.Value, error) {
 	t, _ := handle(inv.Node)
+	r.presence.change(1, 0)
+	defer r.presence.change(-1, 0)
 	c := &invocation{Invocation: inv, run: r, typ: t, limits: limitsOf(inv.Node, r.grants), began: time.Now()}
 	c.key = key(t, c.limits, inv.Node.Outputs, inv.Inputs)
 	if err := c.checkRanges(); err != nil {
@@ -156,6 +158,11 @@ func (c *invocation) call(ctx context.Context, access *fileAccess) (*runtime.Res
 	if err := c.give(ctx, call, inputs); err != nil {
 		return nil, err
 	}
+	giveBack, err := c.place(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer giveBack()
 	if c.run.req.Working != nil {
 		c.run.req.Working(c.run.rec.ID, c.Path)
 	}

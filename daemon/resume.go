@@ -51,6 +51,7 @@ func request(rec *journal.Run) Request {
 // resume takes up a claimed run. What had finished is found in the cache by its key, so only the rest runs.
 func (d *Daemon) resume(ctx context.Context, flow *Workflow, rec *journal.Run, observe func(journal.Event)) (*Result, error) {
 	r := &Run{daemon: d, flow: flow, req: request(rec), grants: flow.Grants, rec: *rec, effects: make(map[string]journal.Invocation)}
+	r.presence.run = r
 	r.req.Observe = observe
 	invs, err := d.journal.Invocations(ctx, rec.ID, "")
 	if err != nil {

@@ -50,6 +50,7 @@ type Run struct {
 	effects map[string]journal.Invocation // invocations with effects that an earlier process began and did not end
 
 	ran, cached, failed, skipped atomic.Int64
+	presence                     presence
 
 	mu         sync.Mutex
 	mismatches []Mismatch // guarded by mu
@@ -85,6 +86,7 @@ func (d *Daemon) accept(ctx context.Context, flow *Workflow, req Request) (*Run,
 		return nil, flow.Denied
 	}
 	r := &Run{daemon: d, flow: flow, req: req, grants: flow.Grants}
+	r.presence.run = r
 	r.rec = journal.Run{
 		ID: newID(), Workflow: flow.Path, Name: flow.Graph.Name, Source: flow.Source, Files: req.Files,
 		Trigger: req.Trigger, Why: req.Why, Status: journal.Running, Accepted: time.Now(),
@@ -122,6 +124,7 @@ func (r *Run) execute(ctx context.Context) (*Result, error) {
 	ctx, stop := r.limit(ctx)
 	defer stop()
 	outputs, written, err := r.walk(ctx)
+	r.presence.end()
 	if late := timedOut(ctx); late != nil && err != nil {
 		err = late
 	}

@@ -30,12 +30,13 @@ type Workflow struct {
 	Source []byte
 	Graph  *graph.Graph
 	Grants Grants
-	Denied error // *DeniedError when it asks for more than the ceiling allows
+	Denied error // *DeniedError when it asks for more than the ceiling allows, *DeviceError when the machine lacks a device
 
 	ID    [32]byte        // over the source and the modules: equal IDs behave equally
 	Files map[string]bool // the modules beside it that it uses, by path relative to Dir
 
 	modules map[[32]byte]*runtime.Module // as the engine takes them, by hash
+	placed  map[*graph.Node]string       // the device of each node that does not run on the processors
 	foreign *graph.File                  // of a file of another system, for Import
 }
 
@@ -62,6 +63,7 @@ func IsWorkflow(name string) bool {
 type Checker struct {
 	cfg      Config
 	registry *nodes.Registry
+	devices  *devices
 	modules  moduleTable
 }
 
@@ -72,7 +74,7 @@ func NewChecker(cfg Config) (*Checker, error) {
 		return nil, err
 	}
 	registry, err := nodes.New(cfg.NodeDirs...)
-	return &Checker{cfg: cfg, registry: registry}, err
+	return &Checker{cfg: cfg, registry: registry, devices: newDevices(cfg.Devices)}, err
 }
 
 // LoadFile reads and checks a workflow anywhere; ceilings are relative to its own folder. The error is graph.Problems when
@@ -135,7 +137,9 @@ func (c *Checker) check(name string, source []byte, dir *watch.Dir, base string)
 	}
 	id.Sum(w.ID[:0])
 	w.Graph = g
-	w.Grants, w.Denied = grants(g, c.cfg.Ceiling, base)
+	if w.Grants, w.Denied = grants(g, c.cfg.Ceiling, base); w.Denied == nil {
+		w.placed, w.Denied = c.devices.place(g)
+	}
 	return w, nil
 }
 

@@ -42,7 +42,8 @@ func (a *app) root() *cobra.Command {
 		Long: "levee runs workflows that you drop into a folder. Every node is a WebAssembly module without files, network or clock\n" +
 			"unless the workflow asks and you allow it. Unchanged nodes never run twice.\n\n" +
 			"Results go to stdout, progress to stderr. Exit codes: 0 ok, 1 a node failed, 2 usage, 3 workflow invalid, 4 asks for more than\n" +
-			"allowed, 5 module missing or refused, 6 cannot start, 7 time or memory limit, 130 and 143 interrupted.",
+			"allowed, 5 module missing or refused, 6 cannot start, 7 time or memory limit, 8 needs a device that is not there,\n" +
+			"130 and 143 interrupted.",
 		Example:       "  levee init demo && cd demo\n  levee run hello.flow.yaml --set name=Ada\n  levee serve .",
 		SilenceErrors: true, SilenceUsage: true, Args: cobra.NoArgs,
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -132,6 +133,7 @@ func (a *app) ceilingFlags(cmd *cobra.Command) {
 	f.BoolVar(&a.readOnly, "read-only", false, "workflows may write nothing")
 	f.StringVar(&a.maxMemory, "max-memory", "", "the most memory that one node may have (default 1GiB)")
 	f.DurationVar(&a.config.Ceiling.Time, "max-time", 0, "the most time that one node may take (default 1h)")
+	f.StringToIntVar(&a.config.Devices, "device", nil, "NAME=SLOTS: declares a device that nodes may ask for, with how many run on it at once; for tests")
 	f.BoolVar(&a.config.SharedFiles, "shared-files", false, "also take files that others may write")
 }
 
@@ -146,6 +148,11 @@ func (a *app) settings() (daemon.Config, error) {
 	}
 	if a.color != "auto" && a.color != "always" && a.color != "never" {
 		return cfg, usageError{fmt.Errorf("--color %q: auto, always or never", a.color)}
+	}
+	for name, n := range cfg.Devices {
+		if name != "gpu" || n < 1 || n > 1024 {
+			return cfg, usageError{fmt.Errorf("--device %s=%d: the one that can be declared is gpu, with 1 to 1024 slots", name, n)}
+		}
 	}
 	if cfg.Workers < 0 {
 		return cfg, usageError{fmt.Errorf("--jobs %d: 1 or more", cfg.Workers)}

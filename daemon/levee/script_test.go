@@ -87,7 +87,10 @@ func writeModule(ts *testscript.TestScript, _ bool, args []string) {
 		"fail": func() []byte { return guests.Bare("fail", guests.Fail("no luck today")) },
 		"log":  func() []byte { return guests.Bare("log", guests.Log(2, "mind the gap")) },
 		"grow": func() []byte { return guests.Bare("grow", guests.Grow(8000)) }, "blow": guests.Blow,
-		"echo": guests.Echo, "stdio": func() []byte { return guests.Stdio(0) }, "stdio7": func() []byte { return guests.Stdio(7) },
+		"gpu":     func() []byte { return guests.OnDevices(guests.Mix(""), `["gpu"]`) },
+		"both":    func() []byte { return guests.OnDevices(guests.Mix(""), `["gpu","cpu"]`) },
+		"gputrap": func() []byte { return guests.OnDevices(guests.Bare("trap", guests.Trap()), `["gpu"]`) },
+		"echo":    guests.Echo, "stdio": func() []byte { return guests.Stdio(0) }, "stdio7": func() []byte { return guests.Stdio(7) },
 	}
 	if len(args) != 2 || modules[args[1]] == nil {
 		ts.Fatalf("usage: module FILE KIND")

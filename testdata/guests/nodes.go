@@ -1,6 +1,11 @@
 package guests
 
-import "levee/testdata/hostile/asm"
+import (
+	"bytes"
+	"strings"
+
+	"levee/testdata/hostile/asm"
+)
 
 // This file holds modules with manifests: node types that workflows of tests use. A salt makes another module, with another
 // hash, of the same behaviour.
@@ -46,6 +51,14 @@ func Mix(salt string) []byte {
 	return WithManifest(salted(&m, salt), `{"levee":1,"name":"mix","version":"1.0.0","nodes":[{"name":"mix","abi":"v1","export":"run",
 		"inputs":[{"name":"a","type":"int","default":0},{"name":"b","type":"int","default":0},{"name":"seed","type":"int","default":0},{"name":"spin","type":"int","default":0}],
 		"outputs":[{"name":"n","type":"int"}]}]}`)
+}
+
+// OnDevices is a module of this package whose node type offers the devices of a JSON list.
+func OnDevices(module []byte, devices string) []byte {
+	at := bytes.LastIndex(module, []byte(`{"levee":1`))
+	section := asm.Section(asm.SecCustom, asm.Name("levee"), module[at:])
+	manifest := strings.Replace(string(module[at:]), `"abi":"v1"`, `"abi":"v1","devices":`+devices, 1)
+	return WithManifest(module[:len(module)-len(section)], manifest)
 }
 
 // Blow is the node type blow/blow: kib KiB of bytes that are all the lowest byte of n.

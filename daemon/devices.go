@@ -1,0 +1,144 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"levee/graph"
+)
+
+// cpu is the device that every machine has. Its slots are the engine's workers.
+const cpu = "cpu"
+
+// DeviceError says which nodes need a device that this machine lacks. It is known when a workflow is loaded: nothing of it runs.
+type DeviceError struct{ Needs []string }
+
+func (e *DeviceError) Error() string { return strings.Join(e.Needs, "; ") }
+
+// devices are what this machine has for nodes to run on, besides its processors.
+type devices struct {
+	slots map[string]*slots // by name
+}
+
+func newDevices(declared map[string]int) *devices {
+	d := &devices{slots: make(map[string]*slots, len(declared))}
+	for name, n := range declared {
+		d.slots[name] = &slots{free: n}
+	}
+	return d
+}
+
+// place chooses where each node of a workflow runs: on the first device of its device: (else of those that its type offers) that the
+// type offers and the machine has. The device is no part of an action key: a module is the same program with the same result on
+// each device that it offers; where results may differ by device, the host function that makes them differ says so in the key.
+func (d *devices) place(g *graph.Graph) (map[*graph.Node]string, error) {
+	placed := map[*graph.Node]string{}
+	var missing DeviceError
+	g.Walk(func(n *graph.Node) {
+		t, ok := handle(n)
+		if !ok {
+			return
+		}
+		want := n.Device
+		if len(want) == 0 {
+			want = t.Devices
+		}
+		var lacks []string
+		for _, name := range want {
+			switch {
+			case !slices.Contains(t.Devices, name):
+			case name == cpu:
+				return
+			case d.slots[name] != nil:
+				placed[n] = name
+				return
+			default:
+				lacks = append(lacks, name)
+			}
+		}
+		if len(lacks) > 0 {
+			missing.Needs = append(missing.Needs, needs(n, t.FullName, lacks[0]))
+		}
+	})
+	if len(missing.Needs) > 0 {
+		return nil, &missing
+	}
+	return placed, nil
+}
+
+// needs says, of a node that can run nowhere, what it needs and why that is not there.
+func needs(n *graph.Node, typ, device string) string {
+	article, what := "a", device
+	if device == "gpu" {
+		what = "GPU"
+	}
+	return fmt.Sprintf("node %q (%s) requires %s %s, but no %s is available: %s", n.Site, typ, article, what, what, whyNot(device))
+}
+
+// whyNot is what can be seen from outside of why a device is not there.
+func whyNot(device string) string {
+	if device != "gpu" {
+		return "this machine declares none (--device " + device + "=SLOTS)"
+	}
+	if _, err := os.Stat("/dev/nvidiactl"); err != nil {
+		return "no NVIDIA driver was found (there is no /dev/nvidiactl)"
+	}
+	for _, dir := range []string{"/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"} {
+		if _, err := os.Stat(filepath.Join(dir, "libnvidia-ml.so.1")); err == nil {
+			return "there is an NVIDIA driver, but this levee gives no GPU work to nodes yet"
+		}
+	}
+	return "there is an NVIDIA driver, but its library libnvidia-ml.so.1 was not found"
+}
+
+// slots are the places on one device. Who asks first is first, whatever run it belongs to.
+type slots struct {
+	mu   sync.Mutex
+	free int             // guarded by mu
+	line []chan struct{} // guarded by mu; who waits: closed when the place is theirs
+}
+
+// take waits for a place; waits is called once if there is none right now. The place must be given back by give.
+func (s *slots) take(ctx context.Context, waits func()) error {
+	s.mu.Lock()
+	if s.free > 0 && len(s.line) == 0 {
+		s.free--
+		s.mu.Unlock()
+		return nil
+	}
+	turn := make(chan struct{})
+	s.line = append(s.line, turn)
+	s.mu.Unlock()
+	waits()
+	select {
+	case <-turn:
+		return nil
+	case <-ctx.Done():
+		s.mu.Lock()
+		i := slices.Index(s.line, turn)
+		if i >= 0 {
+			s.line = slices.Delete(s.line, i, i+1)
+		}
+		s.mu.Unlock()
+		if i < 0 { // the place came at the same moment
+			s.give()
+		}
+		return context.Cause(ctx)
+	}
+}
+
+func (s *slots) give() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.line) == 0 {
+		s.free++
+		return
+	}
+	close(s.line[0])
+	s.line = s.line[1:]
+}

@@ -1,0 +1,94 @@
+package daemon
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"levee/daemon/journal"
+)
+
+// presence knows how many invocations of a run are under way and how many of these wait for a place on a device: when all do, the
+// run as a whole waits, and is said to once that has lasted a moment.
+type presence struct {
+	run *Run
+
+	mu      sync.Mutex
+	active  int // guarded by mu, as all below
+	waiting int
+	said    bool        // the run is said to be waiting
+	timer   *time.Timer // says so; nil while something goes on
+	over    bool
+}
+
+// waitsAfter is how long all of a run must have waited for it to be worth saying.
+const waitsAfter = 200 * time.Millisecond
+
+// change counts an invocation that begins (1, 0), waits (0, 1), goes on (0, -1) or ends (-1, 0).
+func (p *presence) change(active, waiting int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.active += active
+	p.waiting += waiting
+	switch all := p.waiting > 0 && p.waiting == p.active; {
+	case all && p.timer == nil && !p.said && !p.over:
+		p.timer = time.AfterFunc(waitsAfter, p.tell)
+	case !all && p.timer != nil:
+		p.timer.Stop()
+		p.timer = nil
+	}
+	if p.said && p.waiting < p.active {
+		p.said = false
+		p.status(journal.Running)
+	}
+}
+
+func (p *presence) tell() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.timer = nil
+	if !p.over && p.waiting > 0 && p.waiting == p.active {
+		p.said = true
+		p.status(journal.Waiting)
+	}
+}
+
+// end is called when the run has no invocations any more.
+func (p *presence) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.over = true
+	if p.timer != nil {
+		p.timer.Stop()
+		p.timer = nil
+	}
+}
+
+// status records what the run is about. Called with mu held, while no invocation begins or ends.
+func (p *presence) status(s journal.Status) {
+	r := p.run
+	if err := r.daemon.journal.SetStatus(context.Background(), &r.rec, s); err != nil {
+		r.daemon.log.Warn("status not recorded", "run", r.rec.ID, "err", err)
+		return
+	}
+	r.event("job_update", "", map[string]any{"status": s})
+}
+
+// place takes a place on the invocation's device, if it runs on one, and returns what gives it back.
+func (c *invocation) place(ctx context.Context) (give func(), err error) {
+	device := c.run.flow.placed[c.Node]
+	if device == "" {
+		return func() {}, nil
+	}
+	slots := c.run.daemon.devices.slots[device]
+	waited := false
+	err = slots.take(ctx, func() {
+		waited = true
+		c.run.event("node_update", c.Path, map[string]any{"status": "waiting", "device": device, "type": c.typ.FullName})
+		c.run.presence.change(0, 1)
+	})
+	if waited {
+		c.run.presence.change(0, -1)
+	}
+	return slots.give, err
+}
