@@ -129,6 +129,8 @@ type foreignNode struct {
 	held   []*foreignNode
 	as     string // of a loop: the element
 	zipped bool   // of a loop: it runs over several lists
+	lifted *tree  // of a For Each: what leads out of it
+	lone   bool   // a Collect of a single value
 	image  string // of an input: the node that makes a picture of its bytes
 }
 
@@ -186,6 +188,8 @@ func (x *foreign) convert(form foreignForm, root *tree) *tree {
 		return nil
 	}
 	x.findTypes()
+	x.findParents()
+	x.findStreams()
 	x.findGroups()
 	x.nameNodes()
 	x.root = x.workflow(root)

@@ -5,9 +5,8 @@ import "slices"
 // maxLoops bounds how deep loops stand in each other: an import has four levels of maps for each.
 const maxLoops = 12
 
-// findGroups finds the group that each node is in. A plain group is only a frame around its nodes, what goes into it and out
-// of it passes through; a loop becomes a group of ours with each.
-func (x *foreign) findGroups() {
+// findParents finds the group that each node is in.
+func (x *foreign) findParents() {
 	for _, n := range x.nodes {
 		if n.parentID == nil {
 			continue
@@ -22,16 +21,21 @@ func (x *foreign) findGroups() {
 			n.parent = p
 		}
 	}
+}
+
+// findGroups finds the loop that each node is in. A plain group is only a frame around its nodes, what goes into it and out of
+// it passes through; a loop becomes a group of ours with each.
+func (x *foreign) findGroups() {
 	for _, n := range x.nodes {
 		loops, steps := 0, 0
 		for p := n.parent; p != nil; p = p.parent {
-			if p.is(loopKind) {
+			if p.is(loopKind, foreachKind) {
 				if loops++; n.loop == nil {
 					n.loop = p
 				}
 			}
 			if steps++; p == n || steps > len(x.nodes) {
-				x.report.add(n.parentID.pos, "cycle", "%s is in itself", n.what())
+				x.report.add(n.pos, "cycle", "%s is in itself", n.what())
 				n.parent, n.loop = nil, nil
 				break
 			}
@@ -200,7 +204,7 @@ func (x *foreign) after(n *foreignNode) *tree {
 	var names []string
 	list := &tree{kind: listTree, pos: n.pos}
 	for _, m := range x.nodes {
-		if m != n && (!n.is(loopKind) || !within(m.loop, n)) {
+		if m != n && (!n.is(loopKind, foreachKind) || !within(m.loop, n)) {
 			continue
 		}
 		for _, e := range m.in {

@@ -37,7 +37,7 @@ func (x *foreign) nameNodes() {
 		x.byName[n.name] = n
 	}
 	for _, n := range x.nodes {
-		if n.is(loopKind) {
+		if n.is(loopKind, foreachKind) {
 			n.as = x.free("element")
 		}
 	}

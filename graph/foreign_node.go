@@ -71,6 +71,9 @@ func (x *foreign) scope(loop *foreignNode) *tree {
 		case n.is(loopKind):
 			t := x.loopTree(n, nodes)
 			nodes.add(n.name, n.pos, t)
+		case n.is(foreachKind):
+			t := x.foreachTree(n, nodes)
+			nodes.add(n.name, n.pos, t)
 		case n.rule == nil:
 			t := mapAt(n.pos)
 			t.add("uses", n.typePos, &tree{pos: n.typePos, scalar: "", bad: true})
@@ -159,6 +162,9 @@ func (x *foreign) collect(n *foreignNode, in *tree, port string, e *foreignEdge,
 		}
 		f.value.list = append(f.value.list, w)
 		return
+	}
+	if n.lone {
+		w = &tree{kind: listTree, pos: e.pos, list: []*tree{w}}
 	}
 	in.add(port, e.pos, w)
 }

@@ -40,6 +40,8 @@ const (
 	groupKind       = "group"
 	groupInputKind  = "group_input"
 	groupOutputKind = "group_output"
+	foreachKind     = "foreach"
+	collectKind     = "collect"
 )
 
 // constantUses is the node type that gives a literal.

@@ -137,6 +137,13 @@ func (x *foreign) wire(e *foreignEdge, place *foreignNode) *tree {
 	case n.is(groupInputKind):
 		x.report.add(n.pos, "dangling", "%s is in no group", n.what())
 		return nil
+	case n.is(foreachKind):
+		if seen, text = n, n.as+".item"; from.sourceHandle == "index" {
+			text = n.as + ".index"
+		} else if from.sourceHandle != "output" {
+			x.report.add(from.pos, "unknown", "%s has no output %s", n.what(), quote(from.sourceHandle))
+			return nil
+		}
 	case n.is(groupOutputKind, loopKind):
 		loop, out := n, n
 		if n.is(groupOutputKind) {
@@ -157,6 +164,9 @@ func (x *foreign) wire(e *foreignEdge, place *foreignNode) *tree {
 			return nil
 		}
 		text = n.name + "." + port
+	}
+	for seen != nil && !within(place, seen) && seen.is(foreachKind) {
+		text, seen = x.lift(text, seen), seen.loop
 	}
 	if seen != nil && !within(place, seen) {
 		x.report.add(from.pos, "dangling", "the edge leaves %s, where its value is made once for each element: lead it through a GroupOutput", seen.what())

@@ -1,0 +1,149 @@
+package graph
+
+import "slices"
+
+// A For Each of nodetool gives the items of a list one by one, and every node behind it runs once for each, up to a Collect.
+// Here it becomes a group with each that holds these nodes. What leads out of the group is a list, so that a Collect only
+// passes it on; and an output of the workflow keeps all that it gets.
+
+// loneCollect is a Collect of a value that no For Each gives: a list of one.
+var loneCollect = rule{Kind: collectKind, Uses: "list/collect", In: map[string]string{"input_item": "items"}, Out: map[string]string{"output": "list"}}
+
+// findStreams puts the nodes behind each For Each into it.
+func (x *foreign) findStreams() {
+	if !slices.ContainsFunc(x.nodes, func(n *foreignNode) bool { return n.is(foreachKind, collectKind) }) {
+		return
+	}
+	around := map[*foreignNode][]*foreignNode{} // the For Eaches that a node runs in, the outermost first
+	for _, n := range x.inOrder() {
+		stack := around[n]
+		for _, e := range n.in {
+			if !e.control {
+				stack = x.joinStreams(n, e, stack, given(e.source, around[e.source]))
+			}
+		}
+		if n.is(collectKind) && len(stack) > 0 {
+			stack = stack[:len(stack)-1]
+		} else if n.is(collectKind) && n.rule.Uses == constantUses {
+			n.lone, n.rule = true, &loneCollect
+			if n.sig, _ = x.resolve(loneCollect.Uses); n.sig == nil {
+				n.rule = nil
+			}
+		}
+		if n.is(outputKind) {
+			stack = nil
+		}
+		around[n] = stack
+	}
+	for _, n := range x.nodes {
+		stack := around[n]
+		if len(stack) == 0 || n.is(inputKind, outputKind, commentKind) {
+			continue
+		}
+		inner := stack[len(stack)-1]
+		if n.parent != inner.parent && n.parent != nil || n.is(loopKind, groupInputKind, groupOutputKind) {
+			x.report.add(n.pos, "later", "%s: a For Each whose items go into a group is not available in this version", n.what())
+			continue
+		}
+		n.parent = inner
+	}
+}
+
+// given is what the values of a node run in.
+func given(n *foreignNode, stack []*foreignNode) []*foreignNode {
+	if n.is(foreachKind) {
+		return append(slices.Clone(stack), n)
+	}
+	return stack
+}
+
+// joinStreams is the longer of two stacks, one of which must be the beginning of the other.
+func (x *foreign) joinStreams(n *foreignNode, e *foreignEdge, a, b []*foreignNode) []*foreignNode {
+	if len(a) < len(b) {
+		a, b = b, a
+	}
+	if !slices.Equal(a[:len(b)], b) {
+		x.report.add(e.pos, "stream", "%s gets the items of two lists that nothing pairs: collect one of them first", n.what())
+	}
+	return a
+}
+
+// inOrder returns the nodes behind those whose values they take; of nodes on a cycle, which is reported elsewhere, none.
+func (x *foreign) inOrder() (order []*foreignNode) {
+	waits, behind := map[*foreignNode]int{}, map[*foreignNode][]*foreignNode{}
+	for _, e := range x.edges {
+		if !e.control {
+			waits[e.target]++
+			behind[e.source] = append(behind[e.source], e.target)
+		}
+	}
+	for _, n := range x.nodes {
+		if waits[n] == 0 {
+			order = append(order, n)
+		}
+	}
+	for i := 0; i < len(order); i++ {
+		for _, n := range behind[order[i]] {
+			if waits[n]--; waits[n] == 0 {
+				order = append(order, n)
+			}
+		}
+	}
+	return order
+}
+
+// lift leads a wire out of the For Each that it stands in, as one of its lists.
+func (x *foreign) lift(text string, loop *foreignNode) (wire string) {
+	if loop.lifted == nil {
+		loop.lifted = mapAt(loop.pos)
+	}
+	for _, f := range loop.lifted.fields {
+		if f.value.scalar == any(text) {
+			return loop.name + "." + f.key
+		}
+	}
+	head, port := cutLast(text, ".")
+	name := slug(head)
+	if head == loop.as {
+		name = slug(port)
+	}
+	name = freeIn(loop.lifted, name, "item")
+	loop.lifted.add(name, loop.pos, textAt(text, loop.pos))
+	return loop.name + "." + name
+}
+
+// foreachTree makes the group of a For Each. What leads out of it is known when all that stands behind it was made.
+func (x *foreign) foreachTree(n *foreignNode, siblings *tree) *tree {
+	t := mapAt(n.pos)
+	var over *tree
+	for _, e := range n.in {
+		switch {
+		case e.control:
+		case e.targetHandle != "input_list":
+			x.report.add(e.pos, "unknown", "%s has no input %s", n.what(), quote(e.targetHandle))
+		case over != nil:
+			x.report.add(e.pos, "wires", "Multiple edges target non-list property %q of %s", e.targetHandle, n.what())
+		default:
+			over = x.wire(e, n.loop)
+		}
+	}
+	if v := n.get("input_list"); over == nil && v != nil && v.kind == listTree {
+		over = x.constant(v, n.name+"_list", n.loop, siblings)
+	}
+	if over == nil {
+		x.report.add(n.pos, "missing", "Missing inputs: input_list: nothing is wired to %s", n.what())
+		t.bad = true
+	} else {
+		t.add("each", n.pos, over)
+	}
+	t.add("as", n.pos, textAt(n.as, n.pos))
+	if after := x.after(n); after != nil {
+		t.add("after", n.pos, after)
+	}
+	t.add("nodes", n.pos, x.scope(n))
+	if n.lifted == nil {
+		n.lifted = mapAt(n.pos)
+	}
+	t.add("out", n.pos, n.lifted)
+	return t
+}
