@@ -5,7 +5,7 @@ use crate::{fail, levee};
 use std::cmp::Ordering;
 
 fn binary(sign: &str, ints: fn(i64, i64) -> Option<i64>, floats: fn(f64, f64) -> f64) {
-    Number::both(Number::input(0, "a"), Number::input(1, "b"), sign, ints, floats).put(0);
+    Number::both(Number::input(0, "a"), Number::input(1, "b"), sign, ints, floats).put();
 }
 
 pub fn add() {
@@ -58,7 +58,7 @@ pub fn modulo() {
         let rest = x % y;
         if rest != 0.0 && (rest < 0.0) != (y < 0.0) { rest + y } else { rest }
     };
-    Number::both(a, b, "modulo", ints, floats).put(0);
+    Number::both(a, b, "modulo", ints, floats).put();
 }
 
 /// Inputs: base, exponent (floats). Output: result.
@@ -78,10 +78,10 @@ fn finite(f: f64, what: impl Fn() -> String) {
 pub fn abs() {
     match Number::input(0, "value") {
         Number::Int(n) => match n.checked_abs() {
-            Some(n) => levee::put_int(0, n),
+            Some(n) => Number::Int(n).put(),
             None => fail!("the absolute value of {n} does not fit an int (64 bit)"),
         },
-        Number::Float(f) => levee::put_float(0, f.abs()),
+        Number::Float(f) => Number::Float(f.abs()).put(),
     }
 }
 
@@ -96,7 +96,7 @@ pub fn clamp() {
         (_, Ordering::Greater) => high,
         _ => value,
     };
-    out.put(0);
+    out.put();
 }
 
 /// Inputs: value, name. Output: result.

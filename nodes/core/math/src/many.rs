@@ -11,12 +11,10 @@ use std::cmp::Ordering;
 pub fn sum() {
     let values = Number::list(0);
     let ints: Option<i128> = values.iter().map(|v| if let Number::Int(n) = v { Some(*n as i128) } else { None }).sum();
-    match ints {
-        Some(total) if levee::type_of(0) == "list<int>" => match i64::try_from(total) {
-            Ok(n) => levee::put_int(0, n),
-            Err(_) => fail!("the sum is {total}, which does not fit an int (64 bit)"),
-        },
-        _ => levee::put_float(0, total(values.iter().map(|v| v.float()))),
+    match ints.map(i64::try_from) {
+        Some(Ok(n)) => Number::Int(n).put(),
+        Some(Err(_)) => fail!("the sum is {}, which does not fit an int (64 bit)", ints.unwrap_or(0)),
+        None => Number::Float(total(values.iter().map(|v| v.float()))).put(),
     }
     levee::put_int(1, values.len() as i64);
 }
@@ -29,16 +27,15 @@ fn total(values: impl Iterator<Item = f64>) -> f64 {
 
 /// Input: values. Output: product.
 pub fn product() {
-    let one = if levee::type_of(0) == "list<int>" { Number::Int(1) } else { Number::Float(1.0) };
     let step = |a, b| Number::both(a, b, "*", i64::checked_mul, |x, y| x * y);
-    Number::list(0).into_iter().fold(one, step).put(0);
+    Number::list(0).into_iter().reduce(step).unwrap_or(Number::Int(1)).put();
 }
 
 fn best(want: Ordering) {
     let values = Number::list(0);
     let found = values.iter().enumerate().reduce(|best, v| if v.1.order(*best.1) == want { v } else { best });
     let Some((i, v)) = found else { levee::fail("values is empty") };
-    v.put(0);
+    v.put();
     levee::put_int(1, i as i64);
 }
 
