@@ -12,7 +12,7 @@ set -eu
 want="1.96.0"
 here=$(cd "$(dirname "$0")" && pwd)
 core=$here/core
-packs="text json list math table image file flow convert template logic map date"
+packs="text json list math table image file flow convert template logic map date unicode"
 
 say() { echo "nodes/build.sh: $*" >&2; }
 

@@ -89,3 +89,29 @@ pub fn squeeze() {
     }
     levee::put_str(0, &out);
 }
+
+/// Inputs: text, min, max, exact. Outputs: result, length.
+pub fn has_length() {
+    let n = levee::string(0).chars().count() as i64;
+    let bound = |port| levee::given(port).then(|| levee::int(port));
+    let fits = match bound(3) {
+        Some(exact) => n == exact,
+        None => bound(1).is_none_or(|low| n >= low) && bound(2).is_none_or(|high| n <= high),
+    };
+    levee::put_bool(0, fits);
+    levee::put_int(1, n);
+}
+
+/// Inputs: text, characters, with. Output: text.
+pub fn remove() {
+    let (text, characters, with) = (levee::string(0), levee::string(1), levee::string(2));
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if characters.contains(c) {
+            out.push_str(&with);
+        } else {
+            out.push(c);
+        }
+    }
+    levee::put_str(0, &out);
+}

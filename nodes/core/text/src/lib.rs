@@ -43,4 +43,6 @@ pack! {
     "node_find" => compare::find,
     "node_pad" => letters::pad,
     "node_squeeze" => letters::squeeze,
+    "node_remove" => letters::remove,
+    "node_has_length" => letters::has_length,
 }
