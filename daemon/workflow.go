@@ -96,6 +96,21 @@ func (c *Checker) LoadFile(name string) (*Workflow, error) {
 	return c.check(name, source, dir, ".")
 }
 
+// LoadText checks a workflow that came some other way than in a file: a RunJobRequest of nodetool, or any other form. What it
+// names lies in the folder of name, which need not be there itself.
+func (c *Checker) LoadText(name string, source []byte) (*Workflow, error) {
+	name, err := filepath.Abs(name)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := c.openDir(filepath.Dir(name))
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	return c.check(name, source, dir, ".")
+}
+
 // check makes a workflow of the text of a file. dir is the file's folder, base that folder's path relative to what ceilings
 // are relative to.
 func (c *Checker) check(name string, source []byte, dir *watch.Dir, base string) (*Workflow, error) {
