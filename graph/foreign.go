@@ -95,18 +95,21 @@ type foreign struct {
 	nodes             []*foreignNode
 	byID              map[string]*foreignNode
 	edges             []*foreignEdge
+	controls          []*foreignEdge                  // of them those that only order
+	inside            map[*foreignNode][]*foreignNode // the nodes right in a loop; nil: at the top
 
-	taken    map[string]bool // names of nodes, elements and inputs
+	names    *nameSet // of nodes and elements
 	inputs   map[string]*foreignNode
 	outputs  map[string]string       // our names -> theirs
 	byName   map[string]*foreignNode // by our name
 	byPos    map[Pos]*foreignEdge
 	places   map[string]placed // where nodes of our tree stand
 	casts    map[castSite]string
-	wide     map[string]bool // nodes whose type variables stand for values of any type
-	widened  bool            // one was added
-	lone     map[string]bool // of these, those that literals alone have widened
-	missing  []string        // types that are unknown, each once
+	wide     map[string]bool              // nodes whose type variables stand for values of any type
+	widened  bool                         // one was added
+	pending  map[*tree]map[string][]field // nodes to add, by those they stand in front of
+	lone     map[string]bool              // of these, those that literals alone have widened
+	missing  []string                     // types that are unknown, each once
 	mistyped map[string]bool
 	root     *tree
 }
@@ -120,18 +123,22 @@ type foreignNode struct {
 	parentID      *tree
 	bypassed      bool
 
-	rule   *rule        // nil: the type is unknown, which was reported
-	sig    *Type        // what the rule uses; nil for structural nodes
-	parent *foreignNode // the group around
-	loop   *foreignNode // the innermost loop around, nil at the top
-	in     []*foreignEdge
-	name   string // ours: of a node, an input, an output; of a loop the group
-	held   []*foreignNode
-	as     string // of a loop: the element
-	zipped bool   // of a loop: it runs over several lists
-	lifted *tree  // of a For Each: what leads out of it
-	lone   bool   // a Collect of a single value
-	image  string // of an input: the node that makes a picture of its bytes
+	rule      *rule        // nil: the type is unknown, which was reported
+	sig       *Type        // what the rule uses; nil for structural nodes
+	parent    *foreignNode // the group around
+	loop      *foreignNode // the innermost loop around, nil at the top
+	in        []*foreignEdge
+	name      string // ours: of a node, an input, an output; of a loop the group
+	held      []*foreignNode
+	as        string            // of a loop: the element
+	zipped    bool              // of a loop: it runs over several lists
+	lifted    *tree             // of a For Each: what leads out of it
+	lists     map[string]string // of a For Each: the wires that lead out -> their lists
+	listNames *nameSet
+	enter     []*foreignEdge          // of a group input: the edges to its group that are meant for it
+	byHandle  map[string]*foreignNode // of a group: its inputs and outputs, by kind and handle
+	lone      bool                    // a Collect of a single value
+	image     string                  // of an input: the node that makes a picture of its bytes
 }
 
 // foreignEdge is an edge of the foreign file.
@@ -180,9 +187,9 @@ func (p *parser) foreignHead(root *tree) {
 
 // convert makes the tree of our format; it is nil when the file is none of its form. What is wrong is reported.
 func (x *foreign) convert(form foreignForm, root *tree) *tree {
-	x.byID, x.taken, x.inputs = map[string]*foreignNode{}, map[string]bool{"inputs": true, "trigger": true}, map[string]*foreignNode{}
+	x.byID, x.names, x.inputs = map[string]*foreignNode{}, newNames(), map[string]*foreignNode{}
 	x.byName, x.byPos, x.places, x.casts = map[string]*foreignNode{}, map[Pos]*foreignEdge{}, map[string]placed{}, map[castSite]string{}
-	x.outputs = map[string]string{}
+	x.outputs, x.inside = map[string]string{}, map[*foreignNode][]*foreignNode{}
 	x.mistyped, x.wide, x.lone = map[string]bool{}, map[string]bool{}, map[string]bool{}
 	if !x.read(form, root) {
 		return nil

@@ -225,6 +225,8 @@ func castTo(from, to value.Type) (output string) {
 
 // insertCasts adds the nodes that convert, in front of those that need them. One conversion of one wire is made once.
 func (x *foreign) insertCasts() {
+	x.pending = map[*tree]map[string][]field{}
+	defer x.insertPending()
 	made := map[string]string{} // uses of a wire in a graph -> the wire behind it
 	x.eachPlace(func(name string, at placed) {
 		if x.lone[name] {
@@ -283,7 +285,7 @@ func (x *foreign) insertLiterals(at placed, name string) {
 			continue
 		}
 		with.fields = slices.Delete(with.fields, i, i+1)
-		cast, node, lit := x.free(slug(name+"_"+f.key)), mapAt(f.pos), mapAt(f.pos)
+		cast, node, lit := x.names.free(slug(name+"_"+f.key)), mapAt(f.pos), mapAt(f.pos)
 		node.add("uses", f.pos, textAt("json/from_any", f.pos))
 		lit.add("value", f.pos, f.value)
 		node.add("with", f.pos, lit)
@@ -298,14 +300,30 @@ func (x *foreign) insertLiterals(at placed, name string) {
 	}
 }
 
-// insertBefore adds a node in front of another one.
+// insertBefore adds a node in front of another one, once all are known.
 func (x *foreign) insertBefore(at placed, name, added string, node *tree) {
 	x.places[added] = placed{node, at.siblings}
-	for i := range at.siblings.fields {
-		if at.siblings.fields[i].key == name {
-			at.siblings.insert(i, field{key: added, pos: node.pos, value: node})
-			return
+	if x.pending[at.siblings] == nil {
+		x.pending[at.siblings] = map[string][]field{}
+	}
+	x.pending[at.siblings][name] = append(x.pending[at.siblings][name], field{key: added, pos: node.pos, value: node})
+}
+
+// insertPending puts the added nodes where they belong.
+func (x *foreign) insertPending() {
+	for nodes, added := range x.pending {
+		fields, notes := make([]field, 0, len(nodes.fields)+len(added)), nodes.notes
+		nodes.notes = nil
+		for i := 0; i <= len(nodes.fields); i++ {
+			for len(notes) > 0 && notes[0].at <= i {
+				nodes.notes = append(nodes.notes, note{at: len(fields), text: notes[0].text})
+				notes = notes[1:]
+			}
+			if i < len(nodes.fields) {
+				fields = append(append(fields, added[nodes.fields[i].key]...), nodes.fields[i])
+			}
 		}
+		nodes.fields = fields
 	}
 }
 
@@ -317,7 +335,7 @@ func (x *foreign) insertCast(at placed, name, to string, w *tree) (wire string) 
 	if uses == "json/from_any" {
 		made = "json"
 	}
-	cast := x.free(slug(source + "_as_" + made))
+	cast := x.names.free(slug(source + "_as_" + made))
 	node, in := mapAt(w.pos), mapAt(w.pos)
 	node.add("uses", w.pos, textAt(uses, w.pos))
 	in.add("value", w.pos, textAt(text, w.pos))
@@ -329,16 +347,6 @@ func (x *foreign) insertCast(at placed, name, to string, w *tree) (wire string) 
 	}
 	x.insertBefore(at, name, cast, node)
 	return cast + "." + out
-}
-
-// insert adds a field in front of field i.
-func (t *tree) insert(i int, f field) {
-	t.fields = append(t.fields[:i:i], append([]field{f}, t.fields[i:]...)...)
-	for k := range t.notes {
-		if t.notes[k].at > i {
-			t.notes[k].at++
-		}
-	}
 }
 
 // mismatch is what stands in front of a message about types, of a foreign file: the names that the file itself uses.

@@ -49,30 +49,47 @@ func (x *foreign) findGroups() {
 		}
 	}
 	for _, n := range x.nodes {
+		x.inside[n.loop] = append(x.inside[n.loop], n)
 		if n.is(loopKind, groupKind) {
 			x.nameEnds(n, groupInputKind, "input")
 			x.nameEnds(n, groupOutputKind, "output")
+			for _, e := range n.in {
+				if c := n.end(groupInputKind, e.targetHandle); c != nil && !e.control {
+					c.enter = append(c.enter, e)
+				}
+			}
 		}
 	}
 }
 
-// nameEnds names the inputs or the outputs of a group.
+// nameEnds names the inputs or the outputs of a group. Behind the handle that every group has is the one of that name, else
+// the first one.
 func (x *foreign) nameEnds(group *foreignNode, kind, plain string) {
-	taken := map[string]bool{"inputs": true, "trigger": true, "index": kind == groupInputKind}
-	for _, n := range group.ends(kind) {
+	taken, ends := newNames(), group.ends(kind)
+	if kind == groupInputKind {
+		taken.taken["index"] = true
+		group.zipped = len(ends) > 1
+	}
+	if group.byHandle == nil {
+		group.byHandle = map[string]*foreignNode{}
+	}
+	given := map[string]bool{}
+	for _, n := range ends {
 		name, _ := literalText(n.get("name"))
-		if name = slug(name); name == "" {
-			name = plain
-		}
-		for base, i := name, '2'; taken[name] && i <= '9'; i++ {
-			name = base + "_" + string(i)
-		}
-		if taken[name] {
+		if name != "" && given[name] {
 			x.report.add(n.pos, "duplicate", "%s: the group has another one of this name", n.what())
 		}
-		n.name, taken[name] = name, true
+		given[name] = true
+		n.name = taken.own(name, plain)
+		for _, handle := range []string{name, n.name} {
+			if group.byHandle[kind+" "+handle] == nil {
+				group.byHandle[kind+" "+handle] = n
+			}
+		}
 	}
-	group.zipped = group.zipped || kind == groupInputKind && len(group.ends(kind)) > 1
+	if handle := kind + " " + plain; len(ends) > 0 && group.byHandle[handle] == nil {
+		group.byHandle[handle] = ends[0]
+	}
 }
 
 func literalText(t *tree) (string, bool) {
@@ -92,34 +109,17 @@ func (n *foreignNode) ends(kind string) (list []*foreignNode) {
 	return list
 }
 
-// end is the group input or output behind a handle of the group itself: the one of that name, or the first one behind the
-// handle that every group has.
-func (n *foreignNode) end(kind, handle, plain string) *foreignNode {
-	ends := n.ends(kind)
-	for _, c := range ends {
-		if name, _ := literalText(c.get("name")); name == handle || c.name == handle {
-			return c
-		}
-	}
-	if len(ends) > 0 && handle == plain {
-		return ends[0]
-	}
-	return nil
-}
+// end is the group input or output behind a handle of the group itself.
+func (n *foreignNode) end(kind, handle string) *foreignNode { return n.byHandle[kind+" "+handle] }
 
 // into are the edges that bring a group input its value: those to itself, and those to its group.
-func (x *foreign) into(n *foreignNode) (list []*foreignEdge) {
+func (n *foreignNode) into() (list []*foreignEdge) {
 	for _, e := range n.in {
 		if !e.control {
 			list = append(list, e)
 		}
 	}
-	for _, e := range n.parent.in {
-		if !e.control && n.parent.end(groupInputKind, e.targetHandle, "input") == n {
-			list = append(list, e)
-		}
-	}
-	return list
+	return append(list, n.enter...)
 }
 
 // within reports whether a place is in a loop, at any depth.
@@ -137,7 +137,7 @@ func (x *foreign) loopTree(n *foreignNode, siblings *tree) *tree {
 	t := mapAt(n.pos)
 	ins := n.ends(groupInputKind)
 	for _, e := range n.in {
-		if !e.control && n.end(groupInputKind, e.targetHandle, "input") == nil && len(ins) > 0 {
+		if !e.control && n.end(groupInputKind, e.targetHandle) == nil && len(ins) > 0 {
 			x.report.add(e.pos, "unknown", "%s has no input %s", n.what(), quote(e.targetHandle))
 		}
 	}
@@ -183,7 +183,7 @@ func (x *foreign) loopTree(n *foreignNode, siblings *tree) *tree {
 
 // loopOver is the wire to what a loop runs over, nil when there is none.
 func (x *foreign) loopOver(loop, in *foreignNode, siblings *tree) *tree {
-	edges := x.into(in)
+	edges := in.into()
 	if len(edges) > 1 {
 		x.report.add(edges[1].pos, "wires", "Multiple edges target non-list property %q: a loop runs over one list for each of its inputs", in.name)
 	}
@@ -203,25 +203,20 @@ func (x *foreign) loopOver(loop, in *foreignNode, siblings *tree) *tree {
 func (x *foreign) after(n *foreignNode) *tree {
 	var names []string
 	list := &tree{kind: listTree, pos: n.pos}
-	for _, m := range x.nodes {
-		if m != n && (!n.is(loopKind, foreachKind) || !within(m.loop, n)) {
+	for _, e := range x.controls {
+		if e.target != n && (!n.is(loopKind, foreachKind) || !within(e.target.loop, n)) {
 			continue
 		}
-		for _, e := range m.in {
-			if !e.control {
-				continue
-			}
-			// The node of the scope where n stands that holds the source.
-			source := e.source
-			for source != nil && source.loop != n.loop {
-				source = source.loop
-			}
-			if source == nil || source == n && m != n || source.name == "" || source.is(inputKind, outputKind, groupInputKind, groupOutputKind) || slices.Contains(names, source.name) {
-				continue
-			}
-			names = append(names, source.name)
-			list.list = append(list.list, textAt(source.name, e.pos))
+		// The node of the scope where n stands that holds the source.
+		source := e.source
+		for source != nil && source.loop != n.loop {
+			source = source.loop
 		}
+		if source == nil || source == n && e.target != n || source.name == "" || source.is(inputKind, outputKind, groupInputKind, groupOutputKind) || slices.Contains(names, source.name) {
+			continue
+		}
+		names = append(names, source.name)
+		list.list = append(list.list, textAt(source.name, e.pos))
 	}
 	if len(names) == 0 {
 		return nil

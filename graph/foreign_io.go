@@ -9,7 +9,7 @@ import (
 
 // inputsTree makes the inputs of the workflow, and adds the nodes that make pictures of bytes.
 func (x *foreign) inputsTree(nodes *tree) *tree {
-	t := mapAt(Pos{1, 1})
+	t, taken := mapAt(Pos{1, 1}), newNames()
 	for _, n := range x.nodes {
 		if !n.is(inputKind) {
 			continue
@@ -24,24 +24,11 @@ func (x *foreign) inputsTree(nodes *tree) *tree {
 			continue
 		}
 		x.inputs[given] = n
-		if n.name = given; !idPattern.MatchString(given) || t.has(given) || given == "inputs" || given == "trigger" {
-			n.name = freeIn(t, slug(given), "input")
-		}
+		n.name = taken.own(given, "input")
 		t.add(n.name, n.pos, x.input(n, nodes))
 	}
 	x.giveParams(t)
 	return t
-}
-
-// freeIn is a name that a map does not have yet.
-func freeIn(t *tree, name, plain string) string {
-	if name == "" || name == "inputs" || name == "trigger" {
-		name = plain
-	}
-	for base, i := name, 2; t.has(name); i++ {
-		name = base + "_" + string(rune('0'+i%10)) + strings.Repeat("x", i/10)
-	}
-	return name
 }
 
 func (x *foreign) input(n *foreignNode, nodes *tree) *tree {
@@ -52,7 +39,7 @@ func (x *foreign) input(n *foreignNode, nodes *tree) *tree {
 	literal := n.get("value")
 	if typ == value.Image {
 		typ = value.Bytes
-		if n.image = x.free(n.name); x.wired(n) {
+		if n.image = x.names.free(n.name); x.wired(n) {
 			node := mapAt(n.pos)
 			node.add("uses", n.typePos, textAt("image/decode", n.typePos))
 			in := mapAt(n.pos)
@@ -116,7 +103,9 @@ func (x *foreign) giveParams(inputs *tree) {
 		if n == nil {
 			var known []string
 			for name := range x.inputs {
-				known = append(known, name)
+				if x.report.near.left() {
+					known = append(known, name)
+				}
 			}
 			slices.Sort(known)
 			x.report.suggest(f.pos, "unknown", x.report.near.nearest(f.key, known), "No input node found for param: %s", clip(f.key))
@@ -138,7 +127,7 @@ func (x *foreign) giveParams(inputs *tree) {
 
 // outputsTree makes the outputs of the workflow. One that nothing is wired to gives its saved value, if it has one.
 func (x *foreign) outputsTree(nodes *tree) *tree {
-	t := mapAt(Pos{1, 1})
+	t, taken := mapAt(Pos{1, 1}), newNames()
 	seen := map[string]*foreignNode{}
 	for _, n := range x.nodes {
 		if !n.is(outputKind) {
@@ -150,9 +139,7 @@ func (x *foreign) outputsTree(nodes *tree) *tree {
 			continue
 		}
 		seen[given] = n
-		if n.name = given; !idPattern.MatchString(given) || t.has(given) || given == "inputs" || given == "trigger" {
-			n.name = freeIn(t, slug(given), "output")
-		}
+		n.name = taken.own(given, "output")
 		x.outputs[n.name] = given
 		w := x.outputWire(n)
 		if v := n.get("value"); w == nil && v != nil && !isEmptyRef(v) && !slices.ContainsFunc(n.in, func(e *foreignEdge) bool { return !e.control }) {

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"regexp"
 	"strconv"
 	"strings"
@@ -15,9 +16,9 @@ func (x *foreign) nameNodes() {
 		if n.is(inputKind, outputKind, commentKind, previewKind, groupInputKind, groupOutputKind, groupKind) {
 			continue // named by their property, if at all
 		}
-		if idPattern.MatchString(n.id) && !uuidPattern.MatchString(n.id) && !x.taken[n.id] {
+		if idPattern.MatchString(n.id) && !uuidPattern.MatchString(n.id) && !x.names.taken[n.id] {
 			n.name = n.id
-			x.taken[n.id] = true
+			x.names.taken[n.id] = true
 			x.byName[n.id] = n
 		}
 	}
@@ -33,12 +34,12 @@ func (x *foreign) nameNodes() {
 		if name == "" {
 			name = "node"
 		}
-		n.name = x.free(name)
+		n.name = x.names.free(name)
 		x.byName[n.name] = n
 	}
 	for _, n := range x.nodes {
 		if n.is(loopKind, foreachKind) {
-			n.as = x.free("element")
+			n.as = x.names.free("element")
 		}
 	}
 }
@@ -50,15 +51,35 @@ func cutLast(s, sep string) (before, after string) {
 	return "", s
 }
 
-// free takes a name that no other node has: name, name_2, name_3...
-func (x *foreign) free(name string) string {
+// nameSet is the names that are taken in one place. next keeps that many nodes of one title cost no more than others.
+type nameSet struct {
+	taken map[string]bool
+	next  map[string]int
+}
+
+func newNames() *nameSet {
+	return &nameSet{taken: map[string]bool{"inputs": true, "trigger": true}, next: map[string]int{}}
+}
+
+// free takes a name that nobody has: name, name_2, name_3...
+func (n *nameSet) free(name string) string {
 	unique := name
-	for i := 2; x.taken[unique]; i++ {
+	for i := max(2, n.next[name]); n.taken[unique]; i++ {
 		tail := "_" + strconv.Itoa(i)
 		unique = name[:min(len(name), 64-len(tail))] + tail
+		n.next[name] = i + 1
 	}
-	x.taken[unique] = true
+	n.taken[unique] = true
 	return unique
+}
+
+// own takes the name that a file gives where wires can use it and nobody has it, else one like it.
+func (n *nameSet) own(given, plain string) string {
+	if idPattern.MatchString(given) && !n.taken[given] {
+		n.taken[given] = true
+		return given
+	}
+	return n.free(cmp.Or(slug(given), plain))
 }
 
 // slug makes a name of a text: FormatText and Format Text are format_text. It is "" when nothing is left.

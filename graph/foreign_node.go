@@ -60,10 +60,7 @@ func (x *foreign) scope(loop *foreignNode) *tree {
 	if loop != nil {
 		nodes.pos = loop.pos
 	}
-	for _, n := range x.nodes {
-		if n.loop != loop {
-			continue
-		}
+	for _, n := range x.inside[loop] {
 		switch {
 		case n.is(commentKind):
 			x.comment(n, nodes)

@@ -71,7 +71,9 @@ func (x *foreign) readGraph(g *tree) bool {
 }
 
 func (x *foreign) addEdge(e *foreignEdge) {
-	x.edges = append(x.edges, e)
+	if x.edges = append(x.edges, e); e.control {
+		x.controls = append(x.controls, e)
+	}
 	x.byPos[e.pos] = e
 	e.target.in = append(e.target.in, e)
 }

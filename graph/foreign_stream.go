@@ -14,6 +14,11 @@ func (x *foreign) findStreams() {
 	if !slices.ContainsFunc(x.nodes, func(n *foreignNode) bool { return n.is(foreachKind, collectKind) }) {
 		return
 	}
+	for _, n := range x.nodes {
+		if n.is(foreachKind) {
+			n.lifted = mapAt(n.pos)
+		}
+	}
 	around := map[*foreignNode][]*foreignNode{} // the For Eaches that a node runs in, the outermost first
 	for _, n := range x.inOrder() {
 		stack := around[n]
@@ -94,21 +99,19 @@ func (x *foreign) inOrder() (order []*foreignNode) {
 
 // lift leads a wire out of the For Each that it stands in, as one of its lists.
 func (x *foreign) lift(text string, loop *foreignNode) (wire string) {
-	if loop.lifted == nil {
-		loop.lifted = mapAt(loop.pos)
+	if loop.lists == nil {
+		loop.lists, loop.listNames = map[string]string{}, newNames()
 	}
-	for _, f := range loop.lifted.fields {
-		if f.value.scalar == any(text) {
-			return loop.name + "." + f.key
+	name := loop.lists[text]
+	if name == "" {
+		head, port := cutLast(text, ".")
+		if head == loop.as {
+			head = port
 		}
+		name = loop.listNames.own(slug(head), "item")
+		loop.lists[text] = name
+		loop.lifted.add(name, loop.pos, textAt(text, loop.pos))
 	}
-	head, port := cutLast(text, ".")
-	name := slug(head)
-	if head == loop.as {
-		name = slug(port)
-	}
-	name = freeIn(loop.lifted, name, "item")
-	loop.lifted.add(name, loop.pos, textAt(text, loop.pos))
 	return loop.name + "." + name
 }
 
@@ -141,9 +144,6 @@ func (x *foreign) foreachTree(n *foreignNode, siblings *tree) *tree {
 		t.add("after", n.pos, after)
 	}
 	t.add("nodes", n.pos, x.scope(n))
-	if n.lifted == nil {
-		n.lifted = mapAt(n.pos)
-	}
 	t.add("out", n.pos, n.lifted)
 	return t
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -102,4 +103,63 @@ func TestForeignLevels(t *testing.T) {
 		}
 		require.Equal(t, c.want, got)
 	}
+}
+
+func TestForeignLimits(t *testing.T) {
+	var b strings.Builder
+	for i := range MaxNodes + 1 {
+		fmt.Fprintf(&b, "n%d nodetool.constant.Bool\n", i)
+	}
+	_, problems := Load("x.json", []byte(graphOf(b.String(), "")), coreTypes(t))
+	require.Len(t, problems, 1)
+	require.Contains(t, problems[0].Message, "more than 10000 nodes")
+
+	loops := ""
+	for i := range maxLoops + 2 {
+		loops += fmt.Sprintf("l%d nodetool.group.Loop \"parent_id\": \"l%d\", \"data\": {\"input\": [1]}\ni%d nodetool.input.GroupInput \"parent_id\": \"l%d\"\n", i, i-1, i, i)
+	}
+	_, problems = Load("x.json", []byte(graphOf(strings.Replace(loops, `"parent_id": "l-1", `, "", 1), "")), coreTypes(t))
+	require.NotEmpty(t, problems)
+	require.Contains(t, problems.Error(), "loops stand in each other deeper than 12")
+}
+
+// A stranger's file of the size that is read costs little, whatever it repeats.
+func TestForeignCostsLittle(t *testing.T) {
+	list := func(n int, format string) (text string) {
+		var b strings.Builder
+		for i := range n {
+			b.WriteString(strings.ReplaceAll(format, "#", fmt.Sprint(i)) + "\n")
+		}
+		return b.String()
+	}
+	for name, text := range map[string]string{
+		"names of one kind": graphOf(list(8000, `# nodetool.constant.Bool "data": {}`), ""),
+		"outputs":           graphOf(list(8000, `# nodetool.output.Output "data": {"name": "!#!", "value": 1}`), ""),
+		"outputs alike":     graphOf(list(6000, `# nodetool.output.Output "data": {"name": "`+"\u00e9"+`#", "value": 1}`), ""),
+		"ends of a group":   graphOf("g nodetool.workflows.base_node.Group\n"+list(3000, `i# nodetool.input.GroupInput "parent_id": "g"`), list(3000, "i#.output -> g.input")+list(3000, "g.output -> i#.input")),
+		"previews":          graphOf(list(4000, `p# nodetool.workflows.base_node.Preview`)+"t nodetool.text.FormatText", chainOf(4000)+list(4000, "p3999.output -> t.a#")),
+		"casts":             graphOf("d nodetool.constant.Dict\n"+list(4000, "a# nodetool.text.ToUppercase"), list(4000, "d.output -> a#.text")),
+		"params":            `{"type": "run_job_request", "params": {"x": 1` + strings.ReplaceAll(list(20000, `, "#": 1`), "\n", "") + `}, "graph": {"nodes": [], "edges": []}}`,
+		"control edges":     graphOf(list(100, "a# nodetool.constant.Bool"), list(5000, "a1.output -> a2.x")),
+	} {
+		require.LessOrEqual(t, len(text), MaxFileSize, name)
+		began := time.Now()
+		file, _ := Parse("x.json", []byte(text))
+		g, _ := Check(file, coreTypes(t))
+		if g != nil {
+			_, err := file.Import()
+			require.NoError(t, err, name)
+		}
+		require.Less(t, time.Since(began), 5*time.Second, name)
+		t.Log(name, len(text), time.Since(began).Round(time.Millisecond))
+	}
+}
+
+// chainOf wires each of n previews to the one before it.
+func chainOf(n int) string {
+	var b strings.Builder
+	for i := 1; i < n; i++ {
+		fmt.Fprintf(&b, "p%d.output -> p%d.value\n", i-1, i)
+	}
+	return b.String()
 }

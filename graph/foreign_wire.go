@@ -51,11 +51,11 @@ func (x *foreign) before(e *foreignEdge) (next *foreignEdge, through bool) {
 	case n.is(previewKind, outputKind), n.bypassed && !n.is(inputKind, groupInputKind):
 		return first(n.in), true
 	case n.is(groupInputKind) && n.parent != nil && !n.parent.is(loopKind):
-		return first(x.into(n)), true
+		return first(n.into()), true
 	case n.is(groupOutputKind) && (n.parent == nil || !n.parent.is(loopKind)):
 		return first(n.in), true
 	case n.is(groupKind):
-		if o := n.end(groupOutputKind, e.sourceHandle, "output"); o != nil {
+		if o := n.end(groupOutputKind, e.sourceHandle); o != nil {
 			return first(o.in), true
 		}
 		x.report.add(e.pos, "unknown", "%s has no output %s", n.what(), quote(e.sourceHandle))
@@ -148,7 +148,7 @@ func (x *foreign) wire(e *foreignEdge, place *foreignNode) *tree {
 		loop, out := n, n
 		if n.is(groupOutputKind) {
 			loop = n.parent
-		} else if out = n.end(groupOutputKind, from.sourceHandle, "output"); out == nil {
+		} else if out = n.end(groupOutputKind, from.sourceHandle); out == nil {
 			x.report.add(from.pos, "unknown", "%s has no output %s", n.what(), quote(from.sourceHandle))
 			return nil
 		}
@@ -177,7 +177,7 @@ func (x *foreign) wire(e *foreignEdge, place *foreignNode) *tree {
 
 // constant adds a node that gives a literal, and returns the wire from it.
 func (x *foreign) constant(literal *tree, name string, place *foreignNode, siblings *tree) *tree {
-	name = x.free(slug(strings.ReplaceAll(name, "-", "_")))
+	name = x.names.free(slug(strings.ReplaceAll(name, "-", "_")))
 	with := mapAt(literal.pos)
 	with.add("value", literal.pos, literal)
 	node := mapAt(literal.pos)
