@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -125,8 +126,31 @@ func (x *foreign) giveParams(inputs *tree) {
 	}
 }
 
+// previewsTree makes outputs of the previews that nothing hangs on, for a workflow without outputs: they are all that it shows.
+func (x *foreign) previewsTree() *tree {
+	t, taken, goesOn := mapAt(Pos{1, 1}), newNames(), map[*foreignNode]bool{}
+	for _, e := range x.edges {
+		goesOn[e.source] = true
+	}
+	for _, n := range x.nodes {
+		if !n.is(previewKind) || goesOn[n] || n.loop != nil && !n.loop.is(foreachKind) {
+			continue
+		}
+		if w := x.outputWire(n); w != nil {
+			given, _ := literalText(n.get("name"))
+			name := taken.own(given, "preview")
+			x.outputs[name] = cmp.Or(given, name)
+			t.add(name, n.pos, w)
+		}
+	}
+	return t
+}
+
 // outputsTree makes the outputs of the workflow. One that nothing is wired to gives its saved value, if it has one.
 func (x *foreign) outputsTree(nodes *tree) *tree {
+	if !slices.ContainsFunc(x.nodes, func(n *foreignNode) bool { return n.is(outputKind) }) {
+		return x.previewsTree()
+	}
 	t, taken := mapAt(Pos{1, 1}), newNames()
 	seen := map[string]*foreignNode{}
 	for _, n := range x.nodes {
