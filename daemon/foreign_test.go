@@ -94,3 +94,16 @@ func TestForeignPage(t *testing.T) {
 	require.Equal(t, 1, examples)
 	require.Equal(t, 1, messages)
 }
+
+// A served folder runs a foreign file that has the name of a workflow.
+func TestForeignFileIsServed(t *testing.T) {
+	text, err := os.ReadFile("../testdata/foreign/loop-children.json")
+	require.NoError(t, err)
+	b := newBox(t)
+	s := b.serve()
+	b.drop("squares.flow.json", string(text))
+	require.Equal(t, "[1,4,9]", output(t, s.ended("squares.flow.json").Result, "squares"))
+	b.drop("squares.flow.json", replace(t, string(text), "[1, 2, 3]", "[1, 2, 4]"))
+	require.Equal(t, "[1,4,16]", output(t, s.ended("squares.flow.json").Result, "squares"))
+	s.stop()
+}

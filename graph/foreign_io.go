@@ -38,6 +38,9 @@ func (x *foreign) input(n *foreignNode, nodes *tree) *tree {
 		typ = value.Any
 	}
 	literal := n.get("value")
+	if literal == nil {
+		literal = n.get("default")
+	}
 	if typ == value.Image {
 		typ = value.Bytes
 		if n.image = x.names.free(n.name); x.wired(n) {

@@ -91,6 +91,8 @@ func TestForeignLevels(t *testing.T) {
 		{"", "", nil},
 		{plain("1"), "", [][]string{{"1"}}},
 		{plain("1", "2", "3"), "1.output -> 2.input_value\n2.output -> 3.input_value", [][]string{{"1"}, {"2"}, {"3"}}},
+		{"1 nodetool.constant.String\n2 nodetool.text.Concat\n3 nodetool.text.Concat\n4 nodetool.text.Concat\n5 nodetool.text.Concat\n6 nodetool.text.Concat\n7 nodetool.text.Concat",
+			"1.output -> 2.a\n1.output -> 3.a\n2.output -> 4.a\n2.output -> 5.a\n3.output -> 6.a\n3.output -> 7.a\n4.output -> 5.b\n6.output -> 7.b", [][]string{{"1"}, {"2", "3"}, {"4", "6"}, {"5", "7"}}},
 	} {
 		g := loadForeign(t, graphOf(c.nodes, c.edges))
 		var got [][]string
