@@ -114,7 +114,7 @@ func (c *checker) typeLanes(n *rawNode) {
 		}
 		switch {
 		case l.typ != "" && itemOf(l.typ) == "":
-			c.report.add(l.wire.pos, "type", "%s: each wants a list, map, table or json, but %s gives %s", n.node.ID, l.wire.text, l.typ)
+			c.report.add(l.wire.pos, "type", "%s%s: each wants a list, map, table or json, but %s gives %s", c.listText(), n.node.ID, l.wire.text, l.typ)
 			l.typ = ""
 		case l.name != "" && l.typ.Base() == "map" && !hasJSON(l.typ.Elem()):
 			c.report.add(l.wire.pos, "type", "%s: %s gives %s: beside other lists a map must hold what json can", n.node.ID, l.wire.text, l.typ)

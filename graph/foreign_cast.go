@@ -379,6 +379,14 @@ func (c *checker) invalid(port string) string {
 	return fmt.Sprintf("Invalid value for property `%s`: ", port)
 }
 
+// listText is what stands in front of a message about a loop over no list.
+func (c *checker) listText() string {
+	if c.file.foreign == nil {
+		return ""
+	}
+	return notAList + " "
+}
+
 // lacking is what stands in front of a message about an input that nothing is given for.
 func (c *checker) lacking(n *rawNode, port string) string {
 	x := c.file.foreign
