@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"levee/graph/value"
 )
@@ -118,7 +119,7 @@ func (x *foreign) task(n *foreignNode) *tree {
 // wires makes what stands under in.
 func (x *foreign) wires(n *foreignNode) *tree {
 	in := mapAt(n.pos)
-	for _, e := range n.in {
+	for _, e := range n.ordered() {
 		if e.control {
 			continue
 		}
@@ -141,6 +142,20 @@ func (x *foreign) wires(n *foreignNode) *tree {
 		}
 	}
 	return in
+}
+
+// ordered are the edges into a node; by property where several properties make one list.
+func (n *foreignNode) ordered() []*foreignEdge {
+	ports := map[string]bool{}
+	for _, port := range n.rule.In {
+		if port != "" && ports[port] {
+			edges := slices.Clone(n.in)
+			slices.SortStableFunc(edges, func(a, b *foreignEdge) int { return strings.Compare(a.targetHandle, b.targetHandle) })
+			return edges
+		}
+		ports[port] = true
+	}
+	return n.in
 }
 
 // collect adds a wire to a port; several make a list, in the order of the edges.
@@ -262,6 +277,11 @@ func (x *foreign) literal(n *foreignNode, f field, portName string) *tree {
 	if isEmptyRef(v) {
 		return nil
 	}
+	if between, ok := n.rule.Split[f.key]; ok {
+		if s, isText := v.text(); isText {
+			return splitTree(s, between, v.pos)
+		}
+	}
 	if texts := n.rule.Enum[f.key]; texts != nil && v.kind == scalarTree {
 		key := v.plain()
 		to, ok := texts[key]
@@ -277,6 +297,26 @@ func (x *foreign) literal(n *foreignNode, f field, portName string) *tree {
 		return goTree(to, v.pos)
 	}
 	return v
+}
+
+// splitTree makes a list of a text that lists, or a map where names and values stand in it.
+func splitTree(s, between string, pos Pos) *tree {
+	list := &tree{kind: listTree, pos: pos}
+	if between == "" {
+		list.list = []*tree{textAt(s, pos)}
+		return list
+	}
+	pairs := mapAt(pos)
+	for item := range strings.SplitSeq(s, between[:1]) {
+		if name, v, ok := strings.Cut(item, between[1:]); len(between) == 2 && ok && !pairs.has(strings.TrimSpace(name)) {
+			pairs.add(strings.TrimSpace(name), pos, textAt(strings.TrimSpace(v), pos))
+		}
+		list.list = append(list.list, textAt(strings.TrimSpace(item), pos))
+	}
+	if len(between) == 2 {
+		return pairs
+	}
+	return list
 }
 
 // plain is a scalar as text.

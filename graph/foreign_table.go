@@ -20,6 +20,7 @@ type rule struct {
 	Out      map[string]string                     `json:"out,omitempty"`      // handle -> port
 	Defaults map[string]json.RawMessage            `json:"defaults,omitempty"` // by property
 	Enum     map[string]map[string]json.RawMessage `json:"enum,omitempty"`     // by property: value there, as text -> literal here
+	Split    map[string]string                     `json:"split,omitempty"`    // by property: what stands between the items of a text that lists; "": it is the one item; ",:": names and values
 	Only     map[string]json.RawMessage            `json:"only,omitempty"`     // by property: the one value that is understood here
 	Dynamic  string                                `json:"dynamic,omitempty"`  // the map port that takes properties of any name
 	Types    map[string]value.Type                 `json:"types,omitempty"`    // by property: what a value of no fixed type is made, where the port takes several
@@ -100,10 +101,12 @@ func (x *foreign) unknownType(n *foreignNode) {
 	}
 }
 
-// fixed reports whether a property must be known beforehand: only one value of it is understood, or a literal stands for each
-// that is no text, so that a wire would bring something else.
+// fixed reports whether a property must be known beforehand: only one value of it is understood, it is split, or a literal
+// stands for each value that is no text, so that a wire would bring something else.
 func (r *rule) fixed(property string) bool {
 	_, only := r.Only[property]
+	_, split := r.Split[property]
+	only = only || split
 	for _, literal := range r.Enum[property] {
 		only = only || len(literal) > 0 && literal[0] != '"'
 	}

@@ -25,6 +25,7 @@ type foreignType struct {
 	Types    map[string]value.Type
 	Enum     map[string]map[string]json.RawMessage
 	Dynamic  string
+	Split    map[string]string
 	Only     map[string]json.RawMessage // the one value of a property without a port that is understood
 	Note     string
 }
@@ -120,6 +121,10 @@ func (f *foreignType) checkInputs(t *testing.T, nt *NodeType) {
 		for _, literal := range literals {
 			requireFits(t, f.port(t, nt, property), literal)
 		}
+	}
+	for property, between := range f.Split {
+		p := f.port(t, nt, property)
+		require.True(t, p.Type == value.ListOf(value.String) && len(between) < 2 || p.Type == value.JSON && len(between) == 2, property)
 	}
 	for property, literal := range f.Only {
 		port, renamed := f.In[property]

@@ -23,6 +23,12 @@ enum Op {
     Distinct,
 }
 
+impl Op {
+    fn numeric(self) -> bool {
+        matches!(self, Op::Sum | Op::Mean | Op::Median | Op::Stddev)
+    }
+}
+
 const OPS: [(&str, Op); 10] = [
     ("count", Op::Count),
     ("sum", Op::Sum),
@@ -44,6 +50,16 @@ pub struct Aggregate<'f, 'a> {
 }
 
 impl<'f, 'a> Aggregate<'f, 'a> {
+    /// One aggregate; of op:* one for each column that is no key and that the op takes, named as the column.
+    pub fn parse_all(frame: &'f Frame<'a>, keys: &[String], text: &str) -> Vec<Aggregate<'f, 'a>> {
+        let op = text.trim().strip_suffix(":*").filter(|_| frame.find("*").is_none());
+        let Some((_, op)) = op.and_then(|op| OPS.iter().find(|(known, _)| *known == op.trim())) else {
+            return vec![Aggregate::parse(frame, text)];
+        };
+        let takes = |c: &&Column| !keys.iter().any(|k| k == c.name) && !(op.numeric() && c.kind == Kind::Text);
+        frame.columns.iter().filter(takes).map(|c| Aggregate { op: *op, column: Some(c), name: c.name.to_string() }).collect()
+    }
+
     pub fn parse(frame: &'f Frame<'a>, text: &str) -> Aggregate<'f, 'a> {
         let (what, name) = text.split_once(" as ").map_or((text, None), |(w, n)| (w, Some(n.trim())));
         let (op, column) = what.split_once(':').map_or((what.trim(), None), |(o, c)| (o.trim(), Some(c.trim())));
@@ -59,8 +75,7 @@ impl<'f, 'a> Aggregate<'f, 'a> {
             return Aggregate { op: Op::Rows, column: None, name };
         };
         let column = frame.column(column);
-        let numeric = matches!(op, Op::Sum | Op::Mean | Op::Median | Op::Stddev);
-        if numeric && column.kind == Kind::Text {
+        if op.numeric() && column.kind == Kind::Text {
             fail!("aggregate {text:?}: column {:?} holds texts, not numbers", column.name);
         }
         Aggregate { op: *op, column: Some(column), name }

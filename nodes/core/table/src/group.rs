@@ -12,7 +12,7 @@ pub fn group() {
     let frame = Frame::of(&raw);
     let by = levee::strings(1);
     let keys: Vec<&Column> = by.iter().map(|name| frame.column(name)).collect();
-    let aggregates: Vec<Aggregate> = levee::strings(2).iter().map(|text| Aggregate::parse(&frame, text)).collect();
+    let aggregates: Vec<Aggregate> = levee::strings(2).iter().flat_map(|text| Aggregate::parse_all(&frame, &by, text)).collect();
     if keys.len() + aggregates.len() == 0 {
         levee::fail("give at least one column in by, or one aggregate");
     }
