@@ -15,6 +15,9 @@ import (
 //	foreign_wire.go   where an edge comes from
 //	foreign_node.go   nodes, inputs and outputs as a tree
 //	foreign_cast.go   conversions that the foreign system does on its own
+//	foreign_order.go  nodes behind those whose values they take
+//	foreign_stream.go For Each and Collect
+//	foreign_say.go    messages in the words of the other system
 //	foreign_yaml.go   the tree as a file
 
 // Foreign says what a file of another system is.

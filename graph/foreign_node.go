@@ -35,6 +35,7 @@ func (x *foreign) workflow(root *tree) *tree {
 	}
 	nodes.fields = append(nodes.fields, top.fields...)
 	outputs := x.outputsTree(nodes)
+	nodes.inReadingOrder()
 	t.add("nodes", root.pos, nodes)
 	if len(outputs.fields) > 0 {
 		t.add("outputs", root.pos, outputs)
@@ -78,6 +79,7 @@ func (x *foreign) scope(loop *foreignNode) *tree {
 			x.brokenWires(n)
 			nodes.add(n.name, n.pos, t)
 		case n.bypassed:
+			nodes.notes = append(nodes.notes, note{at: len(nodes.fields), text: n.name + " (" + n.typ + ") is bypassed"})
 		default:
 			nodes.add(n.name, n.pos, x.task(n))
 		}
