@@ -10,12 +10,16 @@ use std::sync::Arc;
 const FUEL: u64 = 10_000_000; // steps; a second or so
 const DEPTH: usize = 32; // templates have no macros or includes that could nest deeper
 
-/// Inputs: template, values, data, undefined, ignore_case. Output: text.
+/// Inputs: template, values, data, undefined, ignore_case, single. Output: text.
 pub fn render() {
     let source = levee::string(0);
+    let single = levee::boolean(5);
+    if single && !source.contains("{{") && !source.contains("{%") {
+        return levee::put_str(0, &single_braces(&source, &values(true)));
+    }
     let env = environment(3);
     let template = env.template_from_named_str("template", &source).unwrap_or_else(|e| bad(&e, ""));
-    levee::put_str(0, &template.render(names(values(), 4)).unwrap_or_else(|e| bad(&e, "")));
+    levee::put_str(0, &template.render(names(values(single), 4)).unwrap_or_else(|e| bad(&e, "")));
 }
 
 /// Inputs: template, list, undefined, ignore_case. Outputs: texts, count.
@@ -108,13 +112,33 @@ fn environment(undefined: i32) -> Environment<'static> {
     env
 }
 
-/// What {{ name }} can name: the keys of data, then those of values.
-fn values() -> BTreeMap<String, Value> {
+/// Fills {name}, {0} and {}, which counts, the places of texts that know nothing else.
+fn single_braces(source: &str, values: &BTreeMap<String, Value>) -> String {
+    let (mut out, mut rest, mut count) = (String::with_capacity(source.len() * 2), source, 0);
+    while let Some((before, behind)) = rest.split_once('{') {
+        let Some((name, after)) = behind.split_once('}') else { fail!("the template has a {{ that is never closed: {behind:.40?}") };
+        let name = if name.trim().is_empty() { (count, count += 1).0.to_string() } else { name.trim().to_string() };
+        out.push_str(before);
+        match values.get(&name) {
+            Some(v) => out.push_str(&v.to_string()),
+            None if levee::string(3) == "empty" => {}
+            None => fail!("there is no value for {{{name}}}"),
+        }
+        rest = after;
+    }
+    out + rest
+}
+
+/// What {{ name }} can name: the keys of data, then those of values. With positions the items of a list are named by their
+/// places, and any other value is 0.
+fn values(positions: bool) -> BTreeMap<String, Value> {
     let mut all = BTreeMap::new();
     if levee::given(2) {
         match serde_json::from_slice(&levee::bytes(2)) {
             Ok(Tree::Object(m)) => all.extend(m.into_iter().map(|(k, v)| (k, value(v)))),
             Ok(Tree::Null) => {}
+            Ok(Tree::Array(list)) if positions => all.extend(list.into_iter().enumerate().map(|(i, v)| (i.to_string(), value(v)))),
+            Ok(other) if positions => drop(all.insert("0".to_string(), value(other))),
             Ok(_) => levee::fail("data is no JSON object: its keys are the names that the template uses"),
             Err(e) => fail!("data: {e}"),
         }
