@@ -169,9 +169,10 @@ func (x *foreign) loopTree(n *foreignNode, siblings *tree) *tree {
 			if e.control {
 				continue
 			}
-			if w := x.wire(e, n); w != nil {
+			if out.has(o.name) {
+				x.report.add(e.pos, "wires", "Multiple edges target non-list property %q of %s", e.targetHandle, o.what())
+			} else if w := x.wire(e, n); w != nil {
 				out.add(o.name, o.pos, w)
-				break
 			}
 		}
 	}

@@ -11,7 +11,7 @@ var requestFields = []string{"type", "job_type", "graph", "params", "workflow_id
 // Redact takes out of a RunJobRequest what a runner does not need: tokens, the environment, chat messages. All places stay
 // where they are. Any other text is returned as it is.
 func Redact(text []byte) []byte {
-	if start := bytes.TrimLeft(text, "\ufeff \t\r\n"); len(start) == 0 || start[0] != '{' || len(text) > MaxFileSize || !bytes.Contains(text, []byte("run_job_request")) && !bytes.Contains(text, []byte("auth_token")) {
+	if start := bytes.TrimLeft(text, "\ufeff \t\r\n"); len(start) == 0 || start[0] != '{' || len(text) > MaxFileSize || !bytes.Contains(text, []byte(`"graph"`)) && !bytes.Contains(text, []byte("run_job_request")) {
 		return text
 	}
 	src := newSource(bytes.TrimPrefix(text, []byte("\ufeff")))

@@ -64,6 +64,7 @@ func TestRequestsAreBlanked(t *testing.T) {
 	require.Equal(t, strings.Index(text, `"graph"`), strings.Index(got, `"graph"`), "places stay")
 	g := loadForeignAs(t, "r.json", strings.Replace(got, `"auth_token": "kept"`, "", 1), nil)
 	require.Empty(t, g.Nodes)
+	require.NotContains(t, string(Redact([]byte(`{"env": {"K": "s3cret"}, "graph": {"nodes": []}, "params": {}}`))), "s3c")
 	own := "levee: 1\nnodes: {}\n# auth_token run_job_request\n"
 	require.Equal(t, own, string(Redact([]byte(own))))
 	require.Equal(t, `{"auth_token": "x"`, string(Redact([]byte(`{"auth_token": "x"`))), "no JSON")
