@@ -6,7 +6,7 @@ use crate::cell::{self, Cell};
 use crate::frame::Kind;
 use crate::lists::kind_of;
 use crate::{fail, levee};
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::fmt;
@@ -18,12 +18,19 @@ pub fn from_json() {
     let mut sheet = Sheet::default();
     match kind {
         "json" => sheet.document(enc),
+        "string" => {
+            let doc = enc.trim_ascii();
+            if let Err(e) = serde_json::from_slice::<IgnoredAny>(doc) {
+                fail!("value is a text, but no JSON: {e}");
+            }
+            sheet.document(doc)
+        }
         "list<json>" => levee::items(enc).into_iter().enumerate().for_each(|(i, item)| {
             let mut source = serde_json::Deserializer::from_slice(item);
             RowOf(&mut sheet).deserialize(&mut source).unwrap_or_else(|e| fail!("item {i}: {}", plain(&e)));
         }),
         k if k.starts_with("list<map<") => sheet.maps(&k["list<map<".len()..k.len() - 2], enc),
-        k => fail!("value is {k}; it must be JSON or a list of JSON objects or maps"),
+        k => fail!("value is {k}; it must be JSON, a text that is JSON, or a list of JSON objects or maps"),
     }
     sheet.put();
 }
