@@ -140,6 +140,7 @@ type foreignNode struct {
 	listNames *nameSet
 	enter     []*foreignEdge          // of a group input: the edges to its group that are meant for it
 	byHandle  map[string]*foreignNode // of a group: its inputs and outputs, by kind and handle
+	whole     bool                    // of a stream: its list is wanted as it is
 	lone      bool                    // a Collect of a single value
 	image     string                  // of an input: the node that makes a picture of its bytes
 }

@@ -1,6 +1,9 @@
 package graph
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // A For Each of nodetool gives the items of a list one by one, and every node behind it runs once for each, up to a Collect.
 // Here it becomes a group with each that holds these nodes. What leads out of the group is a list, so that a Collect only
@@ -11,9 +14,10 @@ var loneCollect = rule{Kind: collectKind, Uses: "list/collect", In: map[string]s
 
 // findStreams puts the nodes behind each For Each into it.
 func (x *foreign) findStreams() {
-	if !slices.ContainsFunc(x.nodes, func(n *foreignNode) bool { return n.is(foreachKind, collectKind) }) {
+	if !slices.ContainsFunc(x.nodes, func(n *foreignNode) bool { return n.is(foreachKind, collectKind, streamKind) }) {
 		return
 	}
+	x.splitStreams()
 	for _, n := range x.nodes {
 		if n.is(foreachKind) {
 			n.lifted = mapAt(n.pos)
@@ -27,9 +31,11 @@ func (x *foreign) findStreams() {
 				stack = x.joinStreams(n, e, stack, given(e.source, around[e.source]))
 			}
 		}
-		if n.is(collectKind) && len(stack) > 0 {
+		if n.is(collectKind, streamKind) && len(stack) > 0 {
 			stack = stack[:len(stack)-1]
-		} else if n.is(collectKind) && n.rule.Uses == constantUses {
+		} else if n.is(streamKind) || n.is(collectKind) && n.rule.Uses != constantUses {
+			n.lone = true
+		} else if n.is(collectKind) {
 			n.lone, n.rule = true, &loneCollect
 			if n.sig, _ = x.resolve(loneCollect.Uses); n.sig == nil {
 				n.rule = nil
@@ -42,6 +48,9 @@ func (x *foreign) findStreams() {
 	}
 	for _, n := range x.nodes {
 		stack := around[n]
+		for len(stack) > 0 && stack[len(stack)-1].whole { // what takes a list as a whole stands beside the node that gives it
+			stack = stack[:len(stack)-1]
+		}
 		if len(stack) == 0 || n.is(inputKind, outputKind, commentKind) {
 			continue
 		}
@@ -54,9 +63,40 @@ func (x *foreign) findStreams() {
 	}
 }
 
+// splitStreams puts a For Each behind every node that gives a stream made of another one, such as Take: the node itself gives
+// a list. Where that list is wanted, there is none.
+func (x *foreign) splitStreams() {
+	behind, goesOn := map[*foreignNode][]*foreignEdge{}, map[*foreignNode]bool{}
+	for _, e := range x.edges {
+		goesOn[e.source] = true
+		if e.source.is(streamKind) && !e.control {
+			behind[e.source] = append(behind[e.source], e)
+		}
+	}
+	for _, n := range slices.Clone(x.nodes) {
+		asList := func(e *foreignEdge) bool {
+			return e.sourceHandle == "output" && (e.target.is(collectKind, streamKind, outputKind) || e.target.is(previewKind) && !goesOn[e.target])
+		}
+		if edges := behind[n]; len(edges) > 0 && (!slices.ContainsFunc(edges, func(e *foreignEdge) bool { return !asList(e) })) {
+			n.whole = true
+		} else if len(edges) > 0 {
+			_, last := cutLast(n.typ, ".")
+			items := &foreignNode{id: n.id, typ: n.typ, pos: n.pos, typePos: n.typePos, title: cmp.Or(n.title, last) + " items",
+				rule: &rule{Kind: foreachKind}, parent: n.parent}
+			x.nodes = append(x.nodes, items)
+			for _, e := range edges {
+				e.source = items
+			}
+			e := &foreignEdge{pos: n.pos, source: n, target: items, sourceHandle: "output", targetHandle: "input_list"}
+			items.in = append(items.in, e)
+			x.edges = append(x.edges, e)
+		}
+	}
+}
+
 // given is what the values of a node run in.
 func given(n *foreignNode, stack []*foreignNode) []*foreignNode {
-	if n.is(foreachKind) {
+	if n.is(foreachKind) || n.whole {
 		return append(slices.Clone(stack), n)
 	}
 	return stack
@@ -122,7 +162,7 @@ func (x *foreign) foreachTree(n *foreignNode, siblings *tree) *tree {
 	for _, e := range n.in {
 		switch {
 		case e.control:
-		case e.targetHandle != "input_list":
+		case e.targetHandle != "input_list" && e.targetHandle != "items":
 			x.report.add(e.pos, "unknown", "%s has no input %s", n.what(), quote(e.targetHandle))
 		case over != nil:
 			x.report.add(e.pos, "wires", "Multiple edges target non-list property %q of %s", e.targetHandle, n.what())
@@ -130,8 +170,13 @@ func (x *foreign) foreachTree(n *foreignNode, siblings *tree) *tree {
 			over = x.wire(e, n.loop)
 		}
 	}
-	if v := n.get("input_list"); over == nil && v != nil && v.kind == listTree {
-		over = x.constant(v, n.name+"_list", n.loop, siblings)
+	for _, f := range n.data {
+		switch {
+		case f.key == "limit" && f.value.scalar != int64(-1) && f.value.scalar != nil:
+			x.report.add(f.value.pos, "range", "Invalid value for property `limit`: %s (a For Each here takes all items; put a Take behind it)", f.value.describe())
+		case over == nil && (f.key == "input_list" || f.key == "items") && f.value.kind == listTree:
+			over = x.constant(f.value, n.name+"_list", n.loop, siblings)
+		}
 	}
 	if over == nil {
 		x.report.add(n.pos, "missing", "Missing inputs: input_list: nothing is wired to %s", n.what())

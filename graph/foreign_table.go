@@ -43,6 +43,7 @@ const (
 	groupOutputKind = "group_output"
 	foreachKind     = "foreach"
 	collectKind     = "collect"
+	streamKind      = "stream" // takes all items and gives others, one by one
 )
 
 // constantUses is the node type that gives a literal.
