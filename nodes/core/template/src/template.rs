@@ -2,7 +2,7 @@
 
 use crate::{fail, levee, plain};
 use minijinja::value::{Object, Value};
-use minijinja::{filters, tests, Environment, Error, ErrorKind, UndefinedBehavior};
+use minijinja::{filters, functions, tests, Environment, Error, ErrorKind, UndefinedBehavior};
 use serde_json::Value as Tree;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -103,10 +103,31 @@ fn environment(undefined: i32) -> Environment<'static> {
     env.add_filter("sort", filters::sort);
     env.add_filter("join", filters::join);
     env.add_filter("round", filters::round);
+    env.add_filter("int", filters::int);
+    env.add_filter("float", filters::float);
+    env.add_filter("string", filters::string);
+    env.add_filter("list", filters::list);
+    env.add_filter("abs", filters::abs);
+    env.add_filter("sum", filters::sum);
+    env.add_filter("min", filters::min);
+    env.add_filter("max", filters::max);
+    env.add_filter("unique", filters::unique);
+    env.add_filter("items", filters::items);
+    env.add_filter("map", filters::map);
+    env.add_filter("selectattr", filters::selectattr);
+    env.add_filter("indent", filters::indent);
     env.add_filter("truncate", truncate);
+    env.add_function("range", functions::range);
     env.add_test("defined", tests::is_defined);
     env.add_test("undefined", tests::is_undefined);
     env.add_test("none", tests::is_none);
+    env.add_test("string", tests::is_string);
+    env.add_test("number", tests::is_number);
+    env.add_test("eq", tests::is_eq);
+    env.add_test("ne", tests::is_ne);
+    env.add_test("gt", tests::is_gt);
+    env.add_test("lt", tests::is_lt);
+    env.add_test("in", tests::is_in);
     env.add_test("startingwith", tests::is_startingwith);
     env.add_test("endingwith", tests::is_endingwith);
     env
