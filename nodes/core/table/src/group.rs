@@ -36,7 +36,7 @@ pub fn group() {
 }
 
 /// The group of each row, and the first row of each group. Without keys all rows are one group, even when there are none.
-fn grouped(frame: &Frame, keys: &[&Column]) -> (Vec<u32>, Vec<u32>) {
+pub fn grouped(frame: &Frame, keys: &[&Column]) -> (Vec<u32>, Vec<u32>) {
     let Some((head, rest)) = keys.split_first() else {
         return (vec![0; frame.rows], vec![0]);
     };

@@ -23,6 +23,7 @@ mod fromjson;
 mod group;
 mod join;
 mod lists;
+mod rows;
 mod tojson;
 mod totext;
 
@@ -46,4 +47,8 @@ pack! {
     "node_floats" => lists::floats,
     "node_strings" => lists::strings,
     "node_to_text" => totext::to_text,
+    "node_column" => lists::column,
+    "node_slice" => rows::slice,
+    "node_unique" => rows::unique,
+    "node_drop_missing" => rows::drop_missing,
 }

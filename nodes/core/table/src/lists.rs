@@ -116,3 +116,19 @@ fn values(encode: impl Fn(&Column, usize) -> Option<Vec<u8>>) {
     }
     levee::put_list(0, &items);
 }
+
+/// Inputs: table, column. Output: list.
+pub fn column() {
+    let raw = levee::bytes(0);
+    let frame = Frame::of(&raw);
+    let c = frame.column(&levee::string(1));
+    let item = |i| match c.cell(i) {
+        Cell::Missing => levee::enc_any("json", b"null"),
+        Cell::Bool(b) => levee::enc_any("bool", &[b as u8]),
+        Cell::Int(n) => levee::enc_any("int", &n.to_le_bytes()),
+        Cell::Float(f) => levee::enc_any("float", &levee::enc_float(f)),
+        Cell::Text(s) => levee::enc_any("string", s.as_bytes()),
+    };
+    let items: Vec<Vec<u8>> = (0..frame.rows).map(item).collect();
+    levee::put_list(0, &items);
+}
