@@ -177,7 +177,7 @@ func (x *foreign) collect(n *foreignNode, in *tree, port string, e *foreignEdge,
 		f.value.list = append(f.value.list, w)
 		return
 	}
-	if n.lone && e.targetHandle == "input_item" {
+	if n.lone && e.targetHandle == itemHandle {
 		w = &tree{kind: listTree, pos: e.pos, list: []*tree{w}}
 	}
 	in.add(port, e.pos, w)

@@ -9,8 +9,11 @@ import (
 // Here it becomes a group with each that holds these nodes. What leads out of the group is a list, so that a Collect only
 // passes it on; and an output of the workflow keeps all that it gets.
 
+// itemHandle is the property that takes the items of a stream.
+const itemHandle = "input_item"
+
 // loneCollect is a Collect of a value that no For Each gives: a list of one.
-var loneCollect = rule{Kind: collectKind, Uses: "list/collect", In: map[string]string{"input_item": "items"}, Out: map[string]string{"output": "list"}}
+var loneCollect = rule{Kind: collectKind, Uses: "list/collect", In: map[string]string{itemHandle: "items"}, Out: map[string]string{"output": "list"}}
 
 // findStreams puts the nodes behind each For Each into it.
 func (x *foreign) findStreams() {
@@ -31,11 +34,13 @@ func (x *foreign) findStreams() {
 				stack = x.joinStreams(n, e, stack, given(e.source, around[e.source]))
 			}
 		}
-		if n.is(collectKind, streamKind) && len(stack) > 0 {
+		takes := n.is(collectKind, streamKind) && slices.ContainsFunc(n.in, func(e *foreignEdge) bool { return e.targetHandle == itemHandle })
+		switch {
+		case takes && len(stack) > 0:
 			stack = stack[:len(stack)-1]
-		} else if n.is(streamKind) || n.is(collectKind) && n.rule.Uses != constantUses {
+		case takes && n.rule.Uses != constantUses:
 			n.lone = true
-		} else if n.is(collectKind) {
+		case takes:
 			n.lone, n.rule = true, &loneCollect
 			if n.sig, _ = x.resolve(loneCollect.Uses); n.sig == nil {
 				n.rule = nil
@@ -46,6 +51,10 @@ func (x *foreign) findStreams() {
 		}
 		around[n] = stack
 	}
+	saved := make(map[*foreignNode]*foreignNode, len(x.nodes))
+	for _, n := range x.nodes {
+		saved[n] = n.parent
+	}
 	for _, n := range x.nodes {
 		stack := around[n]
 		for len(stack) > 0 && stack[len(stack)-1].whole { // what takes a list as a whole stands beside the node that gives it
@@ -55,7 +64,7 @@ func (x *foreign) findStreams() {
 			continue
 		}
 		inner := stack[len(stack)-1]
-		if n.parent != inner.parent && n.parent != nil || n.is(loopKind, groupInputKind, groupOutputKind) {
+		if saved[n] != saved[inner] && saved[n] != nil || n.is(loopKind, groupInputKind, groupOutputKind) {
 			x.report.add(n.pos, "later", "%s: a For Each whose items go into a group is not available in this version", n.what())
 			continue
 		}
@@ -75,7 +84,8 @@ func (x *foreign) splitStreams() {
 	}
 	for _, n := range slices.Clone(x.nodes) {
 		asList := func(e *foreignEdge) bool {
-			return e.sourceHandle == "output" && (e.target.is(collectKind, streamKind, outputKind) || e.target.is(previewKind) && !goesOn[e.target])
+			return e.sourceHandle == "output" &&
+				(e.target.is(outputKind) || e.targetHandle == itemHandle && e.target.is(collectKind, streamKind) || e.target.is(previewKind) && !goesOn[e.target])
 		}
 		if edges := behind[n]; len(edges) > 0 && (!slices.ContainsFunc(edges, func(e *foreignEdge) bool { return !asList(e) })) {
 			n.whole = true
