@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"levee/daemon"
 	"levee/daemon/journal"
+	"levee/graph"
 	"levee/graph/value"
 )
 
@@ -21,7 +23,7 @@ func (a *app) runCommand() *cobra.Command {
 	var timeout time.Duration
 	cmd := &cobra.Command{
 		Use:   "run FILE",
-		Short: "Run a workflow once",
+		Short: "Run a workflow once; - reads it from stdin",
 		Example: "  levee run hello.flow.yaml --set name=Ada\n" +
 			"  levee run sums.flow.yaml --input data=@flights.csv",
 		Args:              cobra.ExactArgs(1),
@@ -38,7 +40,7 @@ func (a *app) runCommand() *cobra.Command {
 				return err
 			}
 			defer d.Close()
-			flow, err := d.LoadFile(args[0])
+			flow, err := load(cmd, d.Checker, args[0])
 			if errors.Is(err, fs.ErrNotExist) {
 				return usageError{fmt.Errorf("there is no %s", args[0])}
 			}
@@ -61,6 +63,18 @@ func (a *app) runCommand() *cobra.Command {
 	a.engineFlags(cmd)
 	a.mapFlag(cmd)
 	return cmd
+}
+
+// load reads a workflow from a file, or for - from stdin.
+func load(cmd *cobra.Command, c *daemon.Checker, name string) (*daemon.Workflow, error) {
+	if name != "-" {
+		return c.LoadFile(name)
+	}
+	text, err := io.ReadAll(io.LimitReader(cmd.InOrStdin(), graph.MaxFileSize+1))
+	if err != nil {
+		return nil, err
+	}
+	return c.LoadText("stdin", text)
 }
 
 func workflowFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
