@@ -13,7 +13,7 @@ import (
 //	foreign_name.go   names that wires can use
 //	foreign_group.go  loops and groups
 //	foreign_wire.go   where an edge comes from
-//	foreign_node.go   nodes, inputs and outputs as a tree
+//	foreign_node.go   nodes as a tree, foreign_literal.go their saved values, foreign_io.go inputs and outputs
 //	foreign_cast.go   conversions that the foreign system does on its own
 //	foreign_order.go  nodes behind those whose values they take
 //	foreign_stream.go For Each and Collect
