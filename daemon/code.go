@@ -13,7 +13,10 @@ func codeOf(err error) string {
 	var failure *runtime.Error
 	var module *runtime.ModuleError
 	var late *TimeoutError
+	var past *pastError
 	switch {
+	case errors.As(err, &past):
+		return past.code
 	case errors.As(err, &late):
 		return runtime.CodeTimeout
 	case errors.As(err, &failure):
@@ -35,6 +38,7 @@ const (
 	ExitDaemon      = 6 // no daemon can be reached, or it cannot start
 	ExitLimit       = 7 // a time or memory limit
 	ExitGPU         = 8 // a GPU is required and there is none
+	ExitSuspended   = 9 // the run waits for an answer
 	ExitInterrupted = 130
 	ExitTerminated  = 143
 )
@@ -56,6 +60,7 @@ func ExitCode(err error) int {
 	var failure *runtime.Error
 	var unknown *nodes.ResolveError
 	var device *DeviceError
+	var past *pastError
 	var late *TimeoutError
 	switch {
 	case err == nil:
@@ -71,6 +76,8 @@ func ExitCode(err error) int {
 		return ExitDenied
 	case errors.As(err, &late):
 		return ExitLimit
+	case errors.As(err, &past):
+		return exitOf(past.code)
 	case errors.As(err, &device):
 		return ExitGPU
 	case errors.As(err, &start):
@@ -78,12 +85,18 @@ func ExitCode(err error) int {
 	case errors.As(err, &module), errors.As(err, &unknown):
 		return ExitModule
 	case errors.As(err, &failure):
-		switch failure.Code {
-		case runtime.CodeTimeout, runtime.CodeMemory, runtime.CodeOutput, runtime.CodeCompileTimeout:
-			return ExitLimit
-		case runtime.CodeRefused:
-			return ExitModule
-		}
+		return exitOf(failure.Code)
+	}
+	return ExitFailed
+}
+
+// exitOf is what the program exits with for the code of a failed node.
+func exitOf(code string) int {
+	switch code {
+	case runtime.CodeTimeout, runtime.CodeMemory, runtime.CodeOutput, runtime.CodeCompileTimeout:
+		return ExitLimit
+	case runtime.CodeRefused:
+		return ExitModule
 	}
 	return ExitFailed
 }

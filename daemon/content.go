@@ -38,6 +38,9 @@ func (r *Run) open(ctx context.Context, v value.Value) (*os.File, error) {
 		return f, err
 	}
 	path, ok := r.files[v.Digest]
+	if up := r.req.parent; !ok && up != nil {
+		return up.open(ctx, v)
+	}
 	if !ok {
 		return nil, fmt.Errorf("value %s: %w", v.Digest.Short(), err)
 	}

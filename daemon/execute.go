@@ -17,11 +17,25 @@ import (
 // invoke gives the outputs of one invocation: from the cache, from equal work in flight, or by running the module. It is the
 // one place where graph, cache, engine and journal meet. What ran is in the cache before the journal says that it ended.
 func (r *Run) invoke(ctx context.Context, inv *graph.Invocation) ([]value.Value, error) {
-	t, _ := handle(inv.Node)
 	r.presence.change(1, 0)
 	defer r.presence.change(-1, 0)
+	if flow, ok := subflow(inv.Node); ok {
+		return r.invokeFlow(ctx, inv, flow)
+	}
+	t, _ := handle(inv.Node)
 	c := &invocation{Invocation: inv, run: r, typ: t, limits: limitsOf(inv.Node, r.grants), began: time.Now()}
-	c.key = key(t, c.limits, inv.Node.Outputs, inv.Inputs)
+	c.key = key(t, c.limits, inv.Node.Outputs, c.Inputs)
+	if t.wantsAnswer() {
+		if err := c.ask(); err != nil {
+			return nil, c.suspended(ctx, err)
+		}
+		c.key = key(t, c.limits, inv.Node.Outputs, c.Inputs)
+	}
+	if past, err := c.before(ctx); err != nil {
+		return nil, c.failed(ctx, err)
+	} else if past != nil {
+		return c.done(ctx, past, journal.Cached)
+	}
 	if err := c.checkRanges(); err != nil {
 		return nil, c.failed(ctx, err)
 	}

@@ -20,6 +20,9 @@ func (d *Daemon) orphans(ctx context.Context, root string) ([]*journal.Run, erro
 	var mine []*journal.Run
 	for i := range open {
 		rec := &open[i]
+		if rec.Parent != "" { // its parent takes it up
+			continue
+		}
 		if rel, err := filepath.Rel(root, rec.Workflow); err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
 			continue
 		}
@@ -49,29 +52,48 @@ func request(rec *journal.Run) Request {
 }
 
 // resume takes up a claimed run. What had finished is found in the cache by its key, so only the rest runs.
-func (d *Daemon) resume(ctx context.Context, flow *Workflow, rec *journal.Run, observe func(journal.Event)) (*Result, error) {
-	r := &Run{daemon: d, flow: flow, req: request(rec), grants: flow.Grants, rec: *rec, effects: make(map[string]journal.Invocation)}
-	r.presence.run = r
-	r.req.Observe = observe
-	invs, err := d.journal.Invocations(ctx, rec.ID, "")
+func (d *Daemon) resume(ctx context.Context, flow *Workflow, rec *journal.Run, show Request) (*Result, error) {
+	req := request(rec)
+	req.Observe, req.Working, req.Children = show.Observe, show.Working, show.Children
+	r, err := d.taken(ctx, flow, rec, req)
 	if err != nil {
-		return nil, err
-	}
-	for _, inv := range invs {
-		if inv.Effect && (inv.Status == journal.Started || inv.Status == journal.CancelledNode) {
-			r.effects[inv.Path] = inv
-		}
-	}
-	if err := d.journal.Start(ctx, &r.rec); errors.Is(err, journal.ErrCancelAsked) {
-		return nil, d.abandon(ctx, rec, "cancelled")
-	} else if err != nil {
 		return nil, err
 	}
 	return r.execute(ctx)
 }
 
-// abandon ends a claimed run that cannot be taken up: its workflow was edited, moved or removed meanwhile.
+// taken makes a run that can go on of one that was claimed.
+func (d *Daemon) taken(ctx context.Context, flow *Workflow, rec *journal.Run, req Request) (*Run, error) {
+	r := &Run{daemon: d, flow: flow, req: req, grants: flow.Grants, rec: *rec}
+	r.presence.run, r.presence.above = r, req.above()
+	if err := r.recall(ctx); err != nil {
+		return nil, err
+	}
+	if err := d.journal.Start(ctx, &r.rec); errors.Is(err, journal.ErrCancelAsked) {
+		return nil, errors.Join(errCancelAsked, d.abandon(ctx, rec, "cancelled"))
+	} else if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// abandon ends a claimed run that cannot be taken up: its workflow was edited, moved or removed meanwhile. With it end the runs of its nodes.
 func (d *Daemon) abandon(ctx context.Context, rec *journal.Run, why string) error {
+	children, err := d.journal.Children(ctx, rec.ID)
+	if err != nil {
+		return err
+	}
+	for i := range children {
+		if child := &children[i]; !child.Status.Terminal() {
+			won, err := d.journal.Claim(ctx, child)
+			if err == nil && won {
+				err = d.abandon(ctx, child, errParentEnded.Error())
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
 	rec.Status, rec.Finished, rec.Error = journal.Cancelled, time.Now(), why
 	return d.journal.Finish(ctx, rec, endMessage(rec))
 }

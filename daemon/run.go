@@ -32,8 +32,12 @@ type Request struct {
 	Observe func(journal.Event) // called in order of Seq, from one goroutine at a time; may be nil
 	// Working says that an invocation of a run goes to the engine. It is called from many goroutines and must not block; may be nil.
 	Working func(run, path string)
+	// Children is Observe for the runs of nodes that are workflows, and of nodes in these; may be nil.
+	Children func(journal.Event)
 
-	limit *TimeoutError // of the node that the run is; nil: none
+	parent     *Run // the run is that of a node of this one, parentPath
+	parentPath string
+	limit      *TimeoutError // of that node; nil: none
 }
 
 // Run is one execution of a workflow.
@@ -48,12 +52,15 @@ type Run struct {
 	rec     journal.Run // fixed after accept, but for Outputs, Counts and the end, which finish writes
 	feed    *feed
 	effects map[string]journal.Invocation // invocations with effects that an earlier process began and did not end
+	done    map[string]journal.Invocation // invocations with effects that have ended before the run was taken up
+	answers map[string]value.Value        // of people, by path
 
 	ran, cached, failed, skipped atomic.Int64
 	presence                     presence
 
 	mu         sync.Mutex
 	mismatches []Mismatch // guarded by mu
+	written    []string   // guarded by mu; by runs of its nodes
 }
 
 // Mismatch is a node that, run again, gave another result than the one that is stored.
@@ -68,7 +75,8 @@ type Result struct {
 	Written    []string // files, relative to the workflow's folder
 	Mismatches []Mismatch
 	Duration   time.Duration
-	Err        error // nil, or the root cause
+	Err        error                 // nil, or the root cause
+	Waits      *graph.SuspendedError // of a suspended run: what it waits for
 }
 
 // Run executes a workflow and returns when it has ended. The error is for what kept it from starting: *DeniedError,
@@ -87,6 +95,7 @@ func (d *Daemon) accept(ctx context.Context, flow *Workflow, req Request) (*Run,
 	}
 	r := &Run{daemon: d, flow: flow, req: req, grants: flow.Grants}
 	r.presence.run = r
+	r.presence.above = req.above()
 	r.rec = journal.Run{
 		ID: newID(), Workflow: flow.Path, Name: flow.Graph.Name, Source: flow.Source, Files: req.Files,
 		Trigger: req.Trigger, Why: req.Why, Status: journal.Running, Accepted: time.Now(),
@@ -98,6 +107,9 @@ func (d *Daemon) accept(ctx context.Context, flow *Workflow, req Request) (*Run,
 	}
 	if req.File != nil {
 		r.rec.File = req.File.Path
+	}
+	if req.parent != nil {
+		r.rec.Parent, r.rec.ParentPath = req.parent.rec.ID, req.parentPath
 	}
 	for name, v := range req.Inputs {
 		r.rec.Inputs = append(r.rec.Inputs, journal.Named{Name: name, Value: v})
@@ -123,17 +135,21 @@ func (r *Run) execute(ctx context.Context) (*Result, error) {
 	res := &Result{ID: r.rec.ID}
 	ctx, stop := r.limit(ctx)
 	defer stop()
-	outputs, written, err := r.walk(ctx)
+	outputs, written, err := r.walkOrWait(ctx)
 	r.presence.end()
-	if late := timedOut(ctx); late != nil && err != nil {
+	if late := timedOut(ctx); late != nil && err != nil && !errors.As(err, &res.Waits) {
 		err = late
 	}
-	res.Written = written
+	res.Written = append(r.written, written...)
 	res.Outputs, res.Mismatches, res.Err = outputs, r.mismatches, err
 	res.Status = statusOf(ctx, err)
 	res.Counts = journal.Counts{Ran: int(r.ran.Load()), Cached: int(r.cached.Load()), Failed: int(r.failed.Load()), Skipped: int(r.skipped.Load())}
 	res.Duration = time.Since(begin)
 
+	if errors.As(err, &res.Waits) {
+		res.Status, res.Err = journal.Suspended, nil
+		return res, nil
+	}
 	if res.Status == journal.Interrupted {
 		return res, nil // stays open: the next start resumes it
 	}
@@ -168,6 +184,37 @@ func endMessage(rec *journal.Run) *journal.Event {
 	return message(rec.ID, "job_update", "", map[string]any{"status": rec.Status, "error": rec.Error, "ran": rec.Counts.Ran, "cached": rec.Counts.Cached})
 }
 
+// walkOrWait is walk, again and again while what it waits for has come meanwhile. A *graph.SuspendedError says that the run is put aside.
+func (r *Run) walkOrWait(ctx context.Context) ([]journal.Named, []string, error) {
+	for {
+		outputs, written, err := r.walk(ctx)
+		var waits *graph.SuspendedError
+		if !errors.As(err, &waits) {
+			return outputs, written, err
+		}
+		switch aside, err := r.suspend(ctx, waits); {
+		case errors.Is(err, journal.ErrCancelAsked):
+			return nil, nil, errCancelAsked
+		case err != nil:
+			return nil, nil, fmt.Errorf("recording that run %s waits: %w", r.rec.ID, err)
+		case aside:
+			return nil, nil, waits
+		}
+		if err := r.again(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+// again forgets what was counted: the run begins again, and finds what it has done.
+func (r *Run) again(ctx context.Context) error {
+	r.ran.Store(0)
+	r.cached.Store(0)
+	r.failed.Store(0)
+	r.skipped.Store(0)
+	return r.recall(ctx)
+}
+
 // walk opens the workflow's folder, runs its graph, and writes what the workflow wants as files.
 func (r *Run) walk(ctx context.Context) ([]journal.Named, []string, error) {
 	dir, err := r.daemon.openDir(r.flow.Dir)
@@ -191,6 +238,9 @@ func (r *Run) walk(ctx context.Context) ([]journal.Named, []string, error) {
 		r.cached.Store(0)
 		r.failed.Store(0)
 		r.skipped.Store(0)
+		if err := r.recall(ctx); err != nil {
+			return nil, nil, err
+		}
 	}
 	return r.pass(ctx)
 }
@@ -227,6 +277,8 @@ const inFlight = 256
 var (
 	// ErrSuperseded ends a run whose workflow was edited.
 	ErrSuperseded = errors.New("superseded by a newer version of the workflow")
+	// errCancelAsked ends a run whose end somebody asked for.
+	errCancelAsked = errors.New("cancelled")
 	// errRemoved ends a run whose workflow was taken away.
 	errRemoved = errors.New("the workflow was removed")
 	// ErrStopping ends a run because the daemon stops; it is resumed at the next start.
@@ -241,7 +293,7 @@ func statusOf(ctx context.Context, err error) journal.Status {
 		return journal.Interrupted
 	case timedOut(ctx) != nil:
 		return journal.Failed
-	case cause != nil:
+	case cause != nil, errors.Is(err, errCancelAsked):
 		return journal.Cancelled
 	}
 	return journal.Failed

@@ -21,7 +21,8 @@ type ServeOptions struct {
 	Once   bool          // do what there is to do, then return
 	Notify func(Notice)  // what happens, in order, from one goroutine at a time; may be nil
 
-	Working func(run, path string) // as that of Request
+	Working  func(run, path string) // as that of Request
+	Children bool                   // also notify of what happens in runs of nodes that are workflows
 }
 
 // Notice is something that happened in a served folder.
@@ -221,9 +222,18 @@ func (f *folder) resumeAll(ctx context.Context) {
 			}
 			continue
 		}
-		flow := s.good
-		f.launch(s, func(ctx context.Context) (*Result, error) { return f.d.resume(ctx, flow, rec, f.watcher(s)) })
+		flow, show := s.good, f.show(s)
+		f.launch(s, func(ctx context.Context) (*Result, error) { return f.d.resume(ctx, flow, rec, show) })
 	}
+}
+
+// show says where what happens in a run of a workflow is told.
+func (f *folder) show(s *served) Request {
+	q := Request{Observe: f.watcher(s), Working: f.opts.Working}
+	if f.opts.Children {
+		q.Children = q.Observe
+	}
+	return q
 }
 
 func (f *folder) watcher(s *served) func(journal.Event) {

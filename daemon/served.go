@@ -38,7 +38,7 @@ func (f *folder) removed(p string) {
 	}
 }
 
-// loadChanged loads the workflows that a batch touches and returns those that are another version now.
+// loadChanged loads the workflows that a batch touches, by their own file or by one that they use, and returns those that are another version now.
 func (f *folder) loadChanged(changed, removed []string) (fresh []*served) {
 	touched := map[string]bool{}
 	for _, p := range changed {
@@ -47,7 +47,7 @@ func (f *folder) loadChanged(changed, removed []string) (fresh []*served) {
 		}
 	}
 	for _, p := range slices.Concat(changed, removed) {
-		if !isModule(p) {
+		if !isModule(p) && !IsWorkflow(p) {
 			continue
 		}
 		for _, s := range f.flows {
@@ -73,7 +73,7 @@ func sorted(set map[string]bool) []string {
 	return list
 }
 
-// uses reports whether a workflow uses the module at a path relative to the root, or its sidecar.
+// uses reports whether a workflow uses the module, its sidecar, or the workflow at a path relative to the root.
 func (s *served) uses(p string) bool {
 	for file := range s.good.Files {
 		if q := path.Join(path.Dir(s.path), file); p == q || p == q+".json" {
@@ -111,7 +111,7 @@ func (f *folder) load(p string) *served {
 		}
 		return nil
 	case bytes.Equal(s.good.Source, flow.Source):
-		s.why = "a module changed"
+		s.why = "a file that it uses changed"
 	default:
 		s.why = "edited"
 	}

@@ -203,7 +203,8 @@ func (f *folder) run(ctx context.Context, s *served, req Request) {
 		prev = last[0].ID
 	}
 	req.Trigger = content + "/" + prev
-	req.Observe, req.Working = f.watcher(s), f.opts.Working
+	show := f.show(s)
+	req.Observe, req.Working, req.Children = show.Observe, show.Working, show.Children
 	f.launch(s, func(ctx context.Context) (res *Result, err error) {
 		err = f.d.keepTrying(ctx, func() error { // a full disk takes no new runs, but what asks for one is not forgotten
 			res, err = f.d.Run(ctx, flow, req)

@@ -11,7 +11,8 @@ import (
 // presence knows how many invocations of a run are under way and how many of these wait for a place on a device: when all do, the
 // run as a whole waits, and is said to once that has lasted a moment.
 type presence struct {
-	run *Run
+	run   *Run
+	above *presence // of the run whose node this run is: when this one waits, that node does; nil: there is none
 
 	mu      sync.Mutex
 	active  int // guarded by mu, as all below
@@ -26,6 +27,9 @@ const waitsAfter = 200 * time.Millisecond
 
 // change counts an invocation that begins (1, 0), waits (0, 1), goes on (0, -1) or ends (-1, 0).
 func (p *presence) change(active, waiting int) {
+	if p == nil {
+		return
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.active += active
@@ -40,7 +44,16 @@ func (p *presence) change(active, waiting int) {
 	if p.said && p.waiting < p.active {
 		p.said = false
 		p.status(journal.Running)
+		p.above.change(0, -1)
 	}
+}
+
+// above is the presence of the run that a request is part of.
+func (q *Request) above() *presence {
+	if q.parent == nil {
+		return nil
+	}
+	return &q.parent.presence
 }
 
 func (p *presence) tell() {
@@ -50,6 +63,7 @@ func (p *presence) tell() {
 	if !p.over && p.waiting > 0 && p.waiting == p.active {
 		p.said = true
 		p.status(journal.Waiting)
+		p.above.change(0, 1)
 	}
 }
 
@@ -58,6 +72,10 @@ func (p *presence) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.over = true
+	if p.said {
+		p.said = false
+		p.above.change(0, -1)
+	}
 	if p.timer != nil {
 		p.timer.Stop()
 		p.timer = nil

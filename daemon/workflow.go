@@ -33,11 +33,13 @@ type Workflow struct {
 	Denied error // *DeniedError when it asks for more than the ceiling allows, *DeviceError when the machine lacks a device
 
 	ID    [32]byte        // over the source and the modules: equal IDs behave equally
-	Files map[string]bool // the modules beside it that it uses, by path relative to Dir
+	Files map[string]bool // the modules and workflows beside it that it uses, and theirs, by path relative to Dir
 
 	modules map[[32]byte]*runtime.Module // as the engine takes them, by hash
 	placed  map[*graph.Node]string       // the device of each node that does not run on the processors
 	foreign *graph.File                  // of a file of another system, for Import
+	height  int                          // how far down workflows are nodes in it
+	asks    bool                         // it, or one of these, has a node that asks a person
 }
 
 // Import writes a workflow of another system in our own format. It behaves alike: it is the very tree that was checked.
@@ -50,13 +52,7 @@ func (w *Workflow) Import() ([]byte, error) {
 
 // IsWorkflow reports whether a file's name says that it is a workflow.
 func IsWorkflow(name string) bool {
-	base := filepath.Base(name)
-	for _, ext := range []string{".yaml", ".yml", ".json"} {
-		if base == "workflow"+ext || (strings.HasSuffix(base, ".flow"+ext) && base != ".flow"+ext) {
-			return true
-		}
-	}
-	return false
+	return graph.IsWorkflow(filepath.ToSlash(name))
 }
 
 // Checker loads workflows and checks them against the modules they name. It runs nothing.
@@ -114,11 +110,16 @@ func (c *Checker) LoadText(name string, source []byte) (*Workflow, error) {
 // check makes a workflow of the text of a file. dir is the file's folder, base that folder's path relative to what ceilings
 // are relative to.
 func (c *Checker) check(name string, source []byte, dir *watch.Dir, base string) (*Workflow, error) {
+	in := nest{rel: filepath.Base(name), known: make(map[string]nested), mapped: c.cfg.Map}
+	return c.checkNested(name, source, dir, base, in)
+}
+
+func (c *Checker) checkNested(name string, source []byte, dir *watch.Dir, base string, in nest) (*Workflow, error) {
 	w := &Workflow{Path: name, Dir: filepath.Dir(name), Source: source, Files: make(map[string]bool), modules: make(map[[32]byte]*runtime.Module)}
 	source = graph.Redact(source) // nobody needs a sender's tokens in the history
 	w.Source = source
-	file, _ := graph.Parse(filepath.Base(name), source)
-	if file.Map = c.cfg.Map; file.Foreign != "" {
+	file, _ := graph.Parse(in.rel, source)
+	if file.Map = in.mapped; file.Foreign != "" {
 		w.foreign = file
 	}
 	id := sha256.New()
@@ -133,19 +134,24 @@ func (c *Checker) check(name string, source []byte, dir *watch.Dir, base string)
 		return content, err
 	})
 	g, problems := graph.Check(file, func(uses string) (*graph.Type, error) {
+		if graph.IsWorkflow(uses) {
+			return c.flowType(w, uses, dir, base, in, id)
+		}
 		t, err := resolve(uses)
 		if err != nil {
 			return nil, err
 		}
 		id.Write(t.Module.Hash[:])
+		w.asks = w.asks || nodeType{t}.wantsTo(nodes.WantAnswer)
 		if err := w.take(&c.modules, t.Module.Name, t.Module.Hash, t.Module.Wasm); err != nil {
 			return nil, err
 		}
 		return &graph.Type{Name: t.FullName, Signature: t.Signature, Devices: t.Devices, Handle: t}, nil
 	})
 	if g != nil {
-		problems = append(problems, ungranted(filepath.Base(name), source, g)...)
-		problems = append(problems, selfTriggered(filepath.Base(name), source, g)...)
+		problems = append(problems, ungranted(in.rel, source, g)...)
+		problems = append(problems, beyond(in.rel, source, g)...)
+		problems = append(problems, selfTriggered(in.rel, source, g)...)
 	}
 	if len(problems) > 0 {
 		return nil, problems
@@ -155,6 +161,7 @@ func (c *Checker) check(name string, source []byte, dir *watch.Dir, base string)
 	if w.Grants, w.Denied = grants(g, c.cfg.Ceiling, base); w.Denied == nil {
 		w.placed, w.Denied = c.devices.place(g)
 	}
+	w.Denied = deniedBelow(g, w.Denied)
 	return w, nil
 }
 

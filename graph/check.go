@@ -31,7 +31,7 @@ func check(f *File, resolve func(uses string) (*Type, error)) (*Graph, Problems)
 	}
 	c.link(f.graph)
 	c.typeGraph(f.graph)
-	g := &Graph{Name: f.Name, Description: f.Description, Trigger: f.Trigger, Inputs: f.Inputs, Allow: f.Allow, Timeout: f.Timeout, Foreign: f.Foreign}
+	g := &Graph{TriggerUse: c.triggerUse, Name: f.Name, Description: f.Description, Trigger: f.Trigger, Inputs: f.Inputs, Allow: f.Allow, Timeout: f.Timeout, Foreign: f.Foreign}
 	c.files(f.graph)
 	c.build(g, f.graph)
 	if list := f.found.list(); len(list) > 0 {
@@ -54,6 +54,8 @@ type checker struct {
 	inputs   map[string]value.Type
 	anywhere map[string]*rawNode // by id, in any graph; made when a name is unknown
 	edges    int
+
+	triggerUse Pos // of the first wire to the trigger
 }
 
 // link looks up all wires of a graph and of those in it, and orders their nodes.

@@ -13,6 +13,7 @@ type Graph struct {
 	Name        string // the file's name: field, else the file's base name
 	Description string
 	Trigger     *Trigger
+	TriggerUse  Pos // of the first wire to a field of the trigger
 	Inputs      []value.Port
 	Allow       Allow
 	Timeout     time.Duration // for a whole run; 0: none

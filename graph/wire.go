@@ -37,6 +37,9 @@ func (c *checker) wire(g *rawGraph, from *rawNode, t *tree, what string) *wire {
 		w.kind, ok = FromInput, c.inputWire(w)
 	case "trigger":
 		w.kind, ok = FromTrigger, c.triggerWire(w)
+		if c.triggerUse == (Pos{}) {
+			c.triggerUse = w.pos
+		}
 	default:
 		ok = c.nodeWire(g, w, head)
 	}

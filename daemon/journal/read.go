@@ -70,6 +70,7 @@ type Filter struct {
 	Status   []Status // one of these; none: any
 	Workflow string   // absolute path
 	File     string   // with Workflow: of a per-file run
+	Children bool     // those of nodes that are workflows too
 }
 
 // Runs returns the newest runs first.
@@ -84,6 +85,9 @@ func (j *Journal) Runs(ctx context.Context, f Filter) ([]Run, error) {
 	}
 	if f.Workflow != "" {
 		conds, args = append(conds, `workflow=? AND file=?`), append(args, f.Workflow, f.File)
+	}
+	if !f.Children {
+		conds = append(conds, `parent=''`)
 	}
 	where := ""
 	if len(conds) > 0 {

@@ -91,6 +91,7 @@ const (
 	Skipped       InvocationStatus = "skipped"
 	FailedNode    InvocationStatus = "failed"
 	CancelledNode InvocationStatus = "cancelled"
+	SuspendedNode InvocationStatus = "suspended" // it waits for an answer; Cause is the question
 )
 
 // Invocation is one execution of one node in a run.

@@ -28,7 +28,7 @@ func (j *Journal) Retain(ctx context.Context, maxAge time.Duration, maxBytes int
 	}
 	if maxAge > 0 {
 		old := time.Now().Add(-maxAge).UnixMicro()
-		spare := fmt.Sprintf(`accepted < %d AND finished < %[1]d AND NOT (bare AND %s)`, old, isLast)
+		spare := fmt.Sprintf(`accepted < %d AND finished < %[1]d AND %s AND NOT (bare AND %s)`, old, ended, isLast)
 		if err := j.forgetAll(ctx, spare, func(sqlite.Pages) bool { return false }); err != nil {
 			return err
 		}
@@ -36,7 +36,7 @@ func (j *Journal) Retain(ctx context.Context, maxAge time.Duration, maxBytes int
 	if maxBytes > 0 {
 		// The bound is on what is in use: free pages are given back below, or used again. First details, then the rows.
 		fits := func(p sqlite.Pages) bool { return (p.Total-p.Free)*pageSize <= maxBytes }
-		for _, spare := range []string{`finished IS NOT NULL AND NOT (bare AND ` + isLast + `)`, `finished IS NOT NULL`} {
+		for _, spare := range []string{ended + ` AND NOT (bare AND ` + isLast + `)`, ended} {
 			if err := j.forgetAll(ctx, spare, fits); err != nil {
 				return err
 			}
@@ -45,8 +45,11 @@ func (j *Journal) Retain(ctx context.Context, maxAge time.Duration, maxBytes int
 	return j.giveBack(ctx)
 }
 
-// isLast holds for the newest run of its workflow and file.
-const isLast = `NOT EXISTS (SELECT 1 FROM run AS later WHERE later.workflow=run.workflow AND later.file=run.file
+// ended holds for runs that nobody will ask for again: not for that of a node whose own run goes on.
+const ended = `finished IS NOT NULL AND NOT EXISTS (SELECT 1 FROM run AS around WHERE around.id=run.parent AND around.finished IS NULL)`
+
+// isLast holds for the newest run of its workflow and file; runs of nodes do not count.
+const isLast = `parent='' AND NOT EXISTS (SELECT 1 FROM run AS later WHERE later.parent='' AND later.workflow=run.workflow AND later.file=run.file
 	AND (later.accepted, later.num) > (run.accepted, run.num))`
 
 // forgetAll forgets runs, the oldest first, until enough says so.
@@ -115,7 +118,7 @@ func (t *tx) forget(num int64) error {
 	if last && !bare {
 		query = `UPDATE run SET bare=1, source=NULL, inputs=NULL, files=NULL, outputs=NULL, options=NULL WHERE num=?`
 	}
-	for _, q := range []string{query, `DELETE FROM answer WHERE run=?`, `INSERT OR IGNORE INTO doomed(num) VALUES(?)`} {
+	for _, q := range []string{query, `DELETE FROM answer WHERE run=?`, `INSERT OR IGNORE INTO doomed(num) VALUES(?)`, `DELETE FROM answer WHERE run=?`} {
 		if _, err := t.Exec(q, num); err != nil {
 			return err
 		}

@@ -16,14 +16,14 @@ const maxLog = 64 << 10
 
 // Record writes the ends of invocations in one transaction and sets their Seq, in order. It is idempotent: an end that is there
 // already stays, so that after a run was resumed what ran is not said to have been cached; only one that brought no result
-// (started, failed, cancelled, skipped) gives way. Calls at the same time share a commit: many small ones are as good as one.
+// (started, failed, cancelled, skipped, suspended) gives way. Calls at the same time share a commit: many small ones are as good as one.
 func (j *Journal) Record(ctx context.Context, invs ...*Invocation) error {
 	if len(invs) == 0 {
 		return nil
 	}
 	rows := make([]invocationRow, len(invs))
 	for i, inv := range invs { // here, and not on the goroutine for which all others wait
-		rows[i] = invocationRow{inv: inv, outputs: encodeNamed(inv.Outputs, false)}
+		rows[i] = invocationRow{inv: inv, outputs: encodeNamed(inv.Outputs, inv.Effect)}
 	}
 	err := j.write(ctx, true, func(t *tx) error {
 		for i := range rows {
@@ -52,7 +52,7 @@ const insertInvocation = `INSERT INTO invocation(run, seq, path, attempt, status
 	ON CONFLICT(run, path, attempt) DO UPDATE SET seq=CASE excluded.status WHEN 'started' THEN seq ELSE excluded.seq END, status=excluded.status, outputs=excluded.outputs, started=excluded.started,
 	ended=excluded.ended, module=excluded.module, key=excluded.key, compile=excluded.compile, peak=excluded.peak, effect=excluded.effect,
 	error=excluded.error, code=excluded.code, cause=excluded.cause, log=excluded.log
-	WHERE status IN ('started','cancelled','failed','skipped')`
+	WHERE status IN ('started','cancelled','failed','skipped','suspended')`
 
 func (row *invocationRow) store(t *tx) error {
 	i := row.inv

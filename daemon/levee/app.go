@@ -43,7 +43,7 @@ func (a *app) root() *cobra.Command {
 			"unless the workflow asks and you allow it. Unchanged nodes never run twice.\n\n" +
 			"Results go to stdout, progress to stderr. Exit codes: 0 ok, 1 a node failed, 2 usage, 3 workflow invalid, 4 asks for more than\n" +
 			"allowed, 5 module missing or refused, 6 cannot start, 7 time or memory limit, 8 needs a device that is not there,\n" +
-			"130 and 143 interrupted.",
+			"9 waits for an answer, 130 and 143 interrupted.",
 		Example:       "  levee init demo && cd demo\n  levee run hello.flow.yaml --set name=Ada\n  levee serve .",
 		SilenceErrors: true, SilenceUsage: true, Args: cobra.NoArgs,
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -67,7 +67,7 @@ func (a *app) root() *cobra.Command {
 		id, title string
 		cmds      []*cobra.Command
 	}{
-		{"run", "Run workflows:", []*cobra.Command{a.initCommand(), a.importCommand(), a.checkCommand(), a.runCommand(), a.serveCommand()}},
+		{"run", "Run workflows:", []*cobra.Command{a.initCommand(), a.importCommand(), a.checkCommand(), a.runCommand(), a.resumeCommand(), a.serveCommand()}},
 		{"look", "See what happened:", []*cobra.Command{a.runsCommand(), a.inspectCommand(), a.logsCommand(), a.whyCommand(), a.cacheCommand()}},
 		{"nodes", "Nodes:", []*cobra.Command{a.nodesCommand(), a.callCommand(), a.packCommand()}},
 		{"rest", "This machine and this program:", []*cobra.Command{a.doctorCommand(), a.pathsCommand(), a.schemaCommand(), a.versionCommand()}},

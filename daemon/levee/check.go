@@ -66,7 +66,11 @@ func (a *app) checkFile(c *daemon.Checker, file string, format graph.Format) err
 	flow, err := c.LoadFile(file)
 	if problems, ok := daemon.Problems(err); ok {
 		for i := range problems {
-			problems[i].File = file
+			if p := &problems[i]; p.File == filepath.Base(file) {
+				p.File = file
+			} else { // of a workflow that it uses
+				p.File = filepath.Join(filepath.Dir(file), p.File)
+			}
 		}
 		problems.Write(a.out, format)
 		return problems

@@ -30,6 +30,7 @@ type console struct {
 	whys   int
 
 	cancelled int
+	waits     int
 
 	mu   sync.Mutex
 	work map[string]*work // guarded by mu; what goes on among the workflow's own nodes, by id
@@ -126,6 +127,9 @@ func (c *console) task(n *graph.Node, e *journal.Event, u *update) {
 	case "cancelled":
 		state = "cancelled"
 		c.cancelled++
+	case "suspended":
+		state, note = "waits", u.Cause
+		c.waits++
 	default:
 		return
 	}
@@ -196,6 +200,9 @@ func (c *console) inGroup(id string, n *graph.Node, e *journal.Event, u *update)
 		t.skipped++
 	case "cancelled":
 		c.cancelled++
+	case "suspended":
+		c.waits++
+		c.line("%s%s%s waits: %s", c.indent, e.Node, c.element(n, e), u.Cause)
 	case "failed":
 		t.failed++
 		c.line("%s%s%s: %s", c.indent, e.Node, c.element(n, e), u.Error)
@@ -252,6 +259,9 @@ func (c *console) group(n *graph.Node, at time.Time, u *update) {
 	case "failed":
 		c.ended(n.ID)
 		c.node(n, kind, "FAILED", u.Cause)
+	case "suspended":
+		c.ended(n.ID)
+		c.node(n, kind, "waits", u.Cause)
 	}
 }
 
@@ -327,7 +337,7 @@ func (c *console) node(n *graph.Node, what, state, note string) {
 // paint pads a state to its column, in its colour.
 func (c *console) paint(state string) string {
 	text := fmt.Sprintf("%-7s", state)
-	colour := map[string]string{"cached": "2", "FAILED": "31", "skipped": "33", "cancelled": "33"}[state]
+	colour := map[string]string{"cached": "2", "FAILED": "31", "skipped": "33", "cancelled": "33", "waits": "33"}[state]
 	if colour == "" || !c.a.colors(c.a.err) {
 		return text
 	}
@@ -341,12 +351,12 @@ func (c *console) line(format string, args ...any) {
 func (c *console) printf(format string, args ...any) { fmt.Fprintf(c.a.err, format+"\n", args...) }
 
 func (c *console) end(r *daemon.Result) {
-	n := r.Counts.Ran + r.Counts.Cached + r.Counts.Failed + r.Counts.Skipped + c.cancelled
+	n := r.Counts.Ran + r.Counts.Cached + r.Counts.Failed + r.Counts.Skipped + c.cancelled + c.waits
 	parts := []string{fmt.Sprintf("%d ran", r.Counts.Ran), fmt.Sprintf("%d cached", r.Counts.Cached)}
 	for _, more := range []struct {
 		n    int
 		what string
-	}{{r.Counts.Failed, "failed"}, {r.Counts.Skipped, "skipped"}, {c.cancelled, "cancelled"}} {
+	}{{r.Counts.Failed, "failed"}, {r.Counts.Skipped, "skipped"}, {c.cancelled, "cancelled"}, {c.waits, "waiting"}} {
 		if more.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", more.n, more.what))
 		}

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"levee/daemon"
-	"levee/daemon/journal"
 	"levee/graph"
 	"levee/graph/value"
 )
@@ -152,39 +151,25 @@ func inputNames(flow *daemon.Workflow) string {
 
 // runOnce runs a workflow with progress on stderr and its outputs on stdout.
 func (a *app) runOnce(ctx context.Context, d *daemon.Daemon, flow *daemon.Workflow, req daemon.Request) error {
-	var lines *console
-	if a.json {
-		req.Observe = func(e journal.Event) { a.printJSON(e) }
-	} else {
-		lines = newConsole(a, d, flow)
-		req.Observe, req.Working = lines.event, lines.working
+	lines, show := a.progress(d, flow)
+	if lines != nil {
 		defer a.watch(lines.status)()
 	}
+	req.Observe, req.Working, req.Children = show.Observe, show.Working, show.Children
 	res, err := d.Run(ctx, flow, req)
 	if err != nil {
 		return err
 	}
-	if a.json {
-		a.printJSON(resultJSON(res))
-	} else {
-		lines.end(res)
-		a.printOutputs(flow, "", res.Outputs)
-	}
-	for _, m := range res.Mismatches {
-		fmt.Fprintf(a.err, "not deterministic: node %s, module %s: output %s differs from the stored result\n", m.Node, m.Module, m.Output)
-	}
-	if len(res.Mismatches) > 0 && res.Err == nil {
-		return exitError(daemon.ExitFailed)
-	}
-	if res.Err != nil && ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return res.Err
+	return a.ended(ctx, d, flow, lines, res)
 }
 
 func resultJSON(r *daemon.Result) map[string]any {
-	return map[string]any{
+	m := map[string]any{
 		"type": "result", "job_id": r.ID, "status": r.Status, "outputs": r.Outputs, "counts": r.Counts, "written": r.Written,
 		"us": r.Duration.Microseconds(), "mismatches": r.Mismatches,
 	}
+	if r.Waits != nil {
+		m["error"] = r.Waits.Error()
+	}
+	return m
 }

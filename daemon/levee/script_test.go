@@ -22,7 +22,7 @@ import (
 //	module NAME KIND       writes one of the small modules of testdata/guests
 //	damage DIR             flips a bit in each value file of a cache
 //	text FILE TEXT         writes a file without a line end
-//	runid VAR              takes the run's id from stderr of the last command
+//	runid VAR              takes the last run's id that the last command named on stderr, else on stdout
 func TestScripts(t *testing.T) {
 	warm := compiled(t)
 	testscript.Run(t, testscript.Params{
@@ -121,12 +121,12 @@ func damage(ts *testscript.TestScript, _ bool, args []string) {
 
 // runID finds "run 0123abcd" in what the last command said.
 func runID(ts *testscript.TestScript, _ bool, args []string) {
-	words := strings.Fields(ts.ReadFile("stderr"))
+	words := strings.Fields(ts.ReadFile("stdout") + " " + ts.ReadFile("stderr"))
 	for i := len(words) - 2; i >= 0; i-- {
 		if words[i] == "run" && len(words[i+1]) == 8 && strings.Trim(words[i+1], "0123456789abcdef") == "" {
 			ts.Setenv(args[0], words[i+1])
 			return
 		}
 	}
-	ts.Fatalf("stderr names no run")
+	ts.Fatalf("no run is named")
 }

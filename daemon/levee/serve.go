@@ -47,7 +47,7 @@ func (a *app) serveCommand() *cobra.Command {
 			s := &server{a: a, d: d, runs: make(map[string]*console), early: make(map[string][]string)}
 			opts.Notify = s.notice
 			if a.json {
-				opts.Notify = s.noticeJSON
+				opts.Notify, opts.Children = s.noticeJSON, true
 			} else {
 				a.greet(d, dir)
 				opts.Working = s.working
@@ -194,6 +194,9 @@ func (s *server) ended(n daemon.Notice) {
 	if n.Result.Err != nil {
 		s.failed = true
 		fmt.Fprintf(s.a.err, "  %s\n", daemon.Printable(n.Result.Err.Error()))
+	}
+	if n.Result.Waits != nil {
+		s.a.ask(context.Background(), s.d, n.Result.ID)
 	}
 	s.a.printOutputs(n.Flow, joinNonEmpty(" ", n.Path, c.file)+": ", n.Result.Outputs)
 }

@@ -40,6 +40,7 @@ func (a *app) runsCommand() *cobra.Command {
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&filter.Children, "all", false, "also the runs of nodes that are workflows")
 	cmd.Flags().IntVar(&filter.Last, "last", 20, "how many; 0: all")
 	cmd.Flags().BoolVar(&failed, "failed", false, "only failed ones")
 	return cmd
@@ -105,14 +106,24 @@ func (a *app) inspectCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			children, err := h.Children(a.drain, run.ID)
+			if err != nil {
+				return err
+			}
 			if a.json {
 				a.printJSON(run)
 				for i := range invs {
 					a.printJSON(invs[i])
 				}
+				for i := range children {
+					a.printJSON(children[i])
+				}
 				return nil
 			}
 			a.showRun(run, invs)
+			if node == "" {
+				a.showChildren(children)
+			}
 			return nil
 		},
 	}
@@ -137,6 +148,9 @@ func (a *app) writeOutput(h *daemon.History, run journal.Run, name string) error
 
 func (a *app) showRun(r journal.Run, invs []journal.Invocation) {
 	fmt.Fprintf(a.out, "run %s  %s  %s\n", r.ID, r.Status, r.Workflow)
+	if r.Parent != "" {
+		fmt.Fprintf(a.out, "node %s of run %s\n", daemon.Printable(r.ParentPath), r.Parent[:8])
+	}
 	fmt.Fprintf(a.out, "started %s (%s)", r.Accepted.Format(time.RFC3339), daemon.Printable(r.Why))
 	if !r.Finished.IsZero() {
 		fmt.Fprintf(a.out, ", took %s", took(r.Finished.Sub(r.Accepted)))
@@ -173,6 +187,18 @@ func (a *app) showRun(r journal.Run, invs []journal.Invocation) {
 	for _, o := range r.Outputs {
 		fmt.Fprintf(a.out, "%s: %s\n", o.Name, showValue(o.Value))
 	}
+}
+
+// showChildren lists the runs of nodes that are workflows.
+func (a *app) showChildren(children []journal.Run) {
+	if len(children) > 0 {
+		fmt.Fprintln(a.out)
+	}
+	var rows [][]string
+	for _, r := range children {
+		rows = append(rows, []string{daemon.Printable(r.ParentPath), "run " + r.ID[:8], string(r.Status), fmt.Sprintf("%d ran, %d cached", r.Counts.Ran, r.Counts.Cached), daemon.Printable(oneLine(r.Error))})
+	}
+	writeColumns(a.out, rows, nil)
 }
 
 func (a *app) logsCommand() *cobra.Command {

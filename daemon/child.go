@@ -1,0 +1,213 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"levee/cache"
+	"levee/daemon/journal"
+	"levee/graph"
+	"levee/graph/value"
+)
+
+// A node that is a workflow runs as a run of its own: with its own id, messages, outputs and files. It takes no turn in the queue, for
+// its parent has one and waits for it. Its trigger names the node and the attempt, so that however often the parent is taken up again
+// there is one run for it.
+
+// errParentEnded ends the run of a node whose run needs it no more.
+var errParentEnded = errors.New("the run that it is part of has ended it")
+
+// pastError is how a run failed that an earlier process ran.
+type pastError struct{ text, code string }
+
+func (e *pastError) Error() string { return e.text }
+
+// invokeFlow gives the outputs of a node that is a workflow.
+func (r *Run) invokeFlow(ctx context.Context, inv *graph.Invocation, flow *Workflow) ([]value.Value, error) {
+	c := &childCall{Invocation: inv, run: r, flow: flow, began: time.Now()}
+	outputs, status, err := c.result(ctx)
+	rec := journal.Invocation{
+		Run: r.rec.ID, Path: inv.Path, Site: inv.Node.Site, Attempt: inv.Attempt, Status: status, Type: typeName(inv.Node),
+		Started: c.began, Ended: time.Now(),
+	}
+	var wait *graph.Suspend
+	switch {
+	case err == nil && status == journal.Ran:
+		r.ran.Add(1)
+	case err == nil:
+		r.cached.Add(1)
+	case errors.As(err, &wait):
+		rec.Status, rec.Cause = journal.SuspendedNode, wait.Reason
+	case ctx.Err() != nil:
+		rec.Status = journal.CancelledNode
+	default:
+		rec.Status = journal.FailedNode
+		r.failed.Add(1)
+	}
+	if err != nil && wait == nil {
+		rec.Error, rec.Code = err.Error(), codeOf(err)
+	}
+	for i, p := range inv.Node.Outputs {
+		if err == nil && !outputs[i].IsZero() {
+			rec.Outputs = append(rec.Outputs, journal.Named{Name: p.Name, Value: outputs[i]})
+		}
+	}
+	if recErr := r.recordEnd(context.WithoutCancel(ctx), rec); recErr != nil && err == nil {
+		err = recErr
+	}
+	return outputs, err
+}
+
+// childCall is the state of one invokeFlow.
+type childCall struct {
+	*graph.Invocation
+	run   *Run
+	flow  *Workflow
+	began time.Time
+}
+
+// result finds the run of the node, or makes it, and waits for its end.
+func (c *childCall) result(ctx context.Context) ([]value.Value, journal.InvocationStatus, error) {
+	d := c.run.daemon
+	req := c.request()
+	for {
+		rec, err := d.journal.ByTrigger(ctx, req.Trigger)
+		switch {
+		case errors.Is(err, journal.ErrNoRun):
+			child, err := d.accept(ctx, c.flow, req)
+			if err != nil {
+				return nil, "", err
+			}
+			return c.wait(ctx, child)
+		case err != nil:
+			return nil, "", err
+		case !rec.Status.Terminal():
+			won, err := d.journal.Claim(ctx, &rec)
+			if err == nil && !won {
+				err = fmt.Errorf("run %s of this node is in the hands of another process", shortID(rec.ID))
+			}
+			if err != nil {
+				return nil, "", err
+			}
+			child, err := d.taken(ctx, c.flow, &rec, req)
+			if err != nil {
+				return nil, "", err
+			}
+			return c.wait(ctx, child)
+		case rec.Status == journal.Completed:
+			outputs := c.outputs(rec.Outputs)
+			if err := c.run.present(ctx, outputs); err == nil {
+				return outputs, journal.Cached, nil
+			} else if !errors.Is(err, cache.ErrLost) {
+				return nil, "", err
+			}
+			req.Trigger += "/" + shortID(rec.ID) // its results are gone: another run finds or makes them
+		default:
+			return nil, "", &pastError{text: rec.Error, code: rec.Code}
+		}
+	}
+}
+
+func (c *childCall) request() Request {
+	r := c.run
+	req := Request{
+		Inputs: make(map[string]value.Value, len(c.Inputs)), Trigger: fmt.Sprintf("child/%s/%s/%d", r.rec.ID, c.Path, c.Attempt),
+		Why: fmt.Sprintf("node %s of run %s", c.Path, shortID(r.rec.ID)), NoCache: r.req.NoCache, Verify: r.req.Verify,
+		Observe: r.req.Children, Children: r.req.Children, parent: r, parentPath: c.Path,
+	}
+	for i, p := range c.flow.Graph.Inputs {
+		if !c.Inputs[i].IsZero() {
+			req.Inputs[p.Name] = c.Inputs[i]
+		}
+	}
+	if after := c.Node.Limits.Time; after > 0 {
+		req.limit = &TimeoutError{After: after, From: "timeout of node " + c.Node.Site}
+	}
+	return req
+}
+
+// wait runs the child to its end, which comes with that of ctx at the latest.
+func (c *childCall) wait(ctx context.Context, child *Run) ([]value.Value, journal.InvocationStatus, error) {
+	r := c.run
+	r.event("node_update", c.Path, map[string]any{"status": "running", "type": typeName(c.Node), "child_job_id": child.rec.ID})
+	if r.req.Working != nil {
+		r.req.Working(r.rec.ID, c.Path)
+	}
+	own, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	stop := context.AfterFunc(ctx, func() {
+		cause := context.Cause(ctx)
+		if errors.Is(cause, context.Canceled) { // nobody said why: a neighbour failed
+			cause = errParentEnded
+		}
+		cancel(cause)
+	})
+	defer stop()
+	res, err := child.execute(own)
+	if err != nil {
+		return nil, "", err
+	}
+	c.keep(res)
+	switch {
+	case ctx.Err() != nil:
+		return nil, "", context.Cause(ctx)
+	case res.Waits != nil:
+		return nil, "", &graph.Suspend{Reason: res.Waits.Error()}
+	case errors.Is(res.Err, cache.ErrLost): // the child has tried what can be tried
+		return nil, "", errors.New(res.Err.Error())
+	case res.Err != nil:
+		return nil, "", res.Err
+	case res.Status != journal.Completed:
+		return nil, "", fmt.Errorf("run %s of this node was %s", shortID(res.ID), res.Status)
+	case res.Counts.Ran > 0:
+		return c.outputs(res.Outputs), journal.Ran, nil
+	}
+	return c.outputs(res.Outputs), journal.Cached, nil
+}
+
+// keep adds what the child did to what its parent tells of at its end.
+func (c *childCall) keep(res *Result) {
+	r := c.run
+	folder := path.Dir(strings.TrimPrefix(c.Node.Uses, "./"))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, file := range res.Written {
+		r.written = append(r.written, path.Join(folder, file))
+	}
+	for _, m := range res.Mismatches {
+		m.Node = c.Path + "." + m.Node
+		r.mismatches = append(r.mismatches, m)
+	}
+}
+
+// outputs puts the results of a run into the order of the node's ports.
+func (c *childCall) outputs(named []journal.Named) []value.Value {
+	list := make([]value.Value, len(c.Node.Outputs))
+	for _, o := range named {
+		for i := range c.Node.Outputs {
+			if c.Node.Outputs[i].Name == o.Name {
+				list[i] = o.Value
+			}
+		}
+	}
+	return list
+}
+
+// present reports cache.ErrLost when the bytes of a value are not there any more.
+func (r *Run) present(ctx context.Context, list []value.Value) error {
+	for _, v := range list {
+		if v.IsZero() {
+			continue
+		}
+		src, err := r.reader(ctx, v)
+		if err != nil {
+			return err
+		}
+		src.Close()
+	}
+	return nil
+}
