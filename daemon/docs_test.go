@@ -47,7 +47,7 @@ func blocks(page string) (list []block) {
 const docFile = "example.flow.yaml"
 
 // TestWorkflowPage checks every example of the page. A block "text outputs" behind one is what running it gives; one that is
-// "yaml broken" has its problems in the block behind it.
+// "yaml broken" has its problems in the block behind it; one that is "yaml NAME" lies beside the others under that name.
 func TestWorkflowPage(t *testing.T) {
 	b := newBox(t)
 	d := b.open()
@@ -58,8 +58,16 @@ func TestWorkflowPage(t *testing.T) {
 		if i+1 < len(list) {
 			next = list[i+1]
 		}
-		b.drop(docFile, example.text)
+		name, named := strings.CutPrefix(example.kind, "yaml ")
+		if named = named && name != "broken"; !named {
+			name = docFile
+		}
+		b.drop(name, example.text)
 		where := fmt.Sprintf("the example in line %d", example.line)
+		if named {
+			_, err := d.LoadFile(b.path(name))
+			require.NoError(t, err, where)
+		}
 		switch example.kind {
 		case "yaml":
 			_, err := d.LoadFile(b.path(docFile))

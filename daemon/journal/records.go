@@ -105,7 +105,7 @@ type Invocation struct {
 	Type    string           `json:"type"`
 	Module  [32]byte         `json:"-"`
 	Key     [32]byte         `json:"-"`
-	Outputs []Named          `json:"outputs,omitempty"` // read back without their bytes
+	Outputs []Named          `json:"outputs,omitempty"` // read back with their bytes only if it had effects
 	Started time.Time        `json:"started"`
 	Ended   time.Time        `json:"ended,omitzero"`
 	Compile time.Duration    `json:"compile"`
