@@ -25,7 +25,10 @@ func (x *foreign) literals(n *foreignNode, in *tree) *tree {
 		port, ok := n.port(f.key)
 		switch {
 		case ok && port != "":
-			if v := x.literal(n, f, port); v != nil && !wired(f.key, port) && with.get(port) == nil {
+			if wired(f.key, port) || with.has(port) {
+				continue
+			}
+			if v := x.literal(n, f, port); v != nil {
 				with.add(port, f.pos, v)
 			}
 		case ok || slices.Contains(editorProperties, f.key):
@@ -42,7 +45,10 @@ func (x *foreign) literals(n *foreignNode, in *tree) *tree {
 		port, ok := n.port(f.key)
 		switch {
 		case ok && port != "":
-			if v := x.literal(n, f, port); v != nil && !wired(f.key, port) && with.get(port) == nil {
+			if wired(f.key, port) || with.has(port) {
+				continue
+			}
+			if v := x.literal(n, f, port); v != nil {
 				with.add(port, f.pos, v)
 			}
 		case ok:

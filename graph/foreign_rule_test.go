@@ -124,3 +124,23 @@ outputs: { map: k.map }
 	require.NoError(t, err)
 	require.Equal(t, want.Digest, got.Digest)
 }
+
+// A property of any name may be called as a port of the module that runs the node is.
+func TestDynamicPropertiesOfAnyName(t *testing.T) {
+	g := loadForeign(t, graphOf(`
+s nodetool.constant.String "data": {"value": "x"}
+f nodetool.text.FormatText "data": {"template": "{{ data }}{{ values }}{{ undefined }}"}, "dynamic_properties": {"data": null, "undefined": "u", "Key With Space": 1}`, `
+s.output -> f.data
+s.output -> f.values`))
+	f := nodesOf(g)["f"]
+	for i, p := range f.Type.Inputs {
+		switch p.Name {
+		case "values":
+			require.Equal(t, []string{"Key With Space", "data", "undefined", "values"}, f.Inputs[i].Keys)
+		case "data":
+			require.Empty(t, f.Inputs[i].Sources)
+		case "undefined":
+			require.Equal(t, value.OfString("empty"), f.Inputs[i].Sources[0].Literal)
+		}
+	}
+}

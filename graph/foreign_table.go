@@ -127,8 +127,20 @@ func (n *foreignNode) port(property string) (name string, ok bool) {
 			return "", false
 		}
 	}
+	if _, fixed := n.rule.With[property]; fixed || n.rule.Dynamic != "" && !n.rule.names(property) {
+		return "", false
+	}
 	_, ok = n.sig.Input(property)
-	return property, ok && property != n.rule.Dynamic
+	return property, ok
+}
+
+// names reports whether the table names a property: of a type that takes properties of any name, all others are of that kind,
+// also those that are called as a port of the module is.
+func (r *rule) names(property string) bool {
+	_, def := r.Defaults[property]
+	_, enum := r.Enum[property]
+	_, typ := r.Types[property]
+	return def || enum || typ
 }
 
 // output is the output port behind a handle.
