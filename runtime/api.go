@@ -89,12 +89,17 @@ type Call struct {
 	Args    []string // command line after the program's name, for Stdio
 	Inputs  []Input  // by port; for Stdio the first is stdin
 	Outputs int      // number of output ports; for Stdio the first is stdout
+	Streams []int    // the output ports that give items while the call runs, through Item, and nothing in the result
 	Owner   string   // whose turn it is among waiting calls: the run's id
 	Limits  Limits
 	Files   *Files
 	Seed    [32]byte // of random_get
 	// Progress is called now and then while the guest reports progress; it must return quickly.
 	Progress func(done, total int64)
+	// Item takes the items of Streams, one after the other, in the order in which the guest made them; it is needed where there are
+	// Streams. Until it returns the guest gets no further than a few items ahead, and the time that it waits is not its own. It must
+	// return soon after ctx ends. An error ends the call, and Run returns that error. The item's file is closed by the engine.
+	Item func(ctx context.Context, port int, item Output) error
 }
 
 // Input is one port's value in its canonical encoding.
@@ -121,9 +126,10 @@ type Files struct {
 type Result struct {
 	Outputs        []Output
 	Log            []LogLine
-	Stdout, Stderr []byte // for Stdio calls stdout is the first output instead
-	Dropped        int64  // bytes of log, stdout and stderr beyond their limits
-	Duration       time.Duration
+	Stdout, Stderr []byte        // for Stdio calls stdout is the first output instead
+	Dropped        int64         // bytes of log, stdout and stderr beyond their limits
+	Duration       time.Duration // how long it ran, without Held
+	Held           time.Duration // how long it waited for its items to be taken
 	Compile        time.Duration // how much of its wait was for the module to be compiled; loading native code that is there does not count
 	PeakMemory     int64         // bytes of linear memory
 

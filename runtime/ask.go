@@ -31,11 +31,7 @@ func (e *Engine) current(w *worker, seq uint64) *job {
 
 // onAsk answers what a guest wants of the outside, in a goroutine of its own: files may be slow.
 func (e *Engine) onAsk(w *worker, m askMsg) error {
-	w.asking.Lock()
-	busy := w.asks
-	w.asks = true
-	w.asking.Unlock()
-	if busy {
+	if !w.ask() {
 		return errFrame
 	}
 	j := e.current(w, m.seq)
@@ -51,19 +47,33 @@ func (e *Engine) onAsk(w *worker, m askMsg) error {
 		if m.data.fd >= 0 {
 			_ = unix.Close(m.data.fd)
 		}
-		n := 0
-		if fd >= 0 {
-			n = 1
-		}
-		raw, start := beginFrame(nil, frameAnswer)
-		raw = endFrame(a.append(raw), start, n)
-		w.asking.Lock()
-		w.asks = false
-		w.asking.Unlock()
-		w.post(outFrame{raw: raw, fd: fd})
-		w.flush()
+		w.reply(a, fd)
 	})
 	return nil
+}
+
+// ask notes that a worker waits for an answer; false when it does so already.
+func (w *worker) ask() bool {
+	w.asking.Lock()
+	defer w.asking.Unlock()
+	busy := w.asks
+	w.asks = true
+	return !busy
+}
+
+// reply sends the answer that a worker waits for.
+func (w *worker) reply(a answerMsg, fd int) {
+	n := 0
+	if fd >= 0 {
+		n = 1
+	}
+	raw, start := beginFrame(nil, frameAnswer)
+	raw = endFrame(a.append(raw), start, n)
+	w.asking.Lock()
+	w.asks = false
+	w.asking.Unlock()
+	w.post(outFrame{raw: raw, fd: fd})
+	w.flush()
 }
 
 // answer does what was asked. The descriptor, unless negative, goes with the answer.

@@ -43,6 +43,7 @@ type pool struct {
 	spare    *worker
 	spawning int // workers on their way, the spare included
 	running  int // workers that run or load
+	paused   int // workers whose guest waits for its items to be taken; they count as running for nobody
 	reaper   *time.Timer
 	reaping  bool
 	closed   bool
@@ -180,10 +181,18 @@ func (e *Engine) Run(ctx context.Context, c *Call) (*Result, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if len(c.Streams) > 0 {
+		return e.runStreams(ctx, c)
+	}
+	return e.run(ctx, c, nil)
+}
+
+func (e *Engine) run(ctx context.Context, c *Call, items *delivery) (*Result, error) {
 	j, err := newJob(ctx, c)
 	if err != nil {
 		return nil, err
 	}
+	j.items = items
 	defer j.release()
 	w, err := e.submit(j)
 	if err != nil {
@@ -258,7 +267,7 @@ func (e *Engine) cancel(j *job) {
 			switch {
 			case s.job != j:
 			case s.seq == running:
-				w.kill(&killReason{seq: s.seq})
+				w.kill(j.items.killReason(s.seq))
 				e.stats.Killed++
 				e.mu.Unlock()
 				return

@@ -37,6 +37,9 @@ type callState struct {
 	inputs    []input
 	outputs   []output
 	total     int64 // bytes written to all outputs
+	items     int   // items sent, in all
+	ahead     ahead
+	held      time.Duration // spent waiting for items to be taken
 	streams   streams
 	blobs     []blob
 	lastError string
@@ -132,7 +135,10 @@ func (g *guest) run(m *callMsg) *resultMsg {
 	g.region.begin(m.limits.Memory)
 	begin := time.Now()
 	err := g.invoke(m)
-	res := &resultMsg{seq: m.seq, elapsed: time.Since(begin), peak: g.region.peak}
+	res := &resultMsg{seq: m.seq, elapsed: time.Since(begin) - c.held, held: c.held, peak: g.region.peak}
+	if err == nil {
+		err = c.unfinished()
+	}
 	if err == nil {
 		if res.outputs, err = c.finish(); err != nil {
 			err = &stop{CodeOutput, err.Error()}
@@ -236,6 +242,10 @@ func (c *callState) begin(m *callMsg, b *board) {
 	for i := range c.outputs {
 		c.outputs[i].reset()
 	}
+	for _, port := range m.streams {
+		c.outputs[port].stream = true
+	}
+	c.items, c.ahead, c.held = 0, ahead{}, 0
 	c.total, c.stdin, c.clock, c.polls, c.lastError, c.random = 0, 0, 0, 0, "", nil
 	c.progress = progress{}
 }

@@ -23,6 +23,8 @@ type job struct {
 	num   uint64 // order of arrival
 	came  time.Time
 
+	items *delivery // of a call with streams
+
 	msg  callMsg
 	size int   // bytes of the frame, about
 	fds  []int // owned copies of the inputs' descriptors, in the order of the frame
@@ -57,6 +59,9 @@ func newJob(ctx context.Context, c *Call) (*job, error) {
 		return nil, j.fault(CodeMemory, "the module begins with "+sizeText(int64(m.Min)<<16)+" of memory")
 	}
 	j.msg = callMsg{abi: c.ABI, export: export, outputs: c.Outputs, limits: j.limit, seed: c.Seed, args: c.Args}
+	for _, port := range c.Streams {
+		j.msg.streams = append(j.msg.streams, int64(port))
+	}
 	j.msg.inputs = make([]wireValue, len(c.Inputs))
 	inline := 0
 	for i := range c.Inputs {
@@ -84,6 +89,11 @@ func (j *job) admit(export string) error {
 	}
 	if len(c.Inputs) > maxPorts || c.Outputs > maxPorts || c.Outputs < 0 || args > inlineMax {
 		return errors.New("the call has too many ports or arguments")
+	}
+	for _, port := range c.Streams {
+		if port < 0 || port >= c.Outputs || c.ABI == Stdio || c.Item == nil {
+			return fmt.Errorf("output %d cannot be a stream", port)
+		}
 	}
 	return nil
 }
@@ -222,7 +232,7 @@ func (j *job) result(m *resultMsg, fds []int) (*Result, error) {
 		return nil, e
 	}
 	r := &Result{Log: lines, Stdout: stdout, Stderr: stderr, Dropped: m.streams.dropped,
-		Duration: m.elapsed, Compile: j.compiling, PeakMemory: m.peak, Outputs: make([]Output, len(m.outputs))}
+		Duration: m.elapsed, Held: m.held, Compile: j.compiling, PeakMemory: m.peak, Outputs: make([]Output, len(m.outputs))}
 	total := int64(0)
 	for i := range m.outputs {
 		v := &m.outputs[i]

@@ -23,6 +23,7 @@ var hostFuncs = map[string]map[string]hostFunc{
 		"input_read":       {wasm.Func("i32 i64 i32 i32", "i32"), 0, inputRead},
 		"input_type":       {wasm.Func("i32 i32 i32", "i32"), 0, inputType},
 		"output_write":     {wasm.Func("i32 i32 i32", ""), 0, outputWrite},
+		"output_item":      {wasm.Func("i32", ""), 0, outputItem},
 		"fail":             {wasm.Func("i32 i32", ""), 0, fail},
 		"log":              {wasm.Func("i32 i32 i32", ""), 0, logLine},
 		"progress":         {wasm.Func("i64 i64", ""), 0, reportProgress},

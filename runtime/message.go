@@ -116,7 +116,8 @@ type callMsg struct {
 	abi     ABI
 	export  string
 	outputs int
-	limits  Limits // Time is the daemon's business and does not travel
+	streams []int64 // the outputs that are streams
+	limits  Limits  // Time is the daemon's business and does not travel
 	seed    [32]byte
 	args    []string
 	types   []string
@@ -128,6 +129,10 @@ func (m *callMsg) append(b []byte) []byte {
 	b = append(b, byte(m.abi))
 	b = appendBytes(b, m.export)
 	b = binary.AppendUvarint(b, uint64(m.outputs))
+	b = binary.AppendUvarint(b, uint64(len(m.streams)))
+	for _, port := range m.streams {
+		b = binary.AppendUvarint(b, uint64(port))
+	}
 	b = binary.AppendUvarint(b, uint64(m.limits.Memory))
 	b = binary.AppendUvarint(b, uint64(m.limits.Output))
 	b = binary.AppendUvarint(b, uint64(m.limits.Log))
@@ -151,6 +156,15 @@ func (m *callMsg) read(p []byte, fds []int) error {
 	m.abi = ABI(d.byte())
 	m.export = d.string()
 	m.outputs = int(d.size(maxPorts))
+	m.streams = m.streams[:0]
+	for range d.count() {
+		port := d.size(maxPorts)
+		if port >= int64(m.outputs) {
+			d.fail()
+			break
+		}
+		m.streams = append(m.streams, port)
+	}
 	m.limits = Limits{Memory: d.size(1 << 40), Output: d.size(1 << 46), Log: d.size(streamMax)}
 	copy(m.seed[:], d.take(32))
 	m.args, m.types, m.inputs = m.args[:0], m.types[:0], m.inputs[:0]
@@ -175,8 +189,9 @@ type resultMsg struct {
 	code    string // empty: the call ended well
 	detail  string
 	exit    uint32
-	elapsed time.Duration
-	peak    int64 // bytes of linear memory
+	elapsed time.Duration // without what it waited for its items to be taken
+	held    time.Duration // that
+	peak    int64         // bytes of linear memory
 	outputs []wireValue
 	streams streams
 }
@@ -187,6 +202,7 @@ func (m *resultMsg) append(b []byte) []byte {
 	b = appendBytes(b, m.detail)
 	b = binary.AppendUvarint(b, uint64(m.exit))
 	b = binary.AppendUvarint(b, uint64(m.elapsed))
+	b = binary.AppendUvarint(b, uint64(m.held))
 	b = binary.AppendUvarint(b, uint64(m.peak))
 	b = appendBytes(b, m.streams.log)
 	b = appendBytes(b, m.streams.stdout)
@@ -205,6 +221,7 @@ func readResult(p []byte, fds []int) (m resultMsg, err error) {
 	m.code, m.detail = d.string(), d.string()
 	m.exit = uint32(d.size(1<<32 - 1))
 	m.elapsed = time.Duration(d.size(1 << 60))
+	m.held = time.Duration(d.size(1 << 60))
 	m.peak = d.size(1 << 40)
 	m.streams.log, m.streams.stdout, m.streams.stderr = d.bytes(), d.bytes(), d.bytes()
 	m.streams.dropped = d.size(1 << 60)
@@ -275,6 +292,31 @@ func (m *answerMsg) append(b []byte) []byte {
 func readAnswer(p []byte, fds []int) (m answerMsg, err error) {
 	d := decoder{b: p}
 	m.problem = d.string()
+	m.data, fds = d.value(fds)
+	if len(fds) != 0 {
+		return m, errFrame
+	}
+	return m, d.done()
+}
+
+// itemMsg is the payload of frameItem.
+type itemMsg struct {
+	seq  uint64
+	port int64
+	wait bool // the guest waits until it was taken, and all before it
+	data wireValue
+}
+
+func (m *itemMsg) append(b []byte) []byte {
+	b = binary.AppendUvarint(b, m.seq)
+	b = binary.AppendUvarint(b, uint64(m.port))
+	b = appendBool(b, m.wait)
+	return m.data.append(b)
+}
+
+func readItem(p []byte, fds []int) (m itemMsg, err error) {
+	d := decoder{b: p}
+	m.seq, m.port, m.wait = d.uvarint(), d.size(maxPorts), d.bool()
 	m.data, fds = d.value(fds)
 	if len(fds) != 0 {
 		return m, errFrame

@@ -22,6 +22,7 @@ type Module struct {
 
 	code     []byte // what the engine compiles: Wasm without custom sections, with tables clamped
 	needs    grants
+	streams  bool            // imports output_item
 	callable map[string]bool // exported functions without parameters and results
 }
 
@@ -48,6 +49,7 @@ func NewModule(name string, b []byte) (*Module, error) {
 	m := &Module{Hash: sha256.Sum256(b), Wasm: b, Info: info, Name: name, code: code, callable: map[string]bool{}}
 	for _, im := range info.Imports {
 		m.needs |= hostFuncs[im.Module][im.Name].needs
+		m.streams = m.streams || im.Name == "output_item"
 	}
 	for _, e := range info.Exports {
 		if e.Kind == wasm.KindFunc && e.Type == wasm.Func("", "") {

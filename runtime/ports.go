@@ -60,9 +60,10 @@ type output struct {
 	fd      int
 	size    int64
 	written bool
+	stream  bool // what is here is one item; finished ones have been sent
 }
 
-func (o *output) reset() { o.buf, o.fd, o.size, o.written = o.buf[:0], -1, 0, false }
+func (o *output) reset() { o.buf, o.fd, o.size, o.written, o.stream = o.buf[:0], -1, 0, false, false }
 
 func (o *output) write(p []byte) error {
 	o.written = true
@@ -133,7 +134,7 @@ func (c *callState) finish() ([]wireValue, error) {
 		o, v := &c.outputs[i], &values[i]
 		v.size, v.fd = o.size, -1
 		switch {
-		case !o.written:
+		case !o.written || o.stream:
 			v.how = valueAbsent
 			continue
 		case o.fd < 0 && inline+len(o.buf) <= inlineTotal:

@@ -201,10 +201,11 @@ const (
 	pipelineBytes = 96 << 10
 )
 
-// depth is how many calls a worker of this module may have at once.
+// depth is how many calls a worker of this module may have at once. What was sent ahead may run twice, so nothing is whose
+// effects or items somebody has seen.
 func (b *bound) depth() int {
 	switch {
-	case b.mean == 0 || b.mean >= shortCall || b.key.grants&grantWrite != 0:
+	case b.mean == 0 || b.mean >= shortCall || b.key.grants&grantWrite != 0 || b.mod.streams:
 		return 1
 	case b.mean < shortCall/4:
 		return maxDepth

@@ -227,7 +227,7 @@ func (w *worker) handle(b []byte, fds []int) (used int, rest []int, err error) {
 }
 
 func (w *worker) other(f frame, fds []int) error {
-	if f.kind != frameAsk && len(fds) > 0 {
+	if f.kind != frameAsk && f.kind != frameItem && len(fds) > 0 {
 		return fmt.Errorf("%w: unexpected descriptors", errFrame)
 	}
 	switch f.kind {
@@ -263,6 +263,12 @@ func (w *worker) other(f frame, fds []int) error {
 			return err
 		}
 		return w.eng.onAsk(w, m)
+	case frameItem:
+		m, err := readItem(f.payload, fds)
+		if err != nil {
+			return err
+		}
+		return w.eng.onItem(w, m)
 	}
 	return fmt.Errorf("%w: type %d", errFrame, f.kind)
 }

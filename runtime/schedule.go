@@ -133,6 +133,9 @@ func (r *runState) holdsUp() bool {
 // watch sets the worker's timer to when something may have to be done about its running call.
 func (e *Engine) watch(w *worker) {
 	r := &w.run
+	if !r.paused.IsZero() {
+		return // its time stands still
+	}
 	running := w.running()
 	limit := running.limit
 	if r.holdsUp() || running.job == nil {
@@ -155,7 +158,7 @@ func (e *Engine) onTimer(w *worker) {
 	e.mu.Lock()
 	r := &w.run
 	r.timerAt = time.Time{}
-	if r.dead || len(r.inflight) == 0 {
+	if r.dead || len(r.inflight) == 0 || !r.paused.IsZero() {
 		e.mu.Unlock()
 		return
 	}
@@ -212,7 +215,7 @@ func (e *Engine) takeBack(w *worker, ran time.Duration) {
 		return
 	}
 	// The worker did not even get to the first one: the machine is busy elsewhere.
-	e.pool.running--
+	e.rests(r)
 	r.bytes = 0
 	e.idle(w)
 }
@@ -268,7 +271,7 @@ func (e *Engine) onResults(w *worker, ms []*resultMsg, fds [][]int) error {
 	r.stalled = false
 	if len(r.inflight) == 0 {
 		r.inflight, r.bytes = nil, 0
-		e.pool.running--
+		e.rests(r)
 		e.idle(w)
 	} else {
 		e.watch(w)
@@ -315,7 +318,7 @@ func (e *Engine) onDead(w *worker, words string) {
 		e.stats.Crashed++
 	}
 	if len(jobs) > 0 {
-		e.pool.running--
+		e.rests(r)
 		e.stats.Ran++
 		e.stats.Failed++
 	}

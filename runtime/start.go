@@ -29,7 +29,7 @@ func (e *Engine) grow(b *bound) {
 			return
 		}
 	}
-	if len(e.pool.workers)+e.pool.spawning >= 2*e.cfg.Workers+1 && !e.evict(b) {
+	if len(e.pool.workers)-e.pool.paused+e.pool.spawning >= 2*e.cfg.Workers+1 && !e.evict(b) {
 		return
 	}
 	b.starting++

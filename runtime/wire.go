@@ -23,6 +23,7 @@ const (
 	frameProgress                      // worker: one way
 	frameProbe                         // daemon: try to break out; for the self-test
 	frameProbed                        // worker: answer to frameProbe
+	frameItem                          // worker: an item of a stream; where it waits, frameAnswer is the answer
 )
 
 const (

@@ -15,7 +15,7 @@ import (
 )
 
 func TestMessages(t *testing.T) {
-	call := callMsg{seq: 9, abi: Stdio, export: "f", outputs: 2, limits: Limits{Memory: 1, Output: 2, Log: 3}, seed: [32]byte{4},
+	call := callMsg{seq: 9, abi: Stdio, export: "f", outputs: 2, streams: []int64{1}, limits: Limits{Memory: 1, Output: 2, Log: 3}, seed: [32]byte{4},
 		args: []string{"a", ""}, types: []string{"int", "bytes", "any"},
 		inputs: []wireValue{{how: valueInline, bytes: []byte("xy"), size: 2, fd: -1}, {how: valueFD, size: 70, fd: 5}, {how: valueAbsent, fd: -1}}}
 	var got callMsg
@@ -24,7 +24,7 @@ func TestMessages(t *testing.T) {
 	require.Error(t, got.read(call.append(nil), nil), "a descriptor is missing")
 	require.Error(t, got.read(call.append(nil), []int{5, 6}), "one too many")
 
-	res := resultMsg{seq: 3, code: CodeExit, detail: "d", exit: 7, elapsed: time.Second, peak: 65536,
+	res := resultMsg{seq: 3, code: CodeExit, detail: "d", exit: 7, elapsed: time.Second, held: time.Minute, peak: 65536,
 		outputs: []wireValue{{how: valueFD, size: 1, fd: 8}}, streams: streams{log: []byte("l"), stdout: []byte{}, stderr: []byte("e"), dropped: 5}}
 	r, err := readResult(res.append(nil), []int{8})
 	require.NoError(t, err)
@@ -39,6 +39,13 @@ func TestMessages(t *testing.T) {
 	a, err := readAsk(ask.append(nil), []int{4})
 	require.NoError(t, err)
 	require.Equal(t, ask, a)
+
+	item := itemMsg{seq: 1, port: 2, wait: true, data: wireValue{how: valueFD, size: 3, fd: 4}}
+	i, err := readItem(item.append(nil), []int{4})
+	require.NoError(t, err)
+	require.Equal(t, item, i)
+	_, err = readItem(item.append(nil), []int{4, 5})
+	require.Error(t, err, "one too many")
 
 	p, err := readProgress((&progressMsg{1, -2, 3}).append(nil))
 	require.NoError(t, err)
@@ -76,6 +83,7 @@ func FuzzFrames(f *testing.F) {
 	add(frameLoad, (&loadMsg{dir: "/x", funcs: [][2]string{{"a", "b"}}}).append(nil))
 	add(frameAsk, (&askMsg{op: askRead, name: "x"}).append(nil))
 	add(frameAnswer, (&answerMsg{problem: "p"}).append(nil))
+	add(frameItem, (&itemMsg{seq: 1, port: 1, data: wireValue{how: valueInline, bytes: []byte("abc")}}).append(nil))
 	add(frameProgress, (&progressMsg{1, 2, 3}).append(nil))
 	add(frameProbed, appendProbes(nil, []Probe{{"a", true, "b"}}))
 	add(frameLoaded, (&loadedMsg{code: "x"}).append(nil))
@@ -99,6 +107,7 @@ func FuzzFrames(f *testing.F) {
 			_, _ = readLoad(fr.payload)
 			_, _ = readAsk(fr.payload, fds)
 			_, _ = readAnswer(fr.payload, fds)
+			_, _ = readItem(fr.payload, fds)
 			_, _ = readProgress(fr.payload)
 			_, _ = readLoaded(fr.payload)
 			_, _ = readProbes(fr.payload)
@@ -184,6 +193,7 @@ func TestWorkerSendsNonsense(t *testing.T) {
 			require.NoError(t, err)
 			return fd
 		}},
+		"item of no stream":  {frame: frameOf(frameItem, (&itemMsg{seq: 1, data: wireValue{how: valueInline}}).append(nil), 0)},
 		"unasked descriptor": {frame: frameOf(frameProgress, (&progressMsg{seq: 1}).append(nil), 1), fd: unsealed},
 	} {
 		t.Run(name, func(t *testing.T) {

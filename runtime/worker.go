@@ -47,6 +47,7 @@ type runState struct {
 	filling  bool      // the present round of scheduling sends calls ahead
 	stalled  bool      // the running call is long: nothing is sent behind it
 	since    time.Time // when inflight[0] was started, or the worker became idle
+	paused   time.Time // since when the running guest waits for its items to be taken; zero when it does not
 	timer    *time.Timer
 	timerAt  time.Time // when the timer fires; zero when it is not set
 	reader   readerState

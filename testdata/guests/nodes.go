@@ -198,3 +198,71 @@ func Empties() []byte {
 	return WithManifest(m.Bytes(), `{"levee":1,"name":"empties","version":"1.0.0","nodes":[{"name":"empties","abi":"v1","export":"run",
 		"inputs":[{"name":"n","type":"int"}],"outputs":[{"name":"list","type":"list<string>"}]}]}`)
 }
+
+// Items is the node type items/items: it gives the ints from 0 to n-1 as items of a stream, each after spin turns of a loop, and
+// their number on count. At the item trap it executes unreachable instead.
+func Items(salt string) []byte {
+	var m asm.Module
+	read := m.Import(host, "input_read", readParams, "i32")
+	write := m.Import(host, "output_write", writeParams, "")
+	item := m.Import(host, "output_item", "i32", "")
+	m.Memory(1, 1)
+	input := func(port int32) []byte {
+		return asm.Cat(asm.I32Const(port), asm.I64Const(0), asm.I32Const(8*port), asm.I32Const(8), asm.Call(read), asm.Op(asm.Drop))
+	}
+	load := func(port int32) []byte { return asm.Cat(asm.I32Const(8*port), asm.I64Load(0)) }
+	const i, turns = 0, 1
+	m.Run("i64 i64", input(0), input(1), input(2),
+		asm.BlockOf(asm.LoopVoid(
+			asm.Get(i), load(0), asm.Op(i64LtS), asm.Op(asm.I32Eqz), asm.BrIf(1),
+			load(1), asm.Set(turns),
+			asm.BlockOf(asm.LoopVoid(
+				asm.Get(turns), asm.Op(i64Eqz), asm.BrIf(1),
+				asm.Get(turns), asm.I64Const(1), asm.Op(i64Sub), asm.Set(turns),
+				asm.Br(0),
+			)),
+			asm.Get(i), load(2), asm.Op(i64Sub), asm.Op(i64Eqz), asm.IfVoid(asm.Op(asm.Unreachable)),
+			asm.I32Const(32), asm.Get(i), asm.I64Store(0),
+			asm.I32Const(0), asm.I32Const(32), asm.I32Const(8), asm.Call(write),
+			asm.I32Const(0), asm.Call(item),
+			asm.Get(i), asm.I64Const(1), asm.Op(asm.I64Add), asm.Set(i),
+			asm.Br(0),
+		)),
+		asm.I32Const(1), asm.I32Const(0), asm.I32Const(8), asm.Call(write))
+	return WithManifest(salted(&m, salt), `{"levee":1,"name":"items","version":"1.0.0","nodes":[{"name":"items","abi":"v1","export":"run",
+		"inputs":[{"name":"n","type":"int"},{"name":"spin","type":"int","default":0},{"name":"trap","type":"int","default":-1}],
+		"outputs":[{"name":"items","type":"int","stream":true},{"name":"count","type":"int"}]}]}`)
+}
+
+// Chunks is the node type chunks/chunks: n items of kib KiB of bytes that are all the lowest byte of the item's number, and rest
+// bytes that no item ends.
+func Chunks() []byte {
+	var m asm.Module
+	read := m.Import(host, "input_read", readParams, "i32")
+	write := m.Import(host, "output_write", writeParams, "")
+	item := m.Import(host, "output_item", "i32", "")
+	m.Memory(1, 1)
+	input := func(port int32) []byte {
+		return asm.Cat(asm.I32Const(port), asm.I64Const(0), asm.I32Const(8*port), asm.I32Const(8), asm.Call(read), asm.Op(asm.Drop))
+	}
+	const i, left = 0, 1
+	m.Run("i64 i64", input(0), input(1), input(2),
+		asm.BlockOf(asm.LoopVoid(
+			asm.Get(i), asm.I32Const(0), asm.I64Load(0), asm.Op(i64LtS), asm.Op(asm.I32Eqz), asm.BrIf(1),
+			asm.I32Const(1024), asm.Get(i), asm.Op(0xa7), asm.I32Const(1024), asm.MemoryFill(),
+			asm.I32Const(8), asm.I64Load(0), asm.Set(left),
+			asm.BlockOf(asm.LoopVoid(
+				asm.Get(left), asm.Op(i64Eqz), asm.BrIf(1),
+				asm.I32Const(0), asm.I32Const(1024), asm.I32Const(1024), asm.Call(write),
+				asm.Get(left), asm.I64Const(1), asm.Op(i64Sub), asm.Set(left),
+				asm.Br(0),
+			)),
+			asm.I32Const(0), asm.Call(item),
+			asm.Get(i), asm.I64Const(1), asm.Op(asm.I64Add), asm.Set(i),
+			asm.Br(0),
+		)),
+		asm.I32Const(0), asm.I32Const(1024), asm.I32Const(16), asm.I32Load(0), asm.Call(write))
+	return WithManifest(m.Bytes(), `{"levee":1,"name":"chunks","version":"1.0.0","nodes":[{"name":"chunks","abi":"v1","export":"run",
+		"inputs":[{"name":"n","type":"int"},{"name":"kib","type":"int"},{"name":"rest","type":"int","default":0}],
+		"outputs":[{"name":"data","type":"bytes","stream":true}]}]}`)
+}

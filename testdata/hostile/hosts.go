@@ -69,6 +69,8 @@ func hosts() []Module {
 		ends("W13j", "log without end", timeout, calls("log", writeParams, "", forever(args(1, 0, 4096)))),
 		ends("W13k", "progress without end", timeout,
 			calls("progress", "i64 i64", "", forever(asm.I64Const(1), asm.I64Const(-5)))),
+		ends("W13m", "an item of an output that is no stream", bounds, calls("output_item", "i32", "", args(0), asm.Call(0))),
+		ends("W13n", "an item of an output that does not exist", bounds, calls("output_item", "i32", "", args(-1), asm.Call(0))),
 		ends("W13l", "a message that is no UTF-8 and full of escapes", OK, calls("log", writeParams, "",
 			store32(0, 0x1b5b324a), store32(4, -1), args(1, 0, 8), asm.Call(0))),
 	}
