@@ -30,11 +30,24 @@ type flights struct {
 // flight is one piece of work and those who wait for it.
 type flight struct {
 	done    chan struct{} // closed when entry and err are set
+	shared  chan struct{} // closed when a second one waits; made and closed under flights.mu
 	entry   *Entry
 	err     error
 	waiters int // guarded by flights.mu
 	cancel  context.CancelCauseFunc
 }
+
+// Shared gives the channel that is closed once somebody else waits for the work too that a context of Join's fn belongs to; nil
+// for another context.
+func Shared(ctx context.Context) <-chan struct{} {
+	f, _ := ctx.Value(flightKey{}).(*flight)
+	if f == nil {
+		return nil
+	}
+	return f.shared
+}
+
+type flightKey struct{}
 
 // Join runs fn, unless equal work is in flight already: then it waits for that, and joined is true. Everybody gets the
 // same entry, which must not be changed, or the same error. One who leaves through ctx gets ctx's error and ends the work
@@ -68,11 +81,13 @@ func (fs *flights) board(ctx context.Context, k Key, fn func(context.Context) (*
 	}
 	if f := fs.open[k]; f != nil {
 		f.waiters++
+		f.share()
 		return f, true, nil
 	}
 	// Not ended by the first caller, who may leave before the others.
 	inner, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	f := &flight{done: make(chan struct{}), waiters: 1, cancel: cancel}
+	f := &flight{done: make(chan struct{}), shared: make(chan struct{}), waiters: 1, cancel: cancel}
+	inner = context.WithValue(inner, flightKey{}, f)
 	if fs.open == nil {
 		fs.open = map[Key]*flight{}
 	}
@@ -90,6 +105,14 @@ func (fs *flights) board(ctx context.Context, k Key, fn func(context.Context) (*
 		f.entry, f.err = fn(inner)
 	})
 	return f, false, nil
+}
+
+func (f *flight) share() {
+	select {
+	case <-f.shared:
+	default:
+		close(f.shared)
+	}
 }
 
 // land makes the result known. From then on equal work is new work, which finds the result in the cache.

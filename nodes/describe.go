@@ -54,6 +54,8 @@ func portNote(p value.Port, input bool) string {
 		rules = append(rules, "optional")
 	case input:
 		rules = append(rules, "required")
+	case p.Stream:
+		rules = append(rules, "a stream: each begins with the first item")
 	}
 	if r := rangeText(p); r != "" {
 		rules = append(rules, r)

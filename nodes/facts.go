@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"levee/graph/value"
 )
 
 // hostModule is the name under which a module imports the host functions of the node ABI.
@@ -16,6 +18,7 @@ type facts struct {
 	funcs   map[string]bool // exported functions
 	memory  bool            // exports a memory named memory
 	wanting []string        // the functions imported from hostModule that a manifest must state a want for
+	items   bool            // imports output_item
 }
 
 // maxExports bounds what a module makes us remember; the engine's preflight takes no more either.
@@ -54,6 +57,9 @@ func readFacts(wasm []byte) (*facts, error) {
 func (f *facts) readImports(c *cursor) {
 	for n := c.uleb(); n > 0 && !c.short; n-- {
 		module, name := c.name(), c.name()
+		if string(module) == hostModule && string(name) == "output_item" {
+			f.items = true
+		}
 		if string(module) == hostModule && wantOf[string(name)] != "" && !slices.Contains(f.wanting, string(name)) {
 			f.wanting = append(f.wanting, string(name))
 		}
@@ -114,6 +120,16 @@ func (m *Manifest) fits(f *facts) error {
 		if w := wantOf[name]; !wants[w] {
 			errs.add("manifest", "the module imports %s.%s, but no node type states %q in its wants", hostModule, name, w)
 		}
+	}
+	streams := false
+	for i := range m.Nodes {
+		streams = streams || slices.ContainsFunc(m.Nodes[i].Outputs, func(p value.Port) bool { return p.Stream })
+	}
+	switch {
+	case f.items && !streams:
+		errs.add("manifest", "the module imports %s.output_item, but no output of a node type states \"stream\": true", hostModule)
+	case streams && !f.items:
+		errs.add("manifest", "an output states \"stream\": true, but the module does not import %s.output_item", hostModule)
 	}
 	return errs.err()
 }

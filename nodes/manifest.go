@@ -17,7 +17,7 @@ import (
 //	   "inputs":  [{"name": "image", "type": "image", "doc": "...", "optional": false},
 //	               {"name": "width", "type": "int", "default": 256, "min": 1, "max": 16384, "unit": "px"},
 //	               {"name": "filter", "type": "string", "default": "lanczos3", "enum": ["nearest", "lanczos3"]}],
-//	   "outputs": [{"name": "image", "type": "image", "doc": "..."}],
+//	   "outputs": [{"name": "image", "type": "image", "doc": "..."}, {"name": "tiles", "type": "image", "stream": true}],
 //	   "wants": ["read"], "devices": ["cpu"], "idempotent": true}]}
 //
 // A node type's full name is the manifest's name, a slash, the node's name. A port's index is its position. The defaults:

@@ -32,7 +32,10 @@ func readPort(o *object, input bool) value.Port {
 	}
 	p.Type = t
 	if !input {
-		o.only("name", "type", "doc", "unit", "optional")
+		o.only("name", "type", "doc", "unit", "optional", "stream")
+		if p.Stream = o.flag("stream"); p.Stream {
+			streamPort(o, &p)
+		}
 		return p
 	}
 	o.only("name", "type", "doc", "unit", "optional", "default", "min", "max", "enum")
@@ -42,6 +45,21 @@ func readPort(o *object, input bool) value.Port {
 		checkDefault(o, &p)
 	}
 	return p
+}
+
+// streamPort makes an output of items what it is to everybody else: a list of them.
+func streamPort(o *object, p *value.Port) {
+	if p.Optional {
+		o.bad("optional", "a stream without items is an empty list, leave optional out")
+	}
+	if p.Type == "" {
+		return
+	}
+	list, err := value.ParseType(string(value.ListOf(p.Type)))
+	if err != nil {
+		o.bad("type", "%v", err)
+	}
+	p.Type = list
 }
 
 func checkRange(o *object, p *value.Port) {

@@ -58,6 +58,7 @@ type Port struct {
 	Doc      string          `json:"doc,omitempty"`
 	Unit     string          `json:"unit,omitempty"`     // "px", "s": for people
 	Optional bool            `json:"optional,omitempty"` // an input that may stay unwired; the guest sees length -1
+	Stream   bool            `json:"stream,omitempty"`   // an output: a list whose items come while the node runs
 	Default  json.RawMessage `json:"default,omitempty"`  // an input's literal when nothing is given
 	Min      *float64        `json:"min,omitempty"`      // bounds of an int or float literal, inclusive
 	Max      *float64        `json:"max,omitempty"`

@@ -36,6 +36,7 @@ LEVEE_IMPORT(input_len) int64_t levee_host_input_len(int32_t port);
 LEVEE_IMPORT(input_read) int32_t levee_host_input_read(int32_t port, int64_t offset, void *ptr, int32_t len);
 LEVEE_IMPORT(input_type) int32_t levee_host_input_type(int32_t port, char *ptr, int32_t len);
 LEVEE_IMPORT(output_write) void levee_host_output_write(int32_t port, const void *ptr, int32_t len);
+LEVEE_IMPORT(output_item) void levee_host_output_item(int32_t port);
 LEVEE_IMPORT(fail) void levee_host_fail(const char *ptr, int32_t len);
 LEVEE_IMPORT(log) void levee_host_log(int32_t level, const char *ptr, int32_t len);
 LEVEE_IMPORT(progress) void levee_host_progress(int64_t done, int64_t total);
@@ -165,6 +166,9 @@ static inline void levee_write(int port, const void *data, size_t len) {
         len -= part;
     } while (len);
 }
+
+/* Ends an item of an output that is a stream: what was written to it since the last one. The item goes out at once. */
+static inline void levee_item(int port) { levee_host_output_item(port); }
 
 static inline void levee_write_str(int port, const char *s) { levee_write(port, s, levee_strlen(s)); }
 static inline void levee_write_int(int port, int64_t v) { levee_write(port, &v, sizeof v); }

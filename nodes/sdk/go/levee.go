@@ -43,6 +43,9 @@ func hostInputType(port int32, ptr unsafe.Pointer, n int32) int32
 //go:wasmimport levee_v1 output_write
 func hostOutputWrite(port int32, ptr unsafe.Pointer, n int32)
 
+//go:wasmimport levee_v1 output_item
+func hostOutputItem(port int32)
+
 //go:wasmimport levee_v1 fail
 func hostFail(ptr unsafe.Pointer, n int32)
 
@@ -190,6 +193,9 @@ func Write(port int, b []byte) {
 		b = b[n:]
 	}
 }
+
+// Item ends an item of an output that is a stream: what was written to it since the last one. The item goes out at once.
+func Item(port int) { hostOutputItem(int32(port)) }
 
 // Output is an io.Writer of an output.
 type Output int

@@ -713,3 +713,17 @@ pub fn file_write_input(path: &str, port: i32) -> Result<(), String> {
     let rc = unsafe { host::file_write_input(path.as_ptr(), path.len() as i32, port) };
     if rc == 0 { Ok(()) } else { Err(last_error()) }
 }
+
+// ---- streams ----
+
+mod stream {
+    #[link(wasm_import_module = "levee_v1")]
+    extern "C" {
+        pub fn output_item(port: i32);
+    }
+}
+
+/// Ends an item of an output that is a stream: what was written to it since the last one. The item goes out at once.
+pub fn item(port: i32) {
+    unsafe { stream::output_item(port) }
+}
