@@ -99,7 +99,7 @@ func (d *Daemon) accept(ctx context.Context, flow *Workflow, req Request) (*Run,
 	r.rec = journal.Run{
 		ID: newID(), Workflow: flow.Path, Name: flow.Graph.Name, Source: flow.Source, Files: req.Files,
 		Trigger: req.Trigger, Why: req.Why, Status: journal.Running, Accepted: time.Now(),
-		How: journal.How{NoCache: req.NoCache, Verify: req.Verify, Map: flow.mapped()},
+		How: journal.How{NoCache: req.NoCache, Verify: req.Verify, Map: flow.mapped},
 	}
 	r.rec.Started = r.rec.Accepted
 	if r.rec.Trigger == "" {

@@ -38,6 +38,7 @@ type Workflow struct {
 	modules map[[32]byte]*runtime.Module // as the engine takes them, by hash
 	placed  map[*graph.Node]string       // the device of each node that does not run on the processors
 	foreign *graph.File                  // of a file of another system, for Import
+	mapped  map[string]string            // what --map said: a run goes on with the same, also in workflows that are nodes
 	height  int                          // how far down workflows are nodes in it
 	asks    bool                         // it, or one of these, has a node that asks a person
 }
@@ -117,7 +118,7 @@ func (c *Checker) check(name string, source []byte, dir *watch.Dir, base string)
 func (c *Checker) checkNested(name string, source []byte, dir *watch.Dir, base string, in nest) (*Workflow, error) {
 	w := &Workflow{Path: name, Dir: filepath.Dir(name), Source: source, Files: make(map[string]bool), modules: make(map[[32]byte]*runtime.Module)}
 	source = graph.Redact(source) // nobody needs a sender's tokens in the history
-	w.Source = source
+	w.Source, w.mapped = source, in.mapped
 	file, _ := graph.Parse(in.rel, source)
 	if file.Map = in.mapped; file.Foreign != "" {
 		w.foreign = file
@@ -163,14 +164,6 @@ func (c *Checker) checkNested(name string, source []byte, dir *watch.Dir, base s
 	}
 	w.Denied = deniedBelow(g, w.Denied)
 	return w, nil
-}
-
-// mapped is what --map said, of a foreign file: a run goes on with the same.
-func (w *Workflow) mapped() map[string]string {
-	if w.foreign == nil {
-		return nil
-	}
-	return w.foreign.Map
 }
 
 // ungranted finds the nodes that want files of a workflow that allows none.
