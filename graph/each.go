@@ -171,6 +171,9 @@ func (x *run) endElement(s *scope, outs []value.Value, missing *Cause, err error
 		if g.waits == nil {
 			g.waits = s.waits
 		}
+		if g.node.Kind == Repeat { // the next turn needs what this one gives
+			g.from.n = i + 1
+		}
 		x.deliver(g, i, nil)
 	case err != nil && !ownEnd(g.scope.ctx, err):
 		x.elementFailed(g, i, x.elementFailure(g, i, err))

@@ -152,3 +152,31 @@ func TestManyQuestionsAreCounted(t *testing.T) {
 	require.Len(t, waits.Waits, 100)
 	require.Contains(t, err.Error(), "250 nodes wait, ask")
 }
+
+// A turn that waits is the last for now; answered, the loop goes on from the first, whose questions are answered already.
+func TestRepeatSuspendsInATurn(t *testing.T) {
+	f := newFlow()
+	n := &graph.Node{ID: "loop", Kind: graph.Repeat, As: "turn", Repeat: &graph.Turns{Max: 3}}
+	loop := f.fill(n, func(body *flow) {
+		ask := body.task("ask", in(body.elem("sum", value.Int)))
+		next := body.task("next", in(of(ask), body.elem("sum", value.Int)))
+		src := of(next)
+		n.Repeat.Carry = []graph.Carry{{Name: "sum", From: lit(value.OfInt(0)), Next: &src, Type: value.Int}}
+		body.g.Outputs = append(body.g.Outputs, graph.Output{Name: "n", From: of(next)})
+		n.Outputs = append(n.Outputs, value.Port{Name: "n", Type: value.Int})
+	}, nil)
+	f.out("n", port(loop, "n"))
+	answers := map[string]int64{}
+	for i, want := range []string{"loop[0].ask", "loop[1].ask", "loop[2].ask"} {
+		_, l, err := f.execute(t, asks(answers), graph.Inputs{})
+		var waits *graph.SuspendedError
+		require.ErrorAs(t, err, &waits)
+		require.Equal(t, 1, waits.Total)
+		require.Equal(t, want, waits.Waits[0].Path)
+		require.Empty(t, l.of(fmt.Sprintf("loop[%d].ask", i+1)), "no turn after the one that waits")
+		answers[want] = int64(10 * (i + 1))
+	}
+	res, _, err := f.execute(t, asks(answers), graph.Inputs{})
+	require.NoError(t, err)
+	require.EqualValues(t, 63, number(output(t, res, "n")))
+}
