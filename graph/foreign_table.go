@@ -67,7 +67,7 @@ func (x *foreign) findTypes() {
 	for _, n := range x.nodes {
 		if uses, ok := x.maps[n.typ]; ok {
 			n.rule = &rule{Uses: uses, mapped: true}
-		} else if n.rule = rules[n.typ]; n.rule == nil {
+		} else if n.rule = x.tableRule(rules, n.typ); n.rule == nil {
 			x.unknownType(n)
 			continue
 		}
@@ -92,6 +92,14 @@ func (x *foreign) findTypes() {
 		}
 		n.sig = r.typ
 	}
+}
+
+// tableRule finds a type in the table; ComfyUI's own ones stand there under comfy.
+func (x *foreign) tableRule(rules map[string]*rule, typ string) *rule {
+	if r := rules["comfy."+typ]; r != nil && x.system == ComfyUI {
+		return r
+	}
+	return rules[typ]
 }
 
 func (x *foreign) unknownType(n *foreignNode) {
@@ -150,6 +158,9 @@ func (n *foreignNode) output(handle string) (name string, ok bool) {
 	}
 	if n.sig == nil {
 		return handle, true
+	}
+	if name, ok = n.rule.Out["output"]; ok && handle == "0" { // ComfyUI counts outputs
+		return name, true
 	}
 	if !n.rule.mapped {
 		return "", false

@@ -25,7 +25,7 @@ func TestNodetoolPage(t *testing.T) {
 const nodetoolHead = `# Node types of nodetool
 
 What levee runs for a node type in a file of nodetool. A type that is not here is an error that names it; ` + "`--map TYPE=USES`" + ` names a module for it.
-This page is made from ` + "`graph/nodetool.json`" + `. *Differs* is what comes out otherwise than in nodetool, by intent.
+The types under comfy are ComfyUI's own. This page is made from ` + "`graph/nodetool.json`" + `. *Differs* is what comes out otherwise than in nodetool, by intent.
 
 Everywhere: dictionaries are JSON objects, so what they hold must have a JSON form. An int result over 64 bits is an error. A value of no fixed type
 is converted where a type is wanted, and one that does not fit is an error that names it.
