@@ -56,8 +56,9 @@ type Explanation struct {
 	Invocation journal.Invocation `json:"invocation"`
 	Key        cache.Key          `json:"-"`
 	KeyText    string             `json:"key"`
-	Parts      []cache.Part       `json:"parts"`   // empty when the result is no longer in the cache
-	Nearest    *cache.Nearby      `json:"nearest"` // the result of the same node that is most like it; nil: there is none
+	Parts      []cache.Part       `json:"parts"`                  // empty when the result is no longer in the cache
+	Nearest    *cache.Nearby      `json:"nearest"`                // the result of the same node that is most like it; nil: there is none
+	Child      string             `json:"child_job_id,omitempty"` // of a node that is a workflow: its run, whose nodes have results
 }
 
 // Why explains the invocations of a run at a path or site.
@@ -73,11 +74,20 @@ func (h *History) Why(ctx context.Context, run, node string) ([]Explanation, err
 	if len(invs) == 0 {
 		return nil, fmt.Errorf("run %s has no node %q (levee inspect %s lists them)", shortID(rec.ID), node, shortID(rec.ID))
 	}
+	children, err := h.Children(ctx, rec.ID)
+	if err != nil {
+		return nil, err
+	}
 	list := make([]Explanation, 0, len(invs))
 	for _, inv := range invs {
 		e, err := explain(ctx, h.Cache, rec.Workflow, inv)
 		if err != nil {
 			return nil, err
+		}
+		for _, c := range children {
+			if c.ParentPath == inv.Path {
+				e.Child = c.ID
+			}
 		}
 		list = append(list, e)
 	}

@@ -271,6 +271,10 @@ func (a *app) whyCommand() *cobra.Command {
 }
 
 func (a *app) showWhy(e daemon.Explanation) {
+	if e.Child != "" {
+		fmt.Fprintf(a.out, "%s  %s  is a workflow: its nodes have results, see levee why %s NODE\n", daemon.Printable(e.Invocation.Path), e.Invocation.Status, e.Child[:8])
+		return
+	}
 	fmt.Fprintf(a.out, "%s  %s  key %s\n", daemon.Printable(e.Invocation.Path), e.Invocation.Status, e.Key.Short())
 	if e.Parts == nil {
 		fmt.Fprintln(a.out, "  its result is not in the cache: it failed, was not run, or was trimmed")
