@@ -168,7 +168,7 @@ static inline void levee_write(int port, const void *data, size_t len) {
 }
 
 /* Ends an item of an output that is a stream: what was written to it since the last one. The item goes out at once. */
-static inline void levee_item(int port) { levee_host_output_item(port); }
+static inline void levee_put_item(int port) { levee_host_output_item(port); }
 
 static inline void levee_write_str(int port, const char *s) { levee_write(port, s, levee_strlen(s)); }
 static inline void levee_write_int(int port, int64_t v) { levee_write(port, &v, sizeof v); }
