@@ -197,6 +197,9 @@ func (f *folder) run(ctx context.Context, s *served, req Request) {
 			if !last[0].Status.Terminal() {
 				text = fmt.Sprintf("run %s of the same goes on", shortID(last[0].ID))
 			}
+			if last[0].Status == journal.Suspended {
+				text = fmt.Sprintf("run %s of the same waits for an answer (levee resume %[1]s)", shortID(last[0].ID))
+			}
 			f.notify(Notice{Kind: Unchanged, Path: s.path, Flow: flow, Text: text})
 			return
 		}

@@ -166,7 +166,7 @@ func (x *run) start(s *scope, i int32) {
 func (x *run) prepare(s *scope, i int32) (inputs []value.Value, cause *Cause, err error) {
 	defer rescue(&err)
 	n := s.node(i)
-	if cause := s.waitsFor(i); cause != nil {
+	if cause := x.waitsFor(s, i); cause != nil {
 		return nil, cause, nil
 	}
 	if n.If != nil {

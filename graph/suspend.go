@@ -48,7 +48,12 @@ func (x *run) hold(s *scope, i int32, e Event) {
 }
 
 // waitsFor is why node i of s must wait: a node before it does. It holds also for one that comes after without taking data.
-func (s *scope) waitsFor(i int32) *Cause {
+func (x *run) waitsFor(s *scope, i int32) *Cause {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.held.Total == 0 {
+		return nil
+	}
 	for _, d := range s.plan.deps.of(i) {
 		if st := &s.states[d]; st.cause != nil && st.cause.Why == Waits {
 			return st.cause
