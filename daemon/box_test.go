@@ -416,6 +416,6 @@ func (s *server) ended(path string) *outcome {
 func (s *server) nodeEnded(path, node string) {
 	s.t.Helper()
 	s.wait("end of "+node, func(n daemon.Notice) bool {
-		return n.Kind == daemon.Happened && n.Path == path && n.Event.Type == "node_update" && n.Event.Node == node
+		return n.Kind == daemon.Happened && n.Path == path && n.Event.Type == "node_update" && n.Event.Node == node && !bytes.Contains(n.Event.Data, []byte(`"status":"running"`))
 	})
 }

@@ -31,7 +31,7 @@ func (r *Run) invokeFlow(ctx context.Context, inv *graph.Invocation, flow *Workf
 	c := &childCall{Invocation: inv, run: r, flow: flow, began: time.Now()}
 	outputs, status, err := c.result(ctx)
 	rec := journal.Invocation{
-		Run: r.rec.ID, Path: inv.Path, Site: inv.Node.Site, Attempt: inv.Attempt, Status: status, Type: typeName(inv.Node),
+		Run: r.rec.ID, Path: inv.Path, Site: inv.Node.Site, Name: inv.Node.Label, Attempt: inv.Attempt, Status: status, Type: typeName(inv.Node),
 		Started: c.began, Ended: time.Now(),
 	}
 	var wait *graph.Suspend
@@ -56,7 +56,7 @@ func (r *Run) invokeFlow(ctx context.Context, inv *graph.Invocation, flow *Workf
 			rec.Outputs = append(rec.Outputs, journal.Named{Name: p.Name, Value: outputs[i]})
 		}
 	}
-	if recErr := r.recordEnd(context.WithoutCancel(ctx), rec); recErr != nil && err == nil {
+	if recErr := r.recordEnd(rec); recErr != nil && err == nil {
 		err = recErr
 	}
 	return outputs, err
@@ -133,7 +133,7 @@ func (c *childCall) request() Request {
 // wait runs the child to its end, which comes with that of ctx at the latest.
 func (c *childCall) wait(ctx context.Context, child *Run) ([]value.Value, journal.InvocationStatus, error) {
 	r := c.run
-	r.event("node_update", c.Path, map[string]any{"status": "running", "type": typeName(c.Node), "child_job_id": child.rec.ID})
+	r.event("node_update", c.Path, map[string]any{"status": "running", "child_job_id": child.rec.ID})
 	if r.req.Working != nil {
 		r.req.Working(r.rec.ID, c.Path)
 	}

@@ -1,9 +1,8 @@
 package daemon
 
 import (
-	"context"
+	"bytes"
 	"encoding/json"
-	"sync"
 	"time"
 
 	"levee/daemon/journal"
@@ -11,190 +10,137 @@ import (
 	"levee/graph/value"
 )
 
-type rawJSON = json.RawMessage
-
-// feed takes what happens in a run out of everybody's way: events are queued by who makes them, and one goroutine writes
-// them to the journal, several in one transaction, and hands them on in order.
-type feed struct {
-	run *Run
-
-	mu    sync.Mutex
-	room  sync.Cond // its lock is mu: the queue became shorter
-	queue []*entry  // guarded by mu
-	wake  chan struct{}
-	end   chan struct{}
+// event queues a message. data is what it says beyond its type and place: a map or struct that becomes a JSON object.
+func (r *Run) event(kind, path string, data any) {
+	r.feed.put(&entry{event: message(r.rec.ID, kind, path, r.named(kind, path, data))})
 }
 
-// entry is an event to be recorded, or an invocation: one that ended without anyone waiting for its record, or one that was
-// recorded already and is only to be handed on, as some events are. Or a mark, closed when all before it was written.
-type entry struct {
-	event *journal.Event
-	inv   *journal.Invocation
-	mark  chan struct{}
-}
-
-func (r *Run) startFeed(ctx context.Context) {
-	f := &feed{run: r, wake: make(chan struct{}, 1), end: make(chan struct{})}
-	f.room.L = &f.mu
-	r.feed = f
-	go f.pump(context.WithoutCancel(ctx)) // what happened is recorded even if the run is cancelled
-}
-
-// stopFeed waits until everything that was queued is recorded.
-func (r *Run) stopFeed() {
-	close(r.feed.wake)
-	<-r.feed.end
-}
-
-// flush waits until everything that was queued so far is recorded.
-func (f *feed) flush() {
-	mark := make(chan struct{})
-	f.put(&entry{mark: mark})
-	<-mark
-}
-
-// put never blocks, for the graph's lock is held by some who call it.
-func (f *feed) put(e *entry) {
-	f.mu.Lock()
-	f.queue = append(f.queue, e)
-	f.mu.Unlock()
-	select {
-	case f.wake <- struct{}{}:
-	default:
+// named adds what people call the node of a message.
+func (r *Run) named(kind, path string, data any) any {
+	n := r.flow.nodeAt(path)
+	if n == nil {
+		return data
 	}
-}
-
-// feedMax is how far what happens may run ahead of its record.
-const feedMax = 4096
-
-// putWhenRoom is put for those who can wait.
-func (f *feed) putWhenRoom(e *entry) {
-	f.mu.Lock()
-	for len(f.queue) >= feedMax {
-		f.room.Wait()
+	m, ok := data.(map[string]any)
+	if !ok {
+		return data
 	}
-	f.mu.Unlock()
-	f.put(e)
-}
-
-func (f *feed) pump(ctx context.Context) {
-	defer close(f.end)
-	for open := true; open; {
-		_, open = <-f.wake
-		f.mu.Lock()
-		queue := f.queue
-		f.queue = nil
-		f.room.Broadcast()
-		f.mu.Unlock()
-		f.write(ctx, queue)
-		for _, e := range queue {
-			if e.mark != nil {
-				close(e.mark)
-			}
-		}
+	if m["node_name"] == nil {
+		m["node_name"] = nodeName(n)
 	}
-}
-
-func (f *feed) write(ctx context.Context, batch []*entry) {
-	var events []*journal.Event
-	var invs []*journal.Invocation
-	for _, e := range batch {
-		switch {
-		case e.event != nil && e.event.Seq == 0: // else it was recorded with the change of the run that it tells of
-			events = append(events, e.event)
-		case e.inv != nil && e.inv.Seq == 0:
-			invs = append(invs, e.inv)
-		}
+	if kind == "node_update" {
+		m["node_type"] = typeName(n)
 	}
-	d := f.run.daemon
-	err := d.keepTrying(ctx, func() error { return d.journal.Record(ctx, invs...) })
-	if err == nil {
-		err = d.keepTrying(ctx, func() error { return d.journal.Append(ctx, events...) })
-	}
-	if err != nil {
-		d.log.Warn("events not recorded", "run", f.run.rec.ID, "err", err)
-	}
-	if f.run.req.Observe == nil {
-		return
-	}
-	for _, e := range batch {
-		switch {
-		case e.event != nil:
-			f.run.req.Observe(*e.event)
-		case e.inv != nil:
-			f.run.req.Observe(e.inv.Event())
-		}
-	}
-}
-
-// event queues an event.
-func (r *Run) event(kind, node string, data any) {
-	r.feed.put(&entry{event: message(r.rec.ID, kind, node, data)})
+	return m
 }
 
 // message makes an event of a run.
-func message(run, kind, node string, data any) *journal.Event {
-	raw, err := json.Marshal(data)
-	if err != nil {
-		raw, _ = json.Marshal(map[string]string{"error": err.Error()})
+func message(run, kind, path string, data any) *journal.Event {
+	var raw bytes.Buffer
+	enc := json.NewEncoder(&raw)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(data); err != nil {
+		raw.Reset()
+		_ = enc.Encode(map[string]string{"error": err.Error()}) // of a text: cannot fail
 	}
-	return &journal.Event{Run: run, At: time.UnixMicro(time.Now().UnixMicro()), Type: kind, Node: node, Data: raw}
+	return &journal.Event{Run: run, At: time.Now(), Type: kind, Node: path, Data: bytes.TrimSpace(raw.Bytes())}
 }
+
+// groupEvery is how often a group says how far it is.
+const groupEvery = 250 * time.Millisecond
 
 // observe turns the graph's events into the run's: those of groups, and of tasks that never came to be invoked. It is called
 // with the graph's lock held, so it only queues.
 func (r *Run) observe(e graph.Event) {
 	task := e.Node.Kind == graph.Task
+	r.feed.known(&e)
+	r.feed.edges.saw(&e)
 	switch {
 	case e.State == graph.Skipped:
 		r.skipped.Add(1)
-		inv := &journal.Invocation{
-			Run: r.rec.ID, Path: e.Path, Site: e.Node.Site, Attempt: 1, Status: journal.Skipped, Type: typeName(e.Node),
-			Started: time.Now(), Ended: time.Now(), Cause: e.Cause.String(),
-		}
-		r.feed.put(&entry{inv: inv})
+		at := time.Now()
+		r.feed.put(&entry{inv: &journal.Invocation{
+			Run: r.rec.ID, Path: e.Path, Site: e.Node.Site, Name: e.Node.Label, Attempt: 1, Status: journal.Skipped, Type: typeName(e.Node),
+			Started: at, Ended: at, Cause: e.Cause.String(),
+		}})
 	case task && e.State == graph.Retrying:
 		r.failed.Add(-1) // the attempt failed, the node has not
 		r.event("log_update", e.Path, map[string]any{"content": "trying again: " + e.Err.Error(), "severity": "warning"})
-	case !task && e.State != graph.Cancelled:
-		data := map[string]any{"status": e.State.String(), "group": true, "total": e.Total, "ended": e.Ended, "lost": e.Lost}
-		if e.State == graph.Done {
-			data["status"] = "completed"
+	case !task && e.State == graph.Progress:
+		if now := time.Now(); now.Sub(r.told[e.Path]) >= groupEvery {
+			r.told[e.Path] = now
+			r.event("node_progress", e.Path, map[string]any{"progress": e.Ended, "total": e.Total, "lost": e.Lost})
 		}
-		if e.Cause != nil {
-			data["cause"] = e.Cause.String()
-		}
-		r.event("node_update", e.Path, data)
+	case !task:
+		r.groupUpdate(e)
 	}
 }
 
+// groupStatus gives what a group has come to the words of the messages.
+var groupStatus = map[graph.State]string{
+	graph.Running: "running", graph.Done: "completed", graph.Failed: "error", graph.Cancelled: "cancelled", graph.Suspended: "suspended",
+}
+
+func (r *Run) groupUpdate(e graph.Event) {
+	data := map[string]any{"status": groupStatus[e.State], "total": e.Total, "ended": e.Ended, "lost": e.Lost}
+	if e.State == graph.Running {
+		r.told[e.Path] = time.Now()
+	} else {
+		delete(r.told, e.Path)
+	}
+	if e.Cause != nil {
+		data["cause"] = e.Cause.String()
+		if e.State == graph.Failed {
+			data["error"] = e.Cause.String()
+		}
+	}
+	r.event("node_update", e.Path, data)
+}
+
+// typeName is what messages call a node's type.
 func typeName(n *graph.Node) string {
-	if n.Type != nil {
+	switch {
+	case n.Type != nil:
 		return n.Type.Name
+	case n.Kind == graph.Each:
+		return "each"
+	case n.Kind == graph.Repeat:
+		return "repeat"
 	}
-	return ""
+	return "group"
 }
 
-// recordEnd makes the end of an invocation durable and hands it on.
-func (r *Run) recordEnd(ctx context.Context, rec journal.Invocation) error {
-	d := r.daemon
-	if err := d.keepTrying(ctx, func() error { return d.journal.Record(ctx, &rec) }); err != nil {
-		return err
+// nodeName is what people call a node.
+func nodeName(n *graph.Node) string {
+	if n.Label != "" {
+		return n.Label
 	}
-	if r.req.Observe != nil {
-		r.feed.put(&entry{inv: &rec})
-	}
-	return nil
+	return n.ID
 }
 
-// describe is what an output_update says: small values as they are, large ones by type, size and digest.
-func describe(name string, v value.Value) map[string]any {
-	const most = 4 << 10
-	d := map[string]any{"name": name, "type": v.Type, "size": v.Size, "digest": v.Digest}
-	if enc, ok := v.Inline(); ok && v.Size <= most && v.Type != value.Bytes {
-		if js, err := value.ToJSON(v.Type, enc, 100); err == nil {
-			d["value"] = rawJSON(js)
-		}
+// recordEnd returns when the end of an invocation is durable.
+func (r *Run) recordEnd(rec journal.Invocation) error {
+	e := &entry{inv: &rec, mark: make(chan struct{})}
+	r.feed.put(e)
+	<-e.mark
+	return e.err
+}
+
+// outputUpdate is the message of an output of the run.
+func (r *Run) outputUpdate(o *graph.Output, v value.Value) {
+	meta := map[string]any{"size": v.Size, "digest": v.Digest}
+	if o.File != "" {
+		meta["file"] = o.File
 	}
-	return d
+	r.event("output_update", "outputs."+o.Name, map[string]any{
+		"node_name": nonEmpty(o.Label, o.Name), "output_name": o.Name, "output_type": v.Type, "value": journal.ForMessage(v, journal.InlineOutput), "metadata": meta,
+		"disposition": "replace", "done": true,
+	})
+}
+
+func nonEmpty(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
 }

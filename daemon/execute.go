@@ -27,7 +27,7 @@ func (r *Run) invoke(ctx context.Context, inv *graph.Invocation) ([]value.Value,
 	c.key = key(t, c.limits, inv.Node.Outputs, c.Inputs)
 	if t.wantsAnswer() {
 		if err := c.ask(); err != nil {
-			return nil, c.suspended(ctx, err)
+			return nil, c.suspended(err)
 		}
 		c.key = key(t, c.limits, inv.Node.Outputs, c.Inputs)
 	}
@@ -153,7 +153,7 @@ func (c *invocation) call(ctx context.Context, access *fileAccess) (*runtime.Res
 		Module: c.run.flow.modules[c.typ.Module.Hash], Export: c.typ.Export, Outputs: max(len(c.typ.Outputs), 1), Owner: c.run.rec.ID,
 		Limits: c.limits, Files: access.functions(), Seed: c.key.Key(),
 		Progress: func(done, total int64) {
-			c.run.event("node_progress", c.Path, map[string]int64{"progress": done, "total": total})
+			c.run.event("node_progress", c.Path, map[string]any{"progress": done, "total": total})
 		},
 	}
 	inputs := make([]runtime.Input, len(c.Inputs))
@@ -177,6 +177,9 @@ func (c *invocation) call(ctx context.Context, access *fileAccess) (*runtime.Res
 		return nil, err
 	}
 	defer giveBack()
+	begun := c.record(journal.Started)
+	begun.Started = time.UnixMicro(time.Now().UnixMicro())
+	c.run.feed.put(&entry{begun: &begun})
 	if c.run.req.Working != nil {
 		c.run.req.Working(c.run.rec.ID, c.Path)
 	}
@@ -212,7 +215,7 @@ const codeUnknownEffect = "E_UNKNOWN_EFFECT"
 
 func (c *invocation) record(status journal.InvocationStatus) journal.Invocation {
 	return journal.Invocation{
-		Run: c.run.rec.ID, Path: c.Path, Site: c.Node.Site, Attempt: c.Attempt, Status: status, Type: c.typ.FullName,
+		Run: c.run.rec.ID, Path: c.Path, Site: c.Node.Site, Name: c.Node.Label, Attempt: c.Attempt, Status: status, Type: c.typ.FullName,
 		Module: c.typ.Module.Hash, Key: c.key.Key(), Started: c.began, Ended: time.Now(), Compile: c.compile, Peak: c.peak,
 		Log: c.log, Effect: c.begun,
 	}
@@ -233,7 +236,7 @@ func (c *invocation) done(ctx context.Context, got *cache.Entry, status journal.
 		}
 	}
 	if c.typ.writes() {
-		return got.Outputs, c.run.recordEnd(ctx, rec)
+		return got.Outputs, c.run.recordEnd(rec)
 	}
 	// Nobody waits for the record of a pure invocation: its result is in the cache, so should levee be killed before the record
 	// is written, the resumed run finds the result and records that.
@@ -250,7 +253,7 @@ func (c *invocation) failed(ctx context.Context, err error) error {
 		c.run.failed.Add(1)
 	}
 	rec.Error, rec.Code = err.Error(), codeOf(err)
-	if recErr := c.run.recordEnd(context.WithoutCancel(ctx), rec); recErr != nil {
+	if recErr := c.run.recordEnd(rec); recErr != nil {
 		c.run.daemon.log.Error("failure not recorded", "run", c.run.rec.ID, "node", c.Path, "err", recErr)
 	}
 	return err

@@ -57,6 +57,7 @@ type Run struct {
 
 	ran, cached, failed, skipped atomic.Int64
 	presence                     presence
+	told                         map[string]time.Time // when groups last said how far they are, by path; under the graph's lock
 
 	mu         sync.Mutex
 	mismatches []Mismatch // guarded by mu
@@ -131,7 +132,7 @@ func (r *Run) execute(ctx context.Context) (*Result, error) {
 
 	r.startFeed(ctx)
 	defer r.stopFeed()
-	r.event("job_update", "", map[string]any{"status": "running", "workflow": r.flow.Path, "why": r.req.Why})
+	r.event("job_update", "", map[string]any{"status": journal.Running, "message": r.req.Why})
 	res := &Result{ID: r.rec.ID}
 	ctx, stop := r.limit(ctx)
 	defer stop()
@@ -153,7 +154,6 @@ func (r *Run) execute(ctx context.Context) (*Result, error) {
 	if res.Status == journal.Interrupted {
 		return res, nil // stays open: the next start resumes it
 	}
-	r.feed.flush()
 	r.rec.Status, r.rec.Finished, r.rec.Outputs, r.rec.Counts = res.Status, time.Now(), outputs, res.Counts
 	if err != nil {
 		r.rec.Error, r.rec.Code = err.Error(), codeOf(err)
@@ -161,7 +161,11 @@ func (r *Run) execute(ctx context.Context) (*Result, error) {
 		if errors.As(err, &failure) {
 			r.rec.Cause = failure.Path
 		}
+		if res.Status == journal.Failed {
+			r.event("error", r.rec.Cause, map[string]any{"message": r.rec.Error, "error_code": r.rec.Code})
+		}
 	}
+	r.feed.flush()
 	return res, r.finish(ctx)
 }
 
@@ -181,7 +185,24 @@ func (r *Run) finish(ctx context.Context) error {
 
 // endMessage is the last message of a run.
 func endMessage(rec *journal.Run) *journal.Event {
-	return message(rec.ID, "job_update", "", map[string]any{"status": rec.Status, "error": rec.Error, "ran": rec.Counts.Ran, "cached": rec.Counts.Cached})
+	data := map[string]any{"status": rec.Status, "counts": rec.Counts}
+	if began := rec.Started; !began.IsZero() {
+		data["duration"] = rec.Finished.Sub(began).Seconds()
+	}
+	if rec.Error != "" {
+		data["error"] = rec.Error
+	}
+	if rec.Code != "" {
+		data["error_code"] = rec.Code
+	}
+	if rec.Status == journal.Completed {
+		result := make(map[string]any, len(rec.Outputs))
+		for _, o := range rec.Outputs {
+			result[o.Name] = journal.ForMessage(o.Value, journal.InlineOutput)
+		}
+		data["result"] = result
+	}
+	return message(rec.ID, "job_update", "", data)
 }
 
 // walkOrWait is walk, again and again while what it waits for has come meanwhile. A *graph.SuspendedError says that the run is put aside.
@@ -250,6 +271,7 @@ const lostMost = 20
 
 // pass runs the graph once.
 func (r *Run) pass(ctx context.Context) ([]journal.Named, []string, error) {
+	r.feed.pass()
 	got, err := graph.Run(ctx, r.flow.Graph, graph.Inputs{Values: r.req.Inputs, Files: r.req.Files, File: r.req.File}, graph.Runner{
 		Exec: r.invoke, InFlight: inFlight, Save: r.save, Observe: r.observe,
 		Open:  func(ctx context.Context, v value.Value) (io.ReaderAt, error) { return r.reader(ctx, v) },
@@ -263,7 +285,7 @@ func (r *Run) pass(ctx context.Context) ([]journal.Named, []string, error) {
 	for _, o := range got.Outputs {
 		if !o.Value.IsZero() {
 			outputs = append(outputs, journal.Named{Name: o.Output.Name, Value: o.Value})
-			r.event("output_update", "", describe(o.Output.Name, o.Value))
+			r.outputUpdate(o.Output, o.Value)
 		}
 	}
 	return outputs, written, err

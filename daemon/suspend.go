@@ -58,10 +58,10 @@ func clip(s string, most int) string {
 }
 
 // suspended records that an invocation waits.
-func (c *invocation) suspended(ctx context.Context, why error) error {
+func (c *invocation) suspended(why error) error {
 	rec := c.record(journal.SuspendedNode)
 	rec.Cause = why.Error()
-	if err := c.run.recordEnd(ctx, rec); err != nil {
+	if err := c.run.recordEnd(rec); err != nil {
 		return err
 	}
 	return why

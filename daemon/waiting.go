@@ -102,7 +102,7 @@ func (c *invocation) place(ctx context.Context) (give func(), err error) {
 	waited := false
 	err = slots.take(ctx, func() {
 		waited = true
-		c.run.event("node_update", c.Path, map[string]any{"status": "waiting", "device": device, "type": c.typ.FullName})
+		c.run.event("node_update", c.Path, map[string]any{"status": "waiting", "device": device})
 		c.run.presence.change(0, 1)
 	})
 	if waited {

@@ -41,6 +41,11 @@ type Workflow struct {
 	mapped  map[string]string            // what --map said: a run goes on with the same, also in workflows that are nodes
 	height  int                          // how far down workflows are nodes in it
 	asks    bool                         // it, or one of these, has a node that asks a person
+
+	sites     sync.Once
+	site      map[string]*graph.Node // by site; set by sites
+	edgesOnce sync.Once
+	edges     *edgeTable // set by edgesOnce
 }
 
 // Import writes a workflow of another system in our own format. It behaves alike: it is the very tree that was checked.

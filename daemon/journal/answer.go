@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"levee/graph/value"
@@ -42,7 +43,7 @@ func (j *Journal) Answer(ctx context.Context, answers ...Answer) error {
 		for i, a := range answers {
 			if _, err := t.Exec(`INSERT INTO answer(run, path, name, value, at) VALUES(?,?,?,?,?)
 				ON CONFLICT(run, path, name) DO UPDATE SET value=excluded.value, at=excluded.at`,
-				nums[i], a.Path, a.Name, encodeNamed([]Named{{Name: a.Name, Value: a.Value}}, true), time.Now().UnixMicro()); err != nil {
+				nums[i], a.Path, a.Name, encodeNamed([]Named{{Name: a.Name, Value: a.Value}}, math.MaxInt64), time.Now().UnixMicro()); err != nil {
 				return err
 			}
 		}

@@ -71,7 +71,7 @@ func BenchmarkRecord(b *testing.B) {
 	b.Run("floor", func(b *testing.B) {
 		j := openBench(b)
 		var module, key [32]byte
-		outputs := encodeNamed(benchInvocation("", 1).Outputs, false)
+		outputs := encodeNamed(benchInvocation("", 1).Outputs, inlineResult)
 		for n := 0; n < b.N; n += benchCallers {
 			require.NoError(b, j.store.db.Write(b.Context(), func(t *sql.Tx) error {
 				for i := n; i < min(n+benchCallers, b.N); i++ {

@@ -237,7 +237,7 @@ func TestFailedFsyncIsReconciled(t *testing.T) {
 			require.NoError(t, j.Finish(t.Context(), end(r, Completed)))
 			events, err := j.Events(t.Context(), r.ID, 0)
 			require.NoError(t, err)
-			require.Equal(t, []Event{inv.Event(), *e}, events, "each once")
+			require.Equal(t, []Event{told(inv.Event()), told(*e)}, events, "each once")
 			got, err := j.Run(t.Context(), r.ID)
 			require.NoError(t, err)
 			require.Equal(t, 1, got.Epoch)

@@ -1,9 +1,11 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"math"
 	"slices"
 	"time"
@@ -11,33 +13,35 @@ import (
 
 // selectEvents is one statement, so one state of the database: from two, an event that came between them would be missed. Both
 // sides come in the order of seq, so SQLite merges them and stops at the limit.
-const selectEvents = `SELECT seq, at, type, node, data, NULL AS site, 0 AS attempt, 0 AS started, 0 AS compile, 0 AS peak, NULL AS error, NULL AS code, NULL AS cause,
-	NULL AS kind FROM event WHERE run=?1 AND seq>?2
+const selectEvents = `SELECT seq, at, type, node, data, NULL AS site, NULL AS name, 0 AS attempt, 0 AS started, 0 AS compile, 0 AS peak, NULL AS error, NULL AS code,
+	NULL AS cause, NULL AS kind, NULL AS outputs, NULL AS log, 0 AS began FROM event WHERE run=?1 AND seq>?2
 	UNION ALL
-	SELECT seq, ended, status, path, NULL, site, attempt, started, compile, peak, error, code, cause, type FROM invocation
+	SELECT seq, ended, status, path, NULL, site, name, attempt, started, compile, peak, error, code, cause, type, outputs, log, began FROM invocation
 	WHERE run=?1 AND seq>?2 AND status<>'started'
 	ORDER BY seq`
 
-// Events returns what happened in a run after a sequence number, in order, the ends of invocations among it.
+// Events returns what happened in a run after a sequence number, in order, one by one.
 func (j *Journal) Events(ctx context.Context, run string, after int64) ([]Event, error) {
 	return j.events(ctx, run, after, selectEvents, math.MaxInt)
 }
 
 // EventsPage is Events up to a number of them: the next page is after the last one's Seq.
 func (j *Journal) EventsPage(ctx context.Context, run string, after int64, limit int) ([]Event, error) {
-	return j.events(ctx, run, after, selectEvents+` LIMIT ?3`, limit)
+	list, err := j.events(ctx, run, after, selectEvents+` LIMIT ?3`, limit)
+	return list[:min(len(list), limit)], err
 }
 
 // LastEvents returns the last n of Events, in order.
 func (j *Journal) LastEvents(ctx context.Context, run string, n int) ([]Event, error) {
 	list, err := j.events(ctx, run, 0, selectEvents+` DESC LIMIT ?3`, n)
-	slices.Reverse(list)
-	return list, err
+	slices.SortFunc(list, func(a, b Event) int { return cmp.Compare(a.Seq, b.Seq) })
+	return list[max(0, len(list)-n):], err
 }
 
+// events reads rows; a row is one event or several, of which only those after the number are meant.
 func (j *Journal) events(ctx context.Context, run string, after int64, query string, limit int) (list []Event, err error) {
 	err = j.read(func(db *sql.DB) error {
-		num, err := number(ctx, db, run)
+		num, workflow, err := number(ctx, db, run)
 		if err != nil {
 			return err
 		}
@@ -47,36 +51,51 @@ func (j *Journal) events(ctx context.Context, run string, after int64, query str
 		}
 		defer rows.Close()
 		for rows.Next() {
-			e, err := scanEvent(rows, run)
+			events, err := scanEvents(rows, run)
 			if err != nil {
 				return err
 			}
-			list = append(list, e)
+			for _, e := range events {
+				if e.Seq > after {
+					e.Workflow = workflow
+					list = append(list, e)
+				}
+			}
 		}
 		return rows.Err()
 	})
 	return list, err
 }
 
-func scanEvent(row scanner, run string) (Event, error) {
+func scanEvents(row scanner, run string) ([]Event, error) {
 	e, i := Event{Run: run}, Invocation{Run: run}
 	var at sql.NullInt64
 	var started, compile int64
-	var data []byte
-	var site, problem, code, cause, kind sql.NullString
-	err := row.Scan(&e.Seq, &at, &e.Type, &e.Node, &data, &site, &i.Attempt, &started, &compile, &i.Peak, &problem, &code, &cause, &kind)
+	var data, outputs []byte
+	var site, name, problem, code, cause, kind sql.NullString
+	err := row.Scan(&e.Seq, &at, &e.Type, &e.Node, &data, &site, &name, &i.Attempt, &started, &compile, &i.Peak, &problem, &code, &cause, &kind,
+		&outputs, &i.Log, &i.Began)
+	if err != nil {
+		return nil, err
+	}
 	e.At, e.Data = time.UnixMicro(at.Int64), json.RawMessage(data)
-	if err != nil || !site.Valid {
-		return e, err
+	if !site.Valid {
+		return e.Messages(), nil
 	}
 	i.Seq, i.Ended, i.Status, i.Path = e.Seq, e.At, InvocationStatus(e.Type), e.Node
-	i.Site, i.Type, i.Error, i.Code, i.Cause = site.String, kind.String, problem.String, code.String, cause.String
+	i.Site, i.Name, i.Type, i.Error, i.Code, i.Cause = site.String, name.String, kind.String, problem.String, code.String, cause.String
 	i.Started, i.Compile = time.UnixMicro(started), time.Duration(compile)*time.Microsecond
-	return i.Event(), nil
+	if len(outputs) > 0 {
+		i.Outputs, err = decodeNamed(outputs)
+	}
+	return i.Messages(), err
 }
 
-// number returns what names a run in the tables: 0, which names none, when there is no such run.
-func number(ctx context.Context, db *sql.DB, run string) (num int64, err error) {
-	err = db.QueryRowContext(ctx, `SELECT coalesce((SELECT num FROM run WHERE id=?), 0)`, run).Scan(&num)
-	return num, err
+// number returns what names a run in the tables, 0, which names none, when there is no such run, and its workflow.
+func number(ctx context.Context, db *sql.DB, run string) (num int64, workflow string, err error) {
+	err = db.QueryRowContext(ctx, `SELECT num, workflow FROM run WHERE id=?`, run).Scan(&num, &workflow)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return num, workflow, err
 }

@@ -1,6 +1,8 @@
 package journal
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -167,18 +169,20 @@ func TestInvocationReadsAsItWasWritten(t *testing.T) {
 	inv.Log = make([]byte, maxLog+1)
 	inv.Outputs = append(inv.Outputs, Named{Name: "small", Value: value.OfInt(1)})
 	require.NoError(t, j.Record(t.Context(), inv))
-	require.Equal(t, int64(1), inv.Seq)
+	require.Equal(t, int64(2), inv.Seq, "its log is a message too")
 	list, err := j.Invocations(t.Context(), runID(1), "")
 	require.NoError(t, err)
 	inv.Log = inv.Log[:maxLog]
 	require.Equal(t, []Invocation{*inv}, list) // with the bytes of its values: what had an effect may not run again for them
 
 	pure := benchInvocation(runID(1), 4)
-	pure.Outputs = []Named{{Name: "small", Value: value.OfInt(1)}}
+	large, err := value.New("string", bytes.Repeat([]byte("a"), inlineResult+1))
+	require.NoError(t, err)
+	pure.Outputs = []Named{{Name: "small", Value: value.OfInt(1)}, {Name: "large", Value: large}}
 	require.NoError(t, j.Record(t.Context(), pure))
 	list, err = j.Invocations(t.Context(), runID(1), pure.Path)
 	require.NoError(t, err)
-	require.Equal(t, []Named{{Name: "small", Value: value.Stored("int", value.OfInt(1).Digest, 8)}}, list[0].Outputs)
+	require.Equal(t, []Named{{Name: "small", Value: value.OfInt(1)}, {Name: "large", Value: value.Stored("string", large.Digest, large.Size)}}, list[0].Outputs)
 	require.ErrorIs(t, j.Record(t.Context(), benchInvocation(runID(2), 1)), ErrNoRun)
 	require.ErrorIs(t, j.Append(t.Context(), &Event{Run: runID(2)}), ErrNoRun)
 }
@@ -254,9 +258,13 @@ func TestBeginIsNoEventUntilItEnds(t *testing.T) {
 	require.NoError(t, j.Record(t.Context(), inv))
 	events, err = look.Events(t.Context(), runID(1), 0)
 	require.NoError(t, err)
-	require.Equal(t, []Event{inv.Event()}, events)
-	require.JSONEq(t, `{"attempt":1,"cached":true,"cause":"","code":"","compile_us":0,"error":"","peak":1048576,"site":"photos.small",
-		"status":"completed","type":"image/resize","us":20}`, string(events[0].Data))
+	require.Equal(t, []Event{told(inv.Event())}, events)
+	text, err := json.Marshal(events[0])
+	require.NoError(t, err)
+	require.Equal(t, `{"type":"node_update","job_id":"`+runID(1)+`","seq":1,"at":"2023-11-14T22:13:20.000021Z","workflow_id":"/flows/thumbs.flow.yaml",`+
+		`"node_id":"photos[1].small","node_name":"small","node_type":"image/resize","attempt":1,"status":"completed","cached":true,`+
+		`"result":{"image":{"type":"image","size":120000,"digest":"`+inv.Outputs[0].Value.Digest.String()+`"}},`+
+		`"started_at":"2023-11-14T22:13:20.000001Z","completed_at":"2023-11-14T22:13:20.000021Z","peak":1048576}`, string(text))
 }
 
 // TestReaderGoesOnFromTheLastNumber records from many callers while a reader follows: it must see every number once, in order.

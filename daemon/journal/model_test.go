@@ -71,6 +71,10 @@ func (m *machine) record(t *rapid.T) {
 	inv.Attempt = rapid.IntRange(1, 2).Draw(t, "attempt")
 	inv.Status = rapid.SampledFrom([]InvocationStatus{Started, Ran, Cached, Skipped, FailedNode, CancelledNode}).Draw(t, "status")
 	inv.Peak = rapid.Int64Range(0, 9).Draw(t, "peak")
+	inv.Began = inv.Status != Started && rapid.Bool().Draw(t, "began")
+	if rapid.Bool().Draw(t, "log") {
+		inv.Log = []byte("info: a\nb\n")
+	}
 	require.NoError(t, m.j.Record(m.t.Context(), &inv))
 
 	place := inv.Seq
@@ -78,6 +82,7 @@ func (m *machine) record(t *rapid.T) {
 		old := run.invs[at]
 		if old.inv.Status == Ran || old.inv.Status == Cached {
 			require.Equal(t, old.inv.Seq, inv.Seq)
+			require.True(t, inv.Kept)
 			return
 		}
 		run.invs = slices.Delete(run.invs, at, at+1)
@@ -89,7 +94,7 @@ func (m *machine) record(t *rapid.T) {
 	if inv.Status == Started {
 		require.Zero(t, inv.Seq)
 	} else {
-		run.next(t, inv.Seq)
+		run.next(t, inv.Seq, inv.messages())
 		place = inv.Seq
 	}
 	run.invs = append(run.invs, placed{inv, place})
@@ -99,13 +104,16 @@ func (m *machine) record(t *rapid.T) {
 func (m *machine) append(t *rapid.T) {
 	run := m.pick(t)
 	e := Event{Run: run.run.ID, At: time.UnixMicro(int64(len(run.events))), Type: "log_update", Node: "a", Data: []byte(`{"n":1}`)}
+	if rapid.Bool().Draw(t, "several") {
+		e.Data = []byte(`[{"n":1},{"n":2}]`)
+	}
 	require.NoError(t, m.j.Append(m.t.Context(), &e))
-	run.next(t, e.Seq)
-	run.events = append(run.events, e)
+	run.next(t, e.Seq, e.messages())
+	run.events = append(run.events, e.Messages()...)
 }
 
-func (run *modelRun) next(t *rapid.T, seq int64) {
-	require.Equal(t, run.last+1, seq)
+func (run *modelRun) next(t *rapid.T, seq, messages int64) {
+	require.Equal(t, run.last+messages, seq)
 	run.last = seq
 }
 
@@ -162,7 +170,7 @@ func (m *machine) check(t *rapid.T) {
 		for n, p := range run.invs {
 			require.Equal(t, p.inv, invs[n])
 			if p.inv.Status != Started {
-				events = append(events, p.inv.Event())
+				events = append(events, p.inv.Messages()...)
 			}
 		}
 		slices.SortFunc(events, func(a, b Event) int { return int(a.Seq - b.Seq) })
@@ -170,7 +178,7 @@ func (m *machine) check(t *rapid.T) {
 		require.NoError(t, err)
 		require.Equal(t, len(events), len(got))
 		for n := range events {
-			require.Equal(t, events[n], got[n])
+			require.Equal(t, told(events[n]), got[n])
 		}
 	}
 }

@@ -29,8 +29,8 @@ func (n Named) MarshalJSON() ([]byte, error) {
 // for every invocation, and takes a third of the room and a tenth of the time of JSON.
 const namedVersion = 1
 
-// encodeNamed writes values for the database, with the bytes of those that carry them when bytes is set.
-func encodeNamed(list []Named, bytes bool) []byte {
+// encodeNamed writes values for the database, with the bytes of those that carry them and have at most this many.
+func encodeNamed(list []Named, most int64) []byte {
 	if len(list) == 0 {
 		return nil
 	}
@@ -42,7 +42,7 @@ func encodeNamed(list []Named, bytes bool) []byte {
 		b = appendText(b, string(n.Value.Type))
 		b = append(b, n.Value.Digest[:]...)
 		b = binary.AppendUvarint(b, uint64(n.Value.Size))
-		if enc, ok := n.Value.Inline(); ok && bytes {
+		if enc, ok := n.Value.Inline(); ok && n.Value.Size <= most {
 			b = append(append(b, 1), enc...)
 		} else {
 			b = append(b, 0)

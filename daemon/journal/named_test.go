@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,7 +11,7 @@ import (
 
 func TestDamagedBytesAreLeftOut(t *testing.T) {
 	v := value.OfString("hello")
-	b := encodeNamed([]Named{{Name: "a", Value: v}}, true)
+	b := encodeNamed([]Named{{Name: "a", Value: v}}, math.MaxInt64)
 	got, err := decodeNamed(b)
 	require.NoError(t, err)
 	require.Equal(t, v, got[0].Value)
@@ -26,9 +27,9 @@ func FuzzDecodeNamed(f *testing.F) {
 	f.Add([]byte{2, 1})
 	f.Add([]byte{1, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1})
 	list := []Named{{Name: "width", Value: value.OfInt(256)}, {Name: "photo", Value: value.Stored("image", value.Sum(nil), 1<<40)}, {Value: value.OfString("")}}
-	f.Add(encodeNamed(list, true))
-	f.Add(encodeNamed(list, false))
-	f.Add(encodeNamed(list, true)[:40])
+	f.Add(encodeNamed(list, math.MaxInt64))
+	f.Add(encodeNamed(list, 0))
+	f.Add(encodeNamed(list, math.MaxInt64)[:40])
 	f.Fuzz(func(t *testing.T, b []byte) {
 		list, err := decodeNamed(b)
 		if err != nil {
@@ -40,7 +41,7 @@ func FuzzDecodeNamed(f *testing.F) {
 				require.Equal(t, n.Value.Digest, value.Sum(enc))
 			}
 		}
-		again, err := decodeNamed(encodeNamed(list, true))
+		again, err := decodeNamed(encodeNamed(list, math.MaxInt64))
 		require.NoError(t, err)
 		require.Equal(t, list, again)
 	})

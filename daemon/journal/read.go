@@ -160,14 +160,14 @@ func (j *Journal) Orphans(ctx context.Context) ([]Run, error) {
 	return orphans, nil
 }
 
-const invocationColumns = `path, attempt, seq, status, site, type, module, key, outputs, started, ended, compile, peak, effect,
-	coalesce(error, ''), coalesce(code, ''), coalesce(cause, ''), log`
+const invocationColumns = `path, attempt, seq, status, site, coalesce(name, ''), type, module, key, outputs, started, ended, compile, peak, effect,
+	coalesce(error, ''), coalesce(code, ''), coalesce(cause, ''), log, began`
 
 // Invocations returns a run's invocations in the order in which they ended, after those that have only begun; under narrows to
 // one path or site and what lies below it, "" takes all.
 func (j *Journal) Invocations(ctx context.Context, run, under string) (list []Invocation, err error) {
 	err = j.read(func(db *sql.DB) error {
-		num, err := number(ctx, db, run)
+		num, _, err := number(ctx, db, run)
 		if err != nil {
 			return err
 		}
@@ -214,8 +214,8 @@ func scanInvocation(row scanner, run string) (Invocation, error) {
 	var module, key, outputs sql.RawBytes
 	var started, compile int64
 	var ended sql.NullInt64
-	if err := row.Scan(&i.Path, &i.Attempt, &i.Seq, &i.Status, &i.Site, &i.Type, &module, &key, &outputs, &started, &ended, &compile, &i.Peak,
-		&i.Effect, &i.Error, &i.Code, &i.Cause, &i.Log); err != nil {
+	if err := row.Scan(&i.Path, &i.Attempt, &i.Seq, &i.Status, &i.Site, &i.Name, &i.Type, &module, &key, &outputs, &started, &ended, &compile, &i.Peak,
+		&i.Effect, &i.Error, &i.Code, &i.Cause, &i.Log, &i.Began); err != nil {
 		return i, err
 	}
 	copy(i.Module[:], module)

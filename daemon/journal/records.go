@@ -97,15 +97,16 @@ const (
 // Invocation is one execution of one node in a run.
 type Invocation struct {
 	Run     string           `json:"run"`
-	Path    string           `json:"path"` // photos[3].decode
-	Site    string           `json:"site"` // photos.decode
+	Path    string           `json:"path"`           // photos[3].decode
+	Site    string           `json:"site"`           // photos.decode
+	Name    string           `json:"name,omitempty"` // what people call the node; "": the last part of its site
 	Attempt int              `json:"attempt"`
 	Seq     int64            `json:"seq"` // of its end as an event; 0: it only began
 	Status  InvocationStatus `json:"status"`
 	Type    string           `json:"type"`
 	Module  [32]byte         `json:"-"`
 	Key     [32]byte         `json:"-"`
-	Outputs []Named          `json:"outputs,omitempty"` // read back with their bytes only if it had effects
+	Outputs []Named          `json:"outputs,omitempty"` // read back with their bytes where these are few, or it had effects
 	Started time.Time        `json:"started"`
 	Ended   time.Time        `json:"ended,omitzero"`
 	Compile time.Duration    `json:"compile"`
@@ -115,44 +116,23 @@ type Invocation struct {
 	Code    string           `json:"code,omitempty"`
 	Cause   string           `json:"cause,omitempty"`
 	Log     []byte           `json:"-"` // the first 64 KiB are kept
+
+	// Began says that nobody was told of its beginning before its end: one row is both.
+	Began bool `json:"-"`
+	// Kept is set by Record when an earlier end of the same invocation stays, and this one is not recorded.
+	Kept bool `json:"-"`
 }
 
 // Event is something that happened in a run. Seq grows in the order in which events became durable, those of the ends of
-// invocations among them: who asks for what came after the last one they saw misses none. No number is given twice; one is
+// invocations among them: who asks for what came after the last one they saw misses none. No number is given twice; some are
 // missing where a resumed run replaced the end of an invocation, which then has a new number.
 type Event struct {
-	Run  string          `json:"job_id"`
-	Seq  int64           `json:"seq"`
-	At   time.Time       `json:"at"`
-	Type string          `json:"type"`
-	Node string          `json:"node_id,omitempty"`
-	Data json.RawMessage `json:"data"`
-}
-
-// Event is the end of the invocation as an event.
-func (i *Invocation) Event() Event {
-	status := string(i.Status)
-	if i.Status == Ran || i.Status == Cached {
-		status = "completed"
-	}
-	data, _ := json.Marshal(endData{ // of strings, numbers and bools: cannot fail
-		Attempt: i.Attempt, Cached: i.Status == Cached, Cause: i.Cause, Code: i.Code, Compile: i.Compile.Microseconds(), Error: i.Error,
-		Peak: i.Peak, Site: i.Site, Status: status, Type: i.Type, Took: i.Ended.Sub(i.Started).Microseconds(),
-	})
-	return Event{Run: i.Run, Seq: i.Seq, At: i.Ended, Type: "node_update", Node: i.Path, Data: data}
-}
-
-// endData is what the event of an invocation's end says; times are in microseconds.
-type endData struct {
-	Attempt int    `json:"attempt"`
-	Cached  bool   `json:"cached"`
-	Cause   string `json:"cause"`
-	Code    string `json:"code"`
-	Compile int64  `json:"compile_us"`
-	Error   string `json:"error"`
-	Peak    int64  `json:"peak"`
-	Site    string `json:"site"`
-	Status  string `json:"status"`
-	Type    string `json:"type"`
-	Took    int64  `json:"us"`
+	Run      string
+	Workflow string // path; set by those who read
+	Seq      int64
+	At       time.Time
+	Type     string
+	Node     string
+	Data     json.RawMessage // an object: what the message says beyond the fields above. A list of objects is as many messages
+	Again    bool            // told before, by a process that took the run up earlier: for who shows what goes on, it is no new message
 }

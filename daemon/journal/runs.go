@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -50,7 +51,7 @@ func (j *Journal) Accept(ctx context.Context, r *Run, events ...*Event) error {
 		dup = nil
 		res, err := t.Exec(`INSERT INTO run(id, trigger, workflow, file, name, source, inputs, files, why, status, accepted, owner, started, parent, parent_path, options)
 			VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(trigger) DO NOTHING`,
-			r.ID, r.Trigger, r.Workflow, r.File, r.Name, r.Source, encodeNamed(r.Inputs, true), files, r.Why, r.Status, r.Accepted.UnixMicro(), r.Owner,
+			r.ID, r.Trigger, r.Workflow, r.File, r.Name, r.Source, encodeNamed(r.Inputs, math.MaxInt64), files, r.Why, r.Status, r.Accepted.UnixMicro(), r.Owner,
 			micros(r.Started), r.Parent, r.ParentPath, how)
 		if err != nil {
 			return err
@@ -176,7 +177,7 @@ func (j *Journal) Finish(ctx context.Context, r *Run, events ...*Event) error {
 		verdict = nil
 		res, err := t.Exec(`UPDATE run SET status=?, finished=?, error=?, code=?, cause=?, outputs=?, ran=?, cached=?, failed=?, skipped=?
 			WHERE id=? AND epoch=? AND finished IS NULL`,
-			r.Status, r.Finished.UnixMicro(), r.Error, r.Code, r.Cause, encodeNamed(r.Outputs, true),
+			r.Status, r.Finished.UnixMicro(), r.Error, r.Code, r.Cause, encodeNamed(r.Outputs, math.MaxInt64),
 			r.Counts.Ran, r.Counts.Cached, r.Counts.Failed, r.Counts.Skipped, r.ID, r.Epoch)
 		if err != nil {
 			return err

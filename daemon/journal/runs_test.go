@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
@@ -175,7 +176,7 @@ func TestAnswersAreForgottenWithTheirRun(t *testing.T) {
 	for n := range 2 {
 		old(t, j, n+1, "/a", time.Duration(9-n)*time.Hour, true)
 		require.NoError(t, j.write(t.Context(), true, func(tx *tx) error {
-			_, err := tx.Exec(`INSERT INTO answer(run, path, name, value, at) VALUES(?, 'ask', 'answer', ?, 1)`, n+1, encodeNamed([]Named{{Name: "a", Value: value.OfInt(1)}}, true))
+			_, err := tx.Exec(`INSERT INTO answer(run, path, name, value, at) VALUES(?, 'ask', 'answer', ?, 1)`, n+1, encodeNamed([]Named{{Name: "a", Value: value.OfInt(1)}}, math.MaxInt64))
 			return err
 		}))
 	}

@@ -4,7 +4,8 @@ ALTER TABLE run ADD COLUMN cancelled INTEGER;                       -- when some
 ALTER TABLE run ADD COLUMN parent TEXT NOT NULL DEFAULT '';         -- id of the run one of whose nodes it is
 ALTER TABLE run ADD COLUMN parent_path TEXT NOT NULL DEFAULT '';    -- path of that node
 ALTER TABLE run ADD COLUMN options BLOB;                            -- JSON: how it was asked to run
-ALTER TABLE invocation ADD COLUMN began INTEGER NOT NULL DEFAULT 0; -- 1: the number before seq is its beginning's
+ALTER TABLE invocation ADD COLUMN began INTEGER NOT NULL DEFAULT 0; -- 1: the message of its beginning has no row of its own: this row is both
+ALTER TABLE invocation ADD COLUMN name TEXT;                        -- what people call the node, where that is not the end of its site
 UPDATE run SET started=accepted;
 UPDATE run SET status='running' WHERE status='accepted';
 UPDATE run SET status='cancelled', error=CASE error WHEN '' THEN 'superseded by a newer version of the workflow' ELSE error END WHERE status='superseded';

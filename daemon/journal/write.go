@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"math"
 	"time"
 )
 
@@ -14,16 +15,41 @@ func (j *Journal) Begin(ctx context.Context, inv Invocation) error {
 // maxLog bounds what is kept of an invocation's log.
 const maxLog = 64 << 10
 
-// Record writes the ends of invocations in one transaction and sets their Seq, in order. It is idempotent: an end that is there
-// already stays, so that after a run was resumed what ran is not said to have been cached; only one that brought no result
-// (started, failed, cancelled, skipped, suspended) gives way. Calls at the same time share a commit: many small ones are as good as one.
+// Entry is an event, or the end of an invocation, in its place among others.
+type Entry struct {
+	Event      *Event
+	Invocation *Invocation
+}
+
+// Record writes the ends of invocations; see Write.
 func (j *Journal) Record(ctx context.Context, invs ...*Invocation) error {
-	if len(invs) == 0 {
+	entries := make([]Entry, len(invs))
+	for i, inv := range invs {
+		entries[i].Invocation = inv
+	}
+	return j.Write(ctx, entries...)
+}
+
+// Append writes events; see Write.
+func (j *Journal) Append(ctx context.Context, events ...*Event) error {
+	entries := make([]Entry, len(events))
+	for i, e := range events {
+		entries[i].Event = e
+	}
+	return j.Write(ctx, entries...)
+}
+
+// Write stores events and the ends of invocations in one transaction and sets their Seq, in order. It is idempotent: an end that
+// is there already stays, so that after a run was resumed what ran is not said to have been cached; only one that brought no
+// result (started, failed, cancelled, skipped, suspended) gives way, and any to one that ran again. Calls at the same time share a commit:
+// many small ones are as good as one.
+func (j *Journal) Write(ctx context.Context, entries ...Entry) error {
+	if len(entries) == 0 {
 		return nil
 	}
-	rows := make([]invocationRow, len(invs))
-	for i, inv := range invs { // here, and not on the goroutine for which all others wait
-		rows[i] = invocationRow{inv: inv, outputs: encodeNamed(inv.Outputs, inv.Effect)}
+	rows := make([]row, len(entries))
+	for i, e := range entries { // here, and not on the goroutine for which all others wait
+		rows[i] = newRow(e)
 	}
 	err := j.write(ctx, true, func(t *tx) error {
 		for i := range rows {
@@ -34,28 +60,62 @@ func (j *Journal) Record(ctx context.Context, invs ...*Invocation) error {
 		return nil
 	})
 	if err != nil {
-		for _, inv := range invs {
-			inv.Seq = 0
+		for _, e := range entries {
+			e.setSeq(0)
 		}
 	}
 	return err
 }
 
-type invocationRow struct {
-	inv     *Invocation
+func (e Entry) setSeq(seq int64) {
+	if e.Event != nil {
+		e.Event.Seq = seq
+	} else {
+		e.Invocation.Seq = seq
+	}
+}
+
+// row is an entry with what it takes to store it.
+type row struct {
+	Entry
+	numbers int64 // how many messages it is
 	outputs []byte
 }
 
+func newRow(e Entry) row {
+	if e.Event != nil {
+		e.Event.At = time.UnixMicro(e.Event.At.UnixMicro())
+		return row{Entry: e, numbers: e.Event.messages()}
+	}
+	i := e.Invocation
+	i.Started, i.Log = time.UnixMicro(i.Started.UnixMicro()), i.Log[:min(len(i.Log), maxLog)] // as they are read back
+	if !i.Ended.IsZero() {
+		i.Ended = time.UnixMicro(i.Ended.UnixMicro())
+	}
+	most := int64(inlineResult)
+	if i.Effect { // it may not run again for its outputs
+		most = math.MaxInt64
+	}
+	return row{Entry: e, numbers: i.messages(), outputs: encodeNamed(i.Outputs, most)}
+}
+
+func (r *row) store(t *tx) error {
+	if r.Event != nil {
+		return r.storeEvent(t)
+	}
+	return r.storeInvocation(t)
+}
+
 // An end that is begun again keeps its number until its next end has one, so that after a restart none is given twice.
-const insertInvocation = `INSERT INTO invocation(run, seq, path, attempt, status, site, type, module, key, outputs,
-	started, ended, compile, peak, effect, error, code, cause, log) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+const insertInvocation = `INSERT INTO invocation(run, seq, path, attempt, status, site, name, type, module, key, outputs,
+	started, ended, compile, peak, effect, error, code, cause, log, began) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
 	ON CONFLICT(run, path, attempt) DO UPDATE SET seq=CASE excluded.status WHEN 'started' THEN seq ELSE excluded.seq END, status=excluded.status, outputs=excluded.outputs, started=excluded.started,
 	ended=excluded.ended, module=excluded.module, key=excluded.key, compile=excluded.compile, peak=excluded.peak, effect=excluded.effect,
-	error=excluded.error, code=excluded.code, cause=excluded.cause, log=excluded.log
-	WHERE status IN ('started','cancelled','failed','skipped','suspended')`
+	error=excluded.error, code=excluded.code, cause=excluded.cause, log=excluded.log, began=excluded.began
+	WHERE status IN ('started','cancelled','failed','skipped','suspended') OR excluded.status='ran' AND excluded.started<>started`
 
-func (row *invocationRow) store(t *tx) error {
-	i := row.inv
+func (r *row) storeInvocation(t *tx) error {
+	i := r.Invocation
 	p, err := t.at(i.Run)
 	if err != nil {
 		return err
@@ -65,48 +125,29 @@ func (row *invocationRow) store(t *tx) error {
 		p.begun--
 		seq = p.begun
 	} else {
-		p.last++
+		p.last += r.numbers
 		seq = p.last
 	}
-	res, err := t.Exec(insertInvocation, p.run, seq, i.Path, i.Attempt, string(i.Status), i.Site, i.Type, hash(&i.Module), hash(&i.Key), row.outputs,
-		i.Started.UnixMicro(), micros(i.Ended), i.Compile.Microseconds(), i.Peak, i.Effect, text(i.Error), text(i.Code), text(i.Cause), i.Log[:min(len(i.Log), maxLog)])
+	res, err := t.Exec(insertInvocation, p.run, seq, i.Path, i.Attempt, string(i.Status), i.Site, text(i.Name), i.Type, hash(&i.Module), hash(&i.Key), r.outputs,
+		i.Started.UnixMicro(), micros(i.Ended), i.Compile.Microseconds(), i.Peak, i.Effect, text(i.Error), text(i.Code), text(i.Cause), i.Log, i.Began)
 	if err != nil {
 		return err
 	}
 	if n, err := res.RowsAffected(); err != nil {
 		return err
 	} else if n == 0 { // the end that is there stays, and its number with it
-		return t.QueryRow(`SELECT seq FROM invocation WHERE run=? AND path=? AND attempt=?`, p.run, i.Path, i.Attempt).Scan(&i.Seq)
+		drawn := i.Seq
+		err := t.QueryRow(`SELECT seq FROM invocation WHERE run=? AND path=? AND attempt=?`, p.run, i.Path, i.Attempt).Scan(&i.Seq)
+		i.Kept = !t.again || i.Seq != drawn // what seemed to fail may have been stored: then it is this one
+		return err
 	}
-	i.Seq = max(seq, 0) // what only began has none
+	i.Seq, i.Kept = max(seq, 0), false // what only began has none
 	t.draw(i.Run, p)
 	return nil
 }
 
-// Append writes events in one transaction and sets their Seq, in order.
-func (j *Journal) Append(ctx context.Context, events ...*Event) error {
-	if len(events) == 0 {
-		return nil
-	}
-	err := j.write(ctx, true, func(t *tx) error { return t.append(events) })
-	if err != nil {
-		for _, e := range events {
-			e.Seq = 0
-		}
-	}
-	return err
-}
-
-func (t *tx) append(events []*Event) error {
-	for _, e := range events {
-		if err := e.store(t); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (e *Event) store(t *tx) error {
+func (r *row) storeEvent(t *tx) error {
+	e := r.Event
 	p, err := t.at(e.Run)
 	if err != nil {
 		return err
@@ -119,13 +160,23 @@ func (e *Event) store(t *tx) error {
 			return err
 		}
 	}
-	p.last++
+	p.last += r.numbers
 	if _, err := t.Exec(`INSERT INTO event(run, seq, at, type, node, data) VALUES(?,?,?,?,?,?)`,
 		p.run, p.last, e.At.UnixMicro(), e.Type, e.Node, []byte(e.Data)); err != nil {
 		return err
 	}
 	e.Seq = p.last
 	t.draw(e.Run, p)
+	return nil
+}
+
+func (t *tx) append(events []*Event) error {
+	for _, e := range events {
+		r := newRow(Entry{Event: e})
+		if err := r.store(t); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

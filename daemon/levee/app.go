@@ -16,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"levee/daemon"
+	"levee/daemon/journal"
 	"levee/runtime"
 )
 
@@ -231,11 +232,18 @@ func (a *app) colors(w io.Writer) bool {
 }
 
 func (a *app) printJSON(v any) {
-	line, err := json.Marshal(v)
-	if err != nil {
-		line, _ = json.Marshal(map[string]string{"type": "error", "error": err.Error()})
+	enc := json.NewEncoder(a.out)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		a.printError(err)
 	}
-	fmt.Fprintf(a.out, "%s\n", line)
+}
+
+// printMessage writes a message of a run. What a process before told of it is told.
+func (a *app) printMessage(e journal.Event) {
+	if !e.Again {
+		a.printJSON(e)
+	}
 }
 
 // printError writes an error for a person. Problems of a workflow bring their own form.

@@ -51,18 +51,18 @@ type work struct {
 
 // update is what node_update and node_progress events say.
 type update struct {
-	Status    string `json:"status"`
-	Cached    bool   `json:"cached"`
-	Type      string `json:"type"`
-	Micros    int64  `json:"us"`
-	CompileUS int64  `json:"compile_us"`
-	Error     string `json:"error"`
-	Cause     string `json:"cause"`
-	Group     bool   `json:"group"`
-	Total     int    `json:"total"`
-	Ended     int    `json:"ended"`
-	Lost      int    `json:"lost"`
-	Progress  int64  `json:"progress"`
+	Status    string    `json:"status"`
+	Cached    bool      `json:"cached"`
+	Type      string    `json:"node_type"`
+	Started   time.Time `json:"started_at"`
+	Completed time.Time `json:"completed_at"`
+	CompileUS int64     `json:"compile_us"`
+	Error     string    `json:"error"`
+	Cause     string    `json:"cause"`
+	Total     int       `json:"total"`
+	Ended     int       `json:"ended"`
+	Lost      int       `json:"lost"`
+	Progress  int64     `json:"progress"`
 }
 
 func newConsole(a *app, d *daemon.Daemon, flow *daemon.Workflow) *console {
@@ -86,7 +86,7 @@ func (c *console) event(e journal.Event) {
 		switch {
 		case n == nil:
 		case e.Type == "node_progress":
-			if rest == "" {
+			if rest == "" { // of a group: its elements
 				c.progress(id, u.Progress, int64(u.Total))
 			}
 		case rest != "":
@@ -122,7 +122,7 @@ func (c *console) task(n *graph.Node, e *journal.Event, u *update) {
 		}
 	case "skipped":
 		state, note = "skipped", u.Cause
-	case "failed":
+	case "error":
 		state, note = "FAILED", u.Error
 	case "cancelled":
 		state = "cancelled"
@@ -142,7 +142,7 @@ func (c *console) task(n *graph.Node, e *journal.Event, u *update) {
 
 // ran says how long a node took, and why it was not found in the cache.
 func (c *console) ran(n *graph.Node, run string, u *update) string {
-	note := took(time.Duration(u.Micros) * time.Microsecond)
+	note := took(u.Completed.Sub(u.Started))
 	if compiling := time.Duration(u.CompileUS) * time.Microsecond; compiling >= time.Millisecond {
 		note += fmt.Sprintf("  (compiling it took %s, once)", took(compiling))
 	}
@@ -186,7 +186,7 @@ func (c *console) inGroup(id string, n *graph.Node, e *journal.Event, u *update)
 		c.sums[id] = t
 	}
 	t.last = e.At
-	if u.Group {
+	if isGroup := u.Type == "each" || u.Type == "repeat" || u.Type == "group"; isGroup && u.Status != "skipped" {
 		return
 	}
 	switch u.Status {
@@ -203,7 +203,7 @@ func (c *console) inGroup(id string, n *graph.Node, e *journal.Event, u *update)
 	case "suspended":
 		c.waits++
 		c.line("%s%s%s waits: %s", c.indent, e.Node, c.element(n, e), u.Cause)
-	case "failed":
+	case "error":
 		t.failed++
 		c.line("%s%s%s: %s", c.indent, e.Node, c.element(n, e), u.Error)
 		c.said(e)
@@ -244,8 +244,6 @@ func (c *console) group(n *graph.Node, at time.Time, u *update) {
 	case "running":
 		t.first = at
 		c.begun(n.ID, true)
-	case "progress":
-		c.progress(n.ID, int64(u.Ended), int64(u.Total))
 	case "completed":
 		note := fmt.Sprintf("%d ran, %d cached", t.ran, t.cached)
 		if t.skipped > 0 {
@@ -256,7 +254,7 @@ func (c *console) group(n *graph.Node, at time.Time, u *update) {
 		}
 		c.ended(n.ID)
 		c.node(n, kind, "done", took(at.Sub(t.first))+"  "+note)
-	case "failed":
+	case "error":
 		c.ended(n.ID)
 		c.node(n, kind, "FAILED", u.Cause)
 	case "suspended":

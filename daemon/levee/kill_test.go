@@ -164,7 +164,7 @@ func (p *place) finish(before map[string]journal.Invocation) int {
 		if err := json.Unmarshal(n.Event.Data, &u); err != nil {
 			t.Error(err)
 		}
-		if !u.Cached {
+		if u.Status == "completed" && !u.Cached {
 			ran++
 			if _, again := before[n.Event.Node]; again {
 				t.Errorf("%s had finished and ran again", n.Event.Node)

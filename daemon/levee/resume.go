@@ -71,7 +71,7 @@ func (a *app) resume(ctx context.Context, d *daemon.Daemon, prefix string, set [
 // progress is where what happens in a run is shown; the console is nil with --json.
 func (a *app) progress(d *daemon.Daemon, flow *daemon.Workflow) (*console, daemon.Request) {
 	if a.json {
-		print := func(e journal.Event) { a.printJSON(e) }
+		print := a.printMessage
 		return nil, daemon.Request{Observe: print, Children: print}
 	}
 	lines := newConsole(a, d, flow)

@@ -140,10 +140,10 @@ func (s *server) event(n daemon.Notice) {
 		}
 		delete(s.early, n.Event.Run)
 		s.mu.Unlock()
-		var job struct{ Why string }
+		var job struct{ Message string }
 		json.Unmarshal(n.Event.Data, &job)
 		what := joinNonEmpty("  ", n.Path, c.file)
-		fmt.Fprintf(s.a.err, "> %s  run %s  %s\n", daemon.Printable(what), n.Event.Run[:8], daemon.Printable(job.Why))
+		fmt.Fprintf(s.a.err, "> %s  run %s  %s\n", daemon.Printable(what), n.Event.Run[:8], daemon.Printable(job.Message))
 	}
 	c.event(*n.Event)
 }
@@ -228,7 +228,7 @@ func (s *server) noticeJSON(n daemon.Notice) {
 	s.failed = s.failed || n.Kind == daemon.Broken || n.Kind == daemon.Ended && n.Result.Err != nil
 	switch n.Kind {
 	case daemon.Happened:
-		a.printJSON(n.Event)
+		a.printMessage(*n.Event)
 	case daemon.Ended:
 		r := resultJSON(n.Result)
 		r["path"] = n.Path

@@ -1,0 +1,186 @@
+package daemon
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"levee/daemon/journal"
+)
+
+// feed takes what happens in a run out of everybody's way: events are queued by who makes them, and one goroutine writes
+// them to the journal, several in one transaction, and hands them on in order.
+type feed struct {
+	run *Run
+
+	mu    sync.Mutex
+	room  sync.Cond // its lock is mu: the queue became shorter
+	queue []*entry  // guarded by mu
+	wake  chan struct{}
+	end   chan struct{}
+
+	edges edgeCounts
+	total atomic.Int64 // invocations that the run is known to have
+	over  atomic.Bool  // nothing but the end of the run, or of this part of it, comes any more
+
+	// of the goroutine that writes
+	running  map[string]time.Time // since when, by path
+	progress progressTold
+}
+
+// entry is an event to be recorded, or one that was recorded with the change of the run that it tells of; an invocation that
+// begins or ends; a mark, closed when all up to it was written, with err set when it could not be.
+type entry struct {
+	event *journal.Event
+	begun *journal.Invocation
+	inv   *journal.Invocation
+	mark  chan struct{}
+	last  bool // with mark
+	err   error
+}
+
+func (r *Run) startFeed(ctx context.Context) {
+	f := &feed{run: r, wake: make(chan struct{}, 1), end: make(chan struct{}), running: make(map[string]time.Time)}
+	f.room.L = &f.mu
+	f.begin()
+	r.feed, r.told = f, make(map[string]time.Time)
+	go f.pump(context.WithoutCancel(ctx)) // what happened is recorded even if the run is cancelled
+}
+
+// stopFeed waits until everything that was queued is recorded.
+func (r *Run) stopFeed() {
+	close(r.feed.wake)
+	<-r.feed.end
+}
+
+// flush waits until everything that the run's nodes did is recorded; only its end follows, or another pass.
+func (f *feed) flush() {
+	mark := make(chan struct{})
+	f.put(&entry{mark: mark, last: true})
+	<-mark
+}
+
+// put never blocks, for the graph's lock is held by some who call it.
+func (f *feed) put(e *entry) {
+	f.mu.Lock()
+	f.queue = append(f.queue, e)
+	f.mu.Unlock()
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
+}
+
+// feedMax is how far what happens may run ahead of its record.
+const feedMax = 4096
+
+// putWhenRoom is put for those who can wait.
+func (f *feed) putWhenRoom(e *entry) {
+	f.mu.Lock()
+	for len(f.queue) >= feedMax {
+		f.room.Wait()
+	}
+	f.mu.Unlock()
+	f.put(e)
+}
+
+func (f *feed) pump(ctx context.Context) {
+	defer close(f.end)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for open := true; open; {
+		select {
+		case _, open = <-f.wake:
+		case <-timer.C:
+		}
+		f.mu.Lock()
+		queue := f.queue
+		f.queue = nil
+		f.room.Broadcast()
+		f.mu.Unlock()
+		f.write(ctx, queue)
+		last := false
+		for _, e := range queue {
+			last = last || e.last
+		}
+		if due := f.due(time.Now(), last); len(due) > 0 {
+			f.write(ctx, due)
+		}
+		if last {
+			f.over.Store(true)
+		}
+		for _, e := range queue {
+			if e.mark != nil {
+				close(e.mark)
+			}
+		}
+		timer.Reset(f.next(time.Now()))
+	}
+}
+
+// write records a batch in the order in which it happened, and hands it on. An invocation that has begun and ended within it, with
+// nothing said in between, is one row; so only who takes longer than a commit costs a second one.
+func (f *feed) write(ctx context.Context, batch []*entry) {
+	list := make([]journal.Entry, 0, len(batch))
+	quiet := make(map[string]int) // by path: where in list the beginning of an invocation stands that may share the row of its end
+	for _, e := range batch {
+		switch {
+		case e.begun != nil:
+			quiet[e.begun.Path] = len(list)
+			list = append(list, journal.Entry{Invocation: e.begun})
+			f.running[e.begun.Path] = e.begun.Started
+		case e.event != nil:
+			delete(quiet, e.event.Node)
+			list = append(list, journal.Entry{Event: e.event})
+		case e.inv != nil:
+			if at, ok := quiet[e.inv.Path]; ok {
+				delete(quiet, e.inv.Path)
+				list[at] = journal.Entry{}
+				e.inv.Began = true
+			}
+			delete(f.running, e.inv.Path)
+			list = append(list, journal.Entry{Invocation: e.inv})
+		}
+	}
+	kept, fresh := list[:0], make([]journal.Entry, 0, len(list))
+	for _, e := range list {
+		if e.Invocation != nil && e.Invocation.Status == journal.Started {
+			begun := e.Invocation.Beginning()
+			e = journal.Entry{Event: &begun}
+		}
+		if e != (journal.Entry{}) {
+			kept = append(kept, e)
+		}
+		if e.Invocation != nil || e.Event != nil && e.Event.Seq == 0 {
+			fresh = append(fresh, e)
+		}
+	}
+	d := f.run.daemon
+	if err := d.keepTrying(ctx, func() error { return d.journal.Write(ctx, fresh...) }); err != nil {
+		d.log.Warn("events not recorded", "run", f.run.rec.ID, "err", err)
+		for _, e := range batch {
+			e.err = err
+		}
+		return
+	}
+	if f.run.req.Observe != nil {
+		f.tell(kept)
+	}
+}
+
+// tell hands on what was recorded.
+func (f *feed) tell(list []journal.Entry) {
+	for _, e := range list {
+		var messages []journal.Event
+		if e.Event != nil {
+			messages = e.Event.Messages()
+		} else {
+			messages = e.Invocation.Messages()
+		}
+		for _, m := range messages {
+			m.Workflow = f.run.rec.Workflow
+			f.run.req.Observe(m)
+		}
+	}
+}
