@@ -26,7 +26,7 @@ var mayImport = map[string][]string{
 	"nodes":          {"graph/value"},
 	"daemon/journal": {"graph/value", "cache/sqlite"},
 	"daemon":         {"graph", "graph/value", "cache", "cache/sqlite", "runtime", "gpu", "nodes", "watch", "daemon/journal"},
-	"daemon/levee":   {"graph", "graph/value", "cache", "runtime", "nodes", "daemon", "daemon/journal"},
+	"daemon/levee":   {"graph", "graph/value", "cache", "runtime", "nodes", "daemon", "daemon/journal", "docs"},
 }
 
 // onlyIn says which packages, with what lies below them, may import something of others.

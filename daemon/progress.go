@@ -34,6 +34,7 @@ type progressTold struct {
 // begin starts the counts of a run.
 func (f *feed) begin() {
 	f.progress.began, f.progress.at = time.Now(), time.Now()
+	f.total.Store(tasksIn(f.run.flow.Graph))
 	f.edges.start(f.run.flow.edgeTable())
 }
 

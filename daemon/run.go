@@ -132,7 +132,7 @@ func (r *Run) execute(ctx context.Context) (*Result, error) {
 
 	r.startFeed(ctx)
 	defer r.stopFeed()
-	r.event("job_update", "", map[string]any{"status": journal.Running, "message": r.req.Why})
+	r.event("job_update", "", map[string]any{"status": journal.Running, "message": r.req.Why, "progress": r.soFar()})
 	res := &Result{ID: r.rec.ID}
 	ctx, stop := r.limit(ctx)
 	defer stop()

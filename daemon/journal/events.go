@@ -38,6 +38,22 @@ func (j *Journal) LastEvents(ctx context.Context, run string, n int) ([]Event, e
 	return list[max(0, len(list)-n):], err
 }
 
+// LastProgress is the last event that tells how far the run as a whole is; one without a number when there is none.
+func (j *Journal) LastProgress(ctx context.Context, run string) (e Event, err error) {
+	e.Run = run
+	err = j.read(func(db *sql.DB) error {
+		var data []byte
+		err := db.QueryRowContext(ctx, `SELECT seq, data FROM event WHERE run=(SELECT num FROM run WHERE id=?)
+			AND type='job_update' AND instr(data, '"progress":')>0 ORDER BY seq DESC LIMIT 1`, run).Scan(&e.Seq, &data)
+		e.Type, e.Data = "job_update", data
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		return err
+	})
+	return e, err
+}
+
 // events reads rows; a row is one event or several, of which only those after the number are meant.
 func (j *Journal) events(ctx context.Context, run string, after int64, query string, limit int) (list []Event, err error) {
 	err = j.read(func(db *sql.DB) error {

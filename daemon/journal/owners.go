@@ -72,6 +72,11 @@ func (j *Journal) ownerFile(owner string) string {
 	return filepath.Join(j.dir, ownersDir, filepath.Base(owner)+ownerSuffix)
 }
 
+// InHand reports whether a living process has an open run in hand.
+func (j *Journal) InHand(r *Run) bool {
+	return r.Finished.IsZero() && r.Owner != "" && j.lives(r.Owner)
+}
+
 // lives reports whether the process that is known by this name still runs. It tidies up after one that does not.
 func (j *Journal) lives(owner string) bool {
 	if owner == j.owner {

@@ -23,6 +23,7 @@ import (
 //	damage DIR             flips a bit in each value file of a cache
 //	text FILE TEXT         writes a file without a line end
 //	runid VAR              takes the last run's id that the last command named on stderr, else on stdout
+//	messages FILE [VAR]    holds what --json printed against the schema of messages and prints the messages alone; VAR is the run's id
 func TestScripts(t *testing.T) {
 	warm := compiled(t)
 	testscript.Run(t, testscript.Params{
@@ -42,7 +43,7 @@ func scriptSetup(env *testscript.Env, warm string) error {
 
 func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"code": exits, "module": writeModule, "damage": damage, "text": writeText, "runid": runID,
+		"code": exits, "module": writeModule, "damage": damage, "text": writeText, "runid": runID, "messages": checkMessages,
 	}
 }
 

@@ -110,8 +110,15 @@ func (a *app) inspectCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			state, err := h.State(a.drain, &run)
+			if err != nil {
+				return err
+			}
 			if a.json {
-				a.printJSON(run)
+				a.printJSON(struct {
+					journal.Run
+					daemon.State
+				}{run, state})
 				for i := range invs {
 					a.printJSON(invs[i])
 				}
@@ -121,6 +128,13 @@ func (a *app) inspectCommand() *cobra.Command {
 				return nil
 			}
 			a.showRun(run, invs)
+			if state.Running {
+				fmt.Fprintf(a.out, "%d of %d so far", state.Progress.Done, state.Progress.Total)
+				if len(state.Current) > 0 {
+					fmt.Fprintf(a.out, ", at work: %s", daemon.Printable(listText(state.Current, 5)))
+				}
+				fmt.Fprintln(a.out)
+			}
 			if node == "" {
 				a.showChildren(children)
 			}
@@ -199,50 +213,6 @@ func (a *app) showChildren(children []journal.Run) {
 		rows = append(rows, []string{daemon.Printable(r.ParentPath), "run " + r.ID[:8], string(r.Status), fmt.Sprintf("%d ran, %d cached", r.Counts.Ran, r.Counts.Cached), daemon.Printable(oneLine(r.Error))})
 	}
 	writeColumns(a.out, rows, nil)
-}
-
-func (a *app) logsCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "logs RUN [NODE]", Short: "Show what the nodes of a run said; with --json, everything that happened", Args: cobra.RangeArgs(1, 2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			h, err := a.history(a.drain)
-			if err != nil {
-				return err
-			}
-			defer h.Close()
-			run, err := h.Run(a.drain, args[0])
-			if err != nil {
-				return err
-			}
-			if a.json {
-				events, err := h.Events(a.drain, run.ID, 0)
-				for _, e := range events {
-					a.printJSON(e)
-				}
-				return err
-			}
-			node := ""
-			if len(args) == 2 {
-				node = args[1]
-			}
-			invs, err := h.Invocations(a.drain, run.ID, node)
-			for _, i := range invs {
-				log := i.Log
-				if len(log) == 0 && i.Status == journal.Cached {
-					if e, err := h.Cache.Detail(a.drain, cache.Key(i.Key)); err == nil {
-						log = e.Log
-					}
-				}
-				for line := range strings.Lines(string(log)) {
-					fmt.Fprintf(a.out, "%s  %s\n", daemon.Printable(i.Path), daemon.Printable(strings.TrimRight(line, "\n")))
-				}
-				if i.Error != "" {
-					fmt.Fprintf(a.out, "%s  %s\n", daemon.Printable(i.Path), daemon.Printable(i.Error))
-				}
-			}
-			return err
-		},
-	}
 }
 
 func (a *app) whyCommand() *cobra.Command {

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"levee/daemon"
+	"levee/docs"
 	"levee/graph"
 	"levee/nodes"
 	"levee/runtime"
@@ -55,13 +56,20 @@ func (a *app) pathsCommand() *cobra.Command {
 }
 
 func (a *app) schemaCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "schema", Short: "Print the JSON Schema of workflow files, for editors", Args: cobra.NoArgs,
+	var messages bool
+	cmd := &cobra.Command{
+		Use: "schema", Short: "Print the JSON Schema of workflow files, for editors, or of messages, for programs", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := a.out.Write(graph.Schema())
+			text := graph.Schema()
+			if messages {
+				text = docs.MessagesSchema
+			}
+			_, err := a.out.Write(text)
 			return err
 		},
 	}
+	cmd.Flags().BoolVar(&messages, "messages", false, "of the messages of runs: what --json prints while they run")
+	return cmd
 }
 
 func (a *app) doctorCommand() *cobra.Command {
