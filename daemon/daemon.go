@@ -30,6 +30,7 @@ type Daemon struct {
 
 	digests digestMemo
 	held    heldMemory
+	stopper stopper
 
 	broken    chan struct{} // closed when the history can not be written any more: an unattended daemon ends, and is started again
 	breakOnce sync.Once

@@ -70,7 +70,7 @@ func (d *Daemon) taken(ctx context.Context, flow *Workflow, rec *journal.Run, re
 		return nil, err
 	}
 	if err := d.journal.Start(ctx, &r.rec); errors.Is(err, journal.ErrCancelAsked) {
-		return nil, errors.Join(errCancelAsked, d.abandon(ctx, rec, "cancelled"))
+		return nil, errors.Join(errCancelAsked, d.abandon(ctx, rec, errCancelAsked.Error()))
 	} else if err != nil {
 		return nil, err
 	}
@@ -79,15 +79,19 @@ func (d *Daemon) taken(ctx context.Context, flow *Workflow, rec *journal.Run, re
 
 // abandon ends a claimed run that cannot be taken up: its workflow was edited, moved or removed meanwhile. With it end the runs of its nodes.
 func (d *Daemon) abandon(ctx context.Context, rec *journal.Run, why string) error {
-	children, err := d.journal.Children(ctx, rec.ID)
+	return abandon(ctx, d.journal, rec, why)
+}
+
+func abandon(ctx context.Context, j *journal.Journal, rec *journal.Run, why string) error {
+	children, err := j.Children(ctx, rec.ID)
 	if err != nil {
 		return err
 	}
 	for i := range children {
 		if child := &children[i]; !child.Status.Terminal() {
-			won, err := d.journal.Claim(ctx, child)
+			won, err := j.Claim(ctx, child)
 			if err == nil && won {
-				err = d.abandon(ctx, child, errParentEnded.Error())
+				err = abandon(ctx, j, child, errParentEnded.Error())
 			}
 			if err != nil {
 				return err
@@ -95,7 +99,7 @@ func (d *Daemon) abandon(ctx context.Context, rec *journal.Run, why string) erro
 		}
 	}
 	rec.Status, rec.Finished, rec.Error = journal.Cancelled, time.Now(), why
-	return d.journal.Finish(ctx, rec, endMessage(rec))
+	return j.Finish(ctx, rec, endMessage(rec))
 }
 
 // abandonStale ends runs that were cut short long ago and that no served folder took up.

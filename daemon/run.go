@@ -136,6 +136,8 @@ func (r *Run) execute(ctx context.Context) (*Result, error) {
 	res := &Result{ID: r.rec.ID}
 	ctx, stop := r.limit(ctx)
 	defer stop()
+	ctx, gone := r.daemon.stoppable(ctx, r.rec.ID)
+	defer gone()
 	outputs, written, err := r.walkOrWait(ctx)
 	r.presence.end()
 	if late := timedOut(ctx); late != nil && err != nil && !errors.As(err, &res.Waits) {
@@ -300,7 +302,7 @@ var (
 	// ErrSuperseded ends a run whose workflow was edited.
 	ErrSuperseded = errors.New("superseded by a newer version of the workflow")
 	// errCancelAsked ends a run whose end somebody asked for.
-	errCancelAsked = errors.New("cancelled")
+	errCancelAsked = errors.New("somebody asked for its end")
 	// errRemoved ends a run whose workflow was taken away.
 	errRemoved = errors.New("the workflow was removed")
 	// ErrStopping ends a run because the daemon stops; it is resumed at the next start.

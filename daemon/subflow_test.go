@@ -198,3 +198,46 @@ func TestWorkflowsThatAreNodesAreBounded(t *testing.T) {
 	_, err = d.LoadFile(b.path("fg.flow.yaml"))
 	require.ErrorContains(t, err, "deep, at most 16")
 }
+
+// The end of a run is asked for from outside, durable before it is acted on: of one that works, with the run of its node, and of one that
+// waits, which is nobody's.
+func TestCancelFromOutside(t *testing.T) {
+	b := newBox(t)
+	gatedNode(b)
+	d := b.open()
+	ended := make(chan *outcome, 1)
+	go func() { ended <- d.run("out.flow.yaml") }()
+	require.Eventually(t, func() bool {
+		return len(b.runs()) == 1 && len(second(b.family())) == 1
+	}, deadline, 10*time.Millisecond)
+	parent, _ := b.family()
+	rec, err := daemon.Cancel(t.Context(), b.cfg, parent.ID, deadline)
+	require.NoError(t, err)
+	require.Equal(t, journal.Cancelled, rec.Status)
+	require.Contains(t, rec.Error, "somebody asked for its end")
+	require.Equal(t, journal.Cancelled, (<-ended).Status)
+	_, children := b.family()
+	require.Equal(t, journal.Cancelled, children[0].Status)
+	_, err = daemon.Cancel(t.Context(), b.cfg, parent.ID, deadline)
+	var over *daemon.ResumeError
+	require.ErrorAs(t, err, &over)
+
+	b.drop("ask.flow.yaml", "levee: 1\nnodes:\n  a: { uses: flow/ask, with: { question: one } }\n")
+	b.drop("asks.flow.yaml", "levee: 1\nnodes:\n  s: { uses: ./ask.flow.yaml }\n")
+	waiting := d.run("asks.flow.yaml")
+	require.Equal(t, journal.Suspended, waiting.Status)
+	rec, err = daemon.Cancel(t.Context(), b.cfg, waiting.ID, 0)
+	require.NoError(t, err)
+	require.Equal(t, journal.Cancelled, rec.Status)
+	require.Equal(t, []string{"running", "suspended", "cancelled"}, b.statuses(waiting.ID))
+	h, err := daemon.OpenHistory(t.Context(), b.cfg)
+	require.NoError(t, err)
+	defer h.Close()
+	children, err = h.Children(t.Context(), waiting.ID)
+	require.NoError(t, err)
+	require.Equal(t, journal.Cancelled, children[0].Status)
+	_, err = d.Pending(t.Context(), waiting.ID)
+	require.ErrorAs(t, err, &over)
+}
+
+func second(_ journal.Run, list []journal.Run) []journal.Run { return list }

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 )
 
@@ -20,4 +21,25 @@ func (j *Journal) ByTrigger(ctx context.Context, trigger string) (Run, error) {
 // Children returns the runs of a run's nodes, in the order in which they were accepted.
 func (j *Journal) Children(ctx context.Context, id string) ([]Run, error) {
 	return j.runs(ctx, `WHERE parent=? AND parent<>'' ORDER BY accepted, num`, id)
+}
+
+// CancelAsked returns the open runs whose end somebody asked for.
+func (j *Journal) CancelAsked(ctx context.Context) (ids []string, err error) {
+	err = j.read(func(db *sql.DB) error {
+		ids = nil
+		rows, err := db.QueryContext(ctx, `SELECT id FROM run WHERE finished IS NULL AND cancelled IS NOT NULL`)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var id string
+			if err := rows.Scan(&id); err != nil {
+				return err
+			}
+			ids = append(ids, id)
+		}
+		return rows.Err()
+	})
+	return ids, err
 }
