@@ -149,7 +149,7 @@ outputs: { list: all.n, n: turns.n, s: s.n }
 				live := &told{}
 				got := d.runWith(name+".flow.yaml", daemon.Request{Observe: live.observe})
 				events := b.requireStory(got.ID, live)
-				requireOrder(t, events, again == "cached" && got.Err == nil)
+				requireOrder(t, events, again == "cached" && got.Counts.Failed == 0)
 			}
 			d.shut()
 		})
@@ -195,6 +195,58 @@ func TestMessagesOfACancelledRun(t *testing.T) {
 	got := s.ended("w.flow.yaml")
 	require.Equal(t, journal.Cancelled, got.Status)
 	b.requireStory(got.ID, nil)
+}
+
+// TestFollowedRun follows a run through the history while another part of levee has it in hand, and looks at its state meanwhile.
+func TestFollowedRun(t *testing.T) {
+	b := newBox(t)
+	b.drop("gate.wasm", string(guests.Gate()))
+	b.drop("w.flow.yaml", gated("open"))
+	s := b.serve(once)
+	s.nodeEnded("w.flow.yaml", "first")
+	run := b.runs()[0]
+	h, err := daemon.OpenHistory(t.Context(), b.cfg)
+	require.NoError(t, err)
+	defer h.Close()
+
+	var lines []string
+	opened := false
+	require.NoError(t, h.Messages(t.Context(), run.ID, 0, true, func(e journal.Event) {
+		line := lineOf(t, e)
+		lines = append(lines, line)
+		if !opened && e.Type == "node_update" && e.Node == "wait" && strings.Contains(line, `"status":"running"`) {
+			opened = true
+			state, err := h.State(t.Context(), &run)
+			require.NoError(t, err)
+			require.Equal(t, daemon.State{Running: true, Current: []string{"wait"}, Progress: daemon.Progress{Done: 1, Total: 3}}, state)
+			b.drop("open", "")
+		}
+	}))
+	require.True(t, opened, "it was told while it ran")
+	require.Equal(t, b.messages(run.ID, 0), lines)
+	s.finish()
+	b.requireStory(run.ID, nil)
+	ended, err := h.Run(t.Context(), run.ID)
+	require.NoError(t, err)
+	state, err := h.State(t.Context(), &ended)
+	require.NoError(t, err)
+	require.Equal(t, daemon.State{Current: []string{}, Progress: daemon.Progress{Done: 3, Total: 3}}, state)
+}
+
+// Nobody waits for ever for a run whose process is gone.
+func TestFollowedRunThatWasLeft(t *testing.T) {
+	b := newBox(t)
+	b.drop("gate.wasm", string(guests.Gate()))
+	b.drop("w.flow.yaml", gated("open"))
+	s := b.serve()
+	s.nodeEnded("w.flow.yaml", "first")
+	s.drain()
+	s.cut()
+	s.stop()
+	h, err := daemon.OpenHistory(t.Context(), b.cfg)
+	require.NoError(t, err)
+	defer h.Close()
+	require.ErrorContains(t, h.Messages(t.Context(), b.runs()[0].ID, 0, true, func(journal.Event) {}), "the process that ran it is gone")
 }
 
 // TestLargeValuesAreReferences: what is large, or no text, number, bool or JSON, is told by type, size and digest.
