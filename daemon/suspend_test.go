@@ -143,13 +143,16 @@ func TestAnswersThatDoNotFit(t *testing.T) {
 // The messages of a run that waits: one that says so, no end; then it runs, and ends once.
 func TestMessagesOfASuspendedRun(t *testing.T) {
 	b := newBox(t)
-	b.drop("w.flow.yaml", "levee: 1\nnodes:\n  a: { uses: flow/ask, with: { question: one } }\noutputs: { a: a.answer }\n")
+	b.drop("sub.flow.yaml", "levee: 1\nnodes:\n  a: { uses: flow/ask, with: { question: one } }\noutputs: { a: a.answer }\n")
+	b.drop("w.flow.yaml", "levee: 1\nnodes:\n  a: { uses: flow/ask, with: { question: one } }\n  s: { uses: ./sub.flow.yaml }\noutputs: { a: a.answer }\n")
 	d := b.open()
-	d.run("w.flow.yaml")
-	id := b.runs()[0].ID
+	id := d.run("w.flow.yaml").ID
 	require.Equal(t, []string{"running", "suspended"}, b.statuses(id))
 	d.answer(id, "a=x")
-	require.Equal(t, []string{"running", "suspended", "running", "completed"}, b.statuses(id))
+	require.Equal(t, []string{"running", "suspended", "running", "suspended"}, b.statuses(id))
+	d.answer(id, "s.a=y")
+	require.Equal(t, []string{"running", "suspended", "running", "suspended", "running", "completed"}, b.statuses(id))
+	b.requireStory(id, nil)
 }
 
 func TestDevicesOfAWorkflowThatIsANode(t *testing.T) {
