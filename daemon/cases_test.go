@@ -238,9 +238,22 @@ func (c *caseCall) node(ctx context.Context, uses string, args map[string]nodes.
 	if err != nil {
 		return nil, err
 	}
-	res, err := c.bench.engine.Run(ctx, &runtime.Call{
+	run := &runtime.Call{
 		Module: module, Node: typ.FullName, Export: typ.Export, Inputs: inputs, Outputs: len(typ.Outputs), Files: c.files(typ),
-	})
+	}
+	given := make(map[int][][]byte)
+	for i, p := range typ.Outputs {
+		if p.Stream {
+			run.Streams = append(run.Streams, i)
+		}
+	}
+	run.Item = func(_ context.Context, port int, item runtime.Output) error {
+		v, err := take(typ.Outputs[port].Type.Elem().Subst(vars), item)
+		enc, _ := v.Inline()
+		given[port] = append(given[port], enc)
+		return err
+	}
+	res, err := c.bench.engine.Run(ctx, run)
 	if err != nil {
 		return nil, err
 	}
@@ -250,7 +263,11 @@ func (c *caseCall) node(ctx context.Context, uses string, args map[string]nodes.
 		if !res.Outputs[i].Written && p.Optional {
 			continue
 		}
-		if outputs[p.Name], err = take(p.Type.Subst(vars), res.Outputs[i]); err != nil {
+		out := res.Outputs[i]
+		if p.Stream {
+			out.Bytes = value.EncodeList(given[i])
+		}
+		if outputs[p.Name], err = take(p.Type.Subst(vars), out); err != nil {
 			return nil, fmt.Errorf("output %s: %w", p.Name, err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -31,6 +32,8 @@ type Daemon struct {
 	digests digestMemo
 	held    heldMemory
 	stopper stopper
+
+	streaming atomic.Int32 // invocations that hand on items while they run
 
 	broken    chan struct{} // closed when the history can not be written any more: an unattended daemon ends, and is started again
 	breakOnce sync.Once

@@ -138,6 +138,15 @@ func (r *Run) outputUpdate(o *graph.Output, v value.Value) {
 	})
 }
 
+// itemUpdate is the message of an item of an output that comes while the run goes on.
+func (r *Run) itemUpdate(o *graph.Output, index int, v value.Value) *journal.Event {
+	path := "outputs." + o.Name
+	return message(r.rec.ID, "output_update", path, r.named("output_update", path, map[string]any{
+		"node_name": nonEmpty(o.Label, o.Name), "output_name": o.Name, "output_type": v.Type, "value": journal.ForMessage(v, journal.InlineOutput),
+		"metadata": map[string]any{"size": v.Size, "digest": v.Digest, "index": index}, "disposition": "append", "done": false,
+	}))
+}
+
 func nonEmpty(a, b string) string {
 	if a != "" {
 		return a

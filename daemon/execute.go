@@ -68,7 +68,8 @@ type invocation struct {
 	limits runtime.Limits
 	began  time.Time // when it was asked for, or when it ran
 
-	begun   bool // its effect may have happened: the journal knows
+	given   *items // what it gave while it ran
+	begun   bool   // its effect may have happened: the journal knows
 	log     []byte
 	peak    int64
 	compile time.Duration
@@ -156,6 +157,9 @@ func (c *invocation) call(ctx context.Context, access *fileAccess) (*runtime.Res
 			c.run.event("node_progress", c.Path, map[string]any{"progress": done, "total": total})
 		},
 	}
+	items, end := c.items(ctx, call)
+	defer end()
+	c.given = items
 	inputs := make([]runtime.Input, len(c.Inputs))
 	defer func() {
 		for _, in := range inputs {
@@ -184,8 +188,8 @@ func (c *invocation) call(ctx context.Context, access *fileAccess) (*runtime.Res
 		c.run.req.Working(c.run.rec.ID, c.Path)
 	}
 	res, err := c.run.daemon.engine.Run(ctx, call)
-	if res != nil && res.Duration >= 0 && res.Duration < time.Since(c.began) {
-		c.began = time.Now().Add(-res.Duration) // before that it waited: for a worker, for others, for its module to be compiled
+	if res != nil && res.Duration >= 0 && res.Duration+res.Held < time.Since(c.began) {
+		c.began = time.Now().Add(-res.Duration - res.Held) // before that it waited: for a worker, for others, for its module to be compiled
 	}
 	c.keepLog(res, err)
 	sayTimeout(err, c.Node, c.run.grants, c.limits.Time)

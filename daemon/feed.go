@@ -17,6 +17,7 @@ type feed struct {
 	mu    sync.Mutex
 	room  sync.Cond // its lock is mu: the queue became shorter
 	queue []*entry  // guarded by mu
+	shut  bool      // guarded by mu: nothing is taken any more
 	wake  chan struct{}
 	end   chan struct{}
 
@@ -50,7 +51,10 @@ func (r *Run) startFeed(ctx context.Context) {
 
 // stopFeed waits until everything that was queued is recorded.
 func (r *Run) stopFeed() {
+	r.feed.mu.Lock()
+	r.feed.shut = true
 	close(r.feed.wake)
+	r.feed.mu.Unlock()
 	<-r.feed.end
 }
 
@@ -61,11 +65,15 @@ func (f *feed) flush() {
 	<-mark
 }
 
-// put never blocks, for the graph's lock is held by some who call it.
+// put never blocks, for the graph's lock is held by some who call it. What comes after the run has ended is of no interest: work that
+// another run joined goes on.
 func (f *feed) put(e *entry) {
 	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.shut {
+		return
+	}
 	f.queue = append(f.queue, e)
-	f.mu.Unlock()
 	select {
 	case f.wake <- struct{}{}:
 	default:
@@ -78,7 +86,7 @@ const feedMax = 4096
 // putWhenRoom is put for those who can wait.
 func (f *feed) putWhenRoom(e *entry) {
 	f.mu.Lock()
-	for len(f.queue) >= feedMax {
+	for len(f.queue) >= feedMax && !f.shut {
 		f.room.Wait()
 	}
 	f.mu.Unlock()

@@ -97,6 +97,14 @@ func (c *invocation) take(ctx context.Context, res *runtime.Result) ([]value.Val
 	}
 	values := make([]value.Value, len(ports))
 	for i, p := range ports {
+		if p.Stream {
+			list, err := c.given.list(ctx, i)
+			if err != nil {
+				return nil, err
+			}
+			values[i] = list
+			continue
+		}
 		out := res.Outputs[i]
 		if !out.Written && (p.Optional || !emptyIsValid(p.Type)) {
 			if p.Optional {

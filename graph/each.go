@@ -20,6 +20,8 @@ type group struct {
 	starting int      // elements whose first step is under way
 	live     []*scope // elements that run
 	queued   bool     // stands in run.groups
+	reading  int      // lists of streams that are being opened
+	broken   *Cause   // why a stream that it goes over ended in the middle
 	ending   bool     // its last step is in the queue
 	stopped  *Cause   // set once no element may start
 	fault    *Failure // what failed in it, or in it as a whole
@@ -100,6 +102,7 @@ func (x *run) startGroup(s *scope, i int32) {
 	if err != nil {
 		x.failGroup(g, x.groupFailure(g, err))
 	}
+	x.enter(g)
 	x.offer(g)
 	x.maybeEndGroup(g)
 }
@@ -237,8 +240,8 @@ func (x *run) stopGroup(g *group, cause *Cause) {
 }
 
 func (x *run) maybeEndGroup(g *group) {
-	over := g.stopped != nil || g.turn == g.from.n
-	if over && len(g.live) == 0 && g.starting == 0 && !g.collecting && !g.ending {
+	over := g.stopped != nil || (g.turn == g.from.n && !g.from.open)
+	if over && g.reading == 0 && len(g.live) == 0 && g.starting == 0 && !g.collecting && !g.ending {
 		g.ending = true
 		x.steps.push(step{kind: endGroup, group: g})
 	}
@@ -265,6 +268,8 @@ func (x *run) finishGroup(g *group) {
 		x.endGroupFailed(g, g.fault)
 	case g.waits != nil && g.stopped == nil:
 		x.hold(s, i, Event{Cause: g.waits, Err: g.waits.Err, Total: g.total(), Ended: g.over, Lost: g.lost})
+	case g.broken != nil && s.stop == nil:
+		x.end(s, i, ended, Event{State: Cancelled, Cause: g.broken, Total: g.total(), Ended: g.over, Lost: g.lost})
 	case err != nil || stopped:
 		x.cancelNode(s, i, err)
 	default:

@@ -12,7 +12,8 @@ import (
 // elements is what a group runs over: the items of one lane, or of several side by side. A plain group has one element without
 // a value, a repeat group one for each turn that it may take.
 type elements struct {
-	n     int
+	n     int // that may begin; all of them unless open
+	open  bool
 	lanes []*lane
 }
 
@@ -54,11 +55,18 @@ func (x *run) split(g *group) (cause *Cause, err error) {
 		}
 	}()
 	for i := range over {
+		if l := x.liveLane(g.scope, g.index, i, &over[i].Over); l != nil {
+			g.from.lanes, g.from.open = append(g.from.lanes, l), true
+			continue
+		}
 		l, cause, err := x.lane(g.scope, &over[i].Over)
 		if cause != nil || err != nil {
 			return cause, err
 		}
 		g.from.lanes = append(g.from.lanes, l)
+	}
+	if g.from.open {
+		return nil, nil
 	}
 	g.from.n = g.from.lanes[0].n
 	return nil, g.from.equal(over)
@@ -77,8 +85,12 @@ func (e *elements) equal(over []Lane) error {
 	var lengths []string
 	same := true
 	for i, l := range e.lanes {
-		same = same && l.n == e.n
-		lengths = append(lengths, fmt.Sprintf("%s has %d", over[i].Name, l.n))
+		n := l.n
+		if l.tap != nil && l.rest == nil {
+			n = l.tap.count
+		}
+		same = same && n == e.n
+		lengths = append(lengths, fmt.Sprintf("%s has %d", over[i].Name, n))
 	}
 	if same {
 		return nil

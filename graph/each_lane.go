@@ -14,6 +14,8 @@ import (
 // lane is one list, map, table or JSON document that a group goes over: its items are found at once and read when their turn
 // comes.
 type lane struct {
+	tap   *tap // of a producer that was still running when the group began; then rest is the list that it gave, if that is read
+	rest  *lane
 	n     int
 	files []value.FileRef // of trigger.files; nil for all others
 	elem  value.Type      // of the items as they are read
@@ -105,6 +107,9 @@ func anyHead(r io.ReaderAt, size int64) (value.Type, int64, error) {
 }
 
 func (l *lane) close() {
+	if l.rest != nil {
+		l.rest.close()
+	}
 	if l.shut != nil {
 		l.shut()
 		l.shut = nil
@@ -113,6 +118,9 @@ func (l *lane) close() {
 
 // at reads item i. One that is larger than a value carries is stored on its own.
 func (l *lane) at(ctx context.Context, x *run, i int) (it item, err error) {
+	if l.tap != nil {
+		return x.tapped(ctx, l, i)
+	}
 	if l.files != nil {
 		it.file = &l.files[i]
 		return it, nil

@@ -22,6 +22,10 @@ type Invocation struct {
 	Path    string        // where in the run: photos[3].decode; unique in it, the same for every attempt
 	Attempt int           // counts from 1
 	Inputs  []value.Value // one per port of the node's type, already of the port's type; the zero Value: the port stays absent
+	// Emit may be called with the items of outputs that are streams, one after the other, until Exec returns: the groups that run over
+	// them begin. It waits while such a group has enough; when ctx ends meanwhile it gives up waiting, for all that follow too, and the
+	// groups take the rest from the list that Exec returns. nil: there is no such group. The list that Exec returns holds all items.
+	Emit func(ctx context.Context, port int, item value.Value) error
 }
 
 // Runner is what a run needs of the world around it. Every function but Observe is called by many goroutines at once.

@@ -12,6 +12,7 @@ type plan struct {
 	deps   edges
 	uses   edges // dependents
 	roots  []int32
+	taps   map[int32][]tapping // by producer
 }
 
 // place is where a node stands: the depth says in which of the scopes around, since a wire leads to a graph around only.
@@ -48,6 +49,7 @@ func planOf(g *Graph, depth int, places map[*Node]place) (*plan, error) {
 			p.keep(places, src)
 		}
 	}
+	p.tapped(places)
 	for i, n := range g.Nodes {
 		if n.Kind == Task {
 			continue

@@ -32,6 +32,7 @@ type state struct {
 	cause   *Cause // skipped, failed, held: what to tell dependants; done: why some outputs are missing
 	group   *group // while a group runs
 	pause   func() bool
+	stream  *stream // of a task that has given items while it ran
 }
 
 // scope is one execution of a graph: the run itself, a plain group, or one element of an each group.
@@ -102,6 +103,10 @@ func (x *run) end(s *scope, i int32, ph phase, e Event) {
 	}
 	x.tell(e)
 	s.left--
+	x.endStream(s, i)
+	if e.Node.Kind == Each {
+		x.leave(s, i)
+	}
 	if s.stop == nil {
 		x.release(s, i)
 	}
@@ -121,7 +126,7 @@ func (x *run) release(s *scope, i int32) {
 		st.outputs = nil
 	}
 	for _, u := range s.plan.uses.of(i) {
-		if use := &s.states[u]; use.phase == waiting {
+		if use := &s.states[u]; use.phase == waiting && !s.states[i].stream.let(u) {
 			if use.waits--; use.waits == 0 {
 				use.phase = queued
 				x.steps.push(step{kind: startNode, scope: s, index: u})

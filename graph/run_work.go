@@ -18,6 +18,7 @@ const (
 	collect
 	endScope
 	endGroup
+	readRest
 )
 
 // step is something that can be done now.
@@ -138,6 +139,8 @@ func (x *run) work() {
 			x.finish(st.scope)
 		case endGroup:
 			x.finishGroup(st.group)
+		case readRest:
+			x.readRest(st.group, int(st.index))
 		}
 	}
 }
@@ -198,6 +201,10 @@ func (x *run) execute(s *scope, i int32, inputs []value.Value) {
 	inv := &Invocation{Node: n, Path: s.pathOf(i), Inputs: inputs}
 	st.attempt++
 	inv.Attempt = int(st.attempt)
+	emits := &emitter{x: x, s: s, i: i}
+	if s.plan.taps[i] != nil {
+		inv.Emit = emits.emit
+	}
 	if x.Observe != nil {
 		x.Observe(Event{State: Running, Node: n, Path: inv.Path, Attempt: inv.Attempt})
 	}
@@ -212,6 +219,7 @@ func (x *run) execute(s *scope, i int32, inputs []value.Value) {
 		err = fmt.Errorf("%d outputs came back for %d ports", len(outputs), len(n.Outputs))
 	}
 	x.mu.Lock()
+	emits.over = true
 	x.settle(s, i, outputs, err, true)
 }
 
@@ -300,6 +308,7 @@ func (x *run) cancelNode(s *scope, i int32, err error) {
 
 // retry queues a node again, after a wait that doubles with every attempt. Called with mu held.
 func (x *run) retry(s *scope, i int32, err error) {
+	x.retell(s, i)
 	n, st := s.node(i), &s.states[i]
 	if x.Observe != nil {
 		x.Observe(Event{State: Retrying, Node: n, Path: s.pathOf(i), Attempt: int(st.attempt), Err: err})

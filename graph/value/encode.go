@@ -260,3 +260,6 @@ func EncodeImage(info ImageInfo, pixels []byte) []byte {
 	}
 	return append(b, pixels...)
 }
+
+// ListSize is the length of the encoding of a list of n items that have so many bytes together.
+func ListSize(n int, bytes int64) int64 { return listHeader + 8*int64(n) + bytes }
