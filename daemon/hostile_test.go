@@ -91,7 +91,7 @@ func (w *watched) end(t *testing.T) {
 // earlier are the modules that a workflow is refused for before the engine has a say: for their size, or their manifest.
 var earlier = map[string]string{
 	"C6": "too large", "D23": "no memory", "D23b": "no memory", "D24": "no memory",
-	"W11": `states "read"`, "W11b": `states "write"`, "W11c": `states "read"`,
+	"W11": `states "read"`, "W11b": `states "write"`, "W11c": `states "read"`, "W13m": `states "stream"`, "W13n": `states "stream"`,
 }
 
 // TestHostileModulesInWorkflows runs every hostile module as a node.

@@ -107,11 +107,10 @@ func TestItemsPushBack(t *testing.T) {
 		require.NoError(t, err)
 		res.Close()
 	}
-	time.Sleep(2 * c.Limits.Time)
 	select {
 	case x := <-ended:
 		t.Fatalf("it ended: %v", x.err)
-	default:
+	case <-time.After(2 * c.Limits.Time):
 	}
 	close(release)
 	x := <-ended
@@ -202,7 +201,7 @@ func TestItemsAreRefused(t *testing.T) {
 	}
 	// The last items may be refused when the guest has ended already.
 	_, err := e.Run(t.Context(), itemsCall(m, 3, 0, -1, func(_ context.Context, _ int, item Output) error {
-		time.Sleep(20 * time.Millisecond)
+		<-time.After(20 * time.Millisecond)
 		if value.DecodeInt(item.Bytes) == 2 {
 			return no
 		}
