@@ -341,7 +341,9 @@ func TestStreamsNeverWaitForThemselves(t *testing.T) {
 		},
 		"a group that needs its producer's end": func(f *flow) {
 			p := f.source("p")
-			g := f.each("g", of(p), func(body *flow) { body.out("out", of(body.task("x", in(body.elem("value", value.Int), port(p, "count"))))) })
+			g := f.each("g", of(p), func(body *flow) {
+				body.out("out", of(body.task("x", in(body.elem("value", value.Int), port(p, "count")))))
+			})
 			f.out("list", port(g, "out"))
 		},
 		"a group that needs it by another node": func(f *flow) {
