@@ -29,6 +29,7 @@ pack! {
     "node_reverse" => pick::reverse,
     "node_unique" => pick::unique,
     "node_range" => make::range,
+    "node_count" => make::count,
     "node_repeat" => make::repeat,
     "node_collect" => make::collect,
     "node_concat" => make::concat,

@@ -21,6 +21,20 @@ pub fn range() {
     levee::put_list(0, &items);
 }
 
+/// Inputs: start, stop, step. Output: items, a stream.
+pub fn count() {
+    let (start, stop, step) = (levee::int(0), levee::int(1), levee::int(2));
+    if step == 0 {
+        levee::fail("step is 0: the count would never end");
+    }
+    let mut at = start as i128;
+    while if step > 0 { at < stop as i128 } else { at > stop as i128 } {
+        levee::put_int(0, at as i64);
+        levee::item(0);
+        at += step as i128;
+    }
+}
+
 /// Inputs: item, times. Output: list.
 pub fn repeat() {
     let (item, times) = (levee::bytes(0), levee::int(1) as usize);

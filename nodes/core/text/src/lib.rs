@@ -23,6 +23,7 @@ pack! {
     "node_split" => pieces::split,
     "node_join" => pieces::join,
     "node_lines" => pieces::lines,
+    "node_each_line" => pieces::each_line,
     "node_slice" => pieces::slice,
     "node_upper" => letters::upper,
     "node_lower" => letters::lower,

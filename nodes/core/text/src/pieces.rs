@@ -61,6 +61,16 @@ pub fn lines() {
     levee::put_int(1, kept.len() as i64);
 }
 
+/// Inputs: text, trim, drop_empty. Output: lines, a stream.
+pub fn each_line() {
+    let text = levee::string(0);
+    let (trim, drop_empty) = (levee::boolean(1), levee::boolean(2));
+    for line in text.lines().map(|l| if trim { l.trim() } else { l }).filter(|l| !(drop_empty && l.is_empty())) {
+        levee::put_str(0, line);
+        levee::item(0);
+    }
+}
+
 /// Inputs: text, start, end, step; they count characters, start and end from the end when negative.
 pub fn slice() {
     let text = levee::string(0);
