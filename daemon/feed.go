@@ -26,7 +26,8 @@ type feed struct {
 	over  atomic.Bool  // nothing but the end of the run, or of this part of it, comes any more
 
 	// of the goroutine that writes
-	running  map[string]time.Time // since when, by path
+	running  map[string]time.Time           // since when, by path
+	quiet    map[string]*journal.Invocation // those of them of which nothing was told yet
 	progress progressTold
 }
 
@@ -42,7 +43,7 @@ type entry struct {
 }
 
 func (r *Run) startFeed(ctx context.Context) {
-	f := &feed{run: r, wake: make(chan struct{}, 1), end: make(chan struct{}), running: make(map[string]time.Time)}
+	f := &feed{run: r, wake: make(chan struct{}, 1), end: make(chan struct{}), running: make(map[string]time.Time), quiet: make(map[string]*journal.Invocation)}
 	f.room.L = &f.mu
 	f.begin()
 	r.feed, r.told = f, make(map[string]time.Time)
@@ -127,40 +128,44 @@ func (f *feed) pump(ctx context.Context) {
 	}
 }
 
-// write records a batch in the order in which it happened, and hands it on. An invocation that has begun and ended within it, with
-// nothing said in between, is one row; so only who takes longer than a commit costs a second one.
+// quietFor is how long the beginning of an invocation is kept back: who ends sooner, and says nothing meanwhile, is one row. Of
+// 10,000 tiny nodes 256 are under way at once, most of them waiting for a worker, so a row for each beginning would be one more for each.
+const quietFor = 100 * time.Millisecond
+
+// write records a batch in the order in which it happened, and hands it on.
 func (f *feed) write(ctx context.Context, batch []*entry) {
 	list := make([]journal.Entry, 0, len(batch))
-	quiet := make(map[string]int) // by path: where in list the beginning of an invocation stands that may share the row of its end
+	begin := func(path string) {
+		if begun := f.quiet[path]; begun != nil {
+			e := begun.Beginning()
+			list = append(list, journal.Entry{Event: &e})
+			delete(f.quiet, path)
+		}
+	}
 	for _, e := range batch {
 		switch {
 		case e.begun != nil:
-			quiet[e.begun.Path] = len(list)
-			list = append(list, journal.Entry{Invocation: e.begun})
+			f.quiet[e.begun.Path] = e.begun
 			f.running[e.begun.Path] = e.begun.Started
 		case e.event != nil:
-			delete(quiet, e.event.Node)
+			begin(e.event.Node)
 			list = append(list, journal.Entry{Event: e.event})
 		case e.inv != nil:
-			if at, ok := quiet[e.inv.Path]; ok {
-				delete(quiet, e.inv.Path)
-				list[at] = journal.Entry{}
-				e.inv.Began = true
-			}
+			e.inv.Began = f.quiet[e.inv.Path] != nil
+			delete(f.quiet, e.inv.Path)
 			delete(f.running, e.inv.Path)
 			list = append(list, journal.Entry{Invocation: e.inv})
 		}
 	}
-	kept, fresh := list[:0], make([]journal.Entry, 0, len(list))
+	now := time.Now()
+	for path, begun := range f.quiet {
+		if now.Sub(begun.Started) >= quietFor {
+			begin(path)
+		}
+	}
+	fresh := make([]journal.Entry, 0, len(list))
 	for _, e := range list {
-		if e.Invocation != nil && e.Invocation.Status == journal.Started {
-			begun := e.Invocation.Beginning()
-			e = journal.Entry{Event: &begun}
-		}
-		if e != (journal.Entry{}) {
-			kept = append(kept, e)
-		}
-		if e.Invocation != nil || e.Event != nil && e.Event.Seq == 0 {
+		if e.Invocation != nil || e.Event.Seq == 0 { // else it was recorded with the change of the run that it tells of
 			fresh = append(fresh, e)
 		}
 	}
@@ -173,7 +178,7 @@ func (f *feed) write(ctx context.Context, batch []*entry) {
 		return
 	}
 	if f.run.req.Observe != nil {
-		f.tell(kept)
+		f.tell(list)
 	}
 }
 

@@ -115,5 +115,9 @@ func (f *feed) next(now time.Time) time.Duration {
 	if f.over.Load() {
 		return time.Hour
 	}
-	return max(f.progress.every(now)-now.Sub(f.progress.at), 0) + f.progress.every(now)/10
+	wait := max(f.progress.every(now)-now.Sub(f.progress.at), 0)
+	for _, begun := range f.quiet {
+		wait = min(wait, max(quietFor-now.Sub(begun.Started), 0))
+	}
+	return wait + time.Millisecond
 }
