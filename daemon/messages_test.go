@@ -281,3 +281,24 @@ func TestLargeValuesAreReferences(t *testing.T) {
 		require.JSONEq(t, c.want, string(journal.ForMessage(c.v, 256)))
 	}
 }
+
+// TestMessagesPage holds the page against the schema: its example, and that it names every field, type and status.
+func TestMessagesPage(t *testing.T) {
+	text := page(t, "messages.md")
+	lines := 0
+	for _, example := range blocks(text) {
+		for line := range strings.Lines(example.text) {
+			requireMessage(t, line)
+			lines++
+		}
+	}
+	require.Greater(t, lines, 5)
+	var schema any
+	require.NoError(t, json.Unmarshal(docs.MessagesSchema, &schema))
+	for _, field := range properties(schema) {
+		require.True(t, strings.Contains(text, "`"+field+"`") || strings.Contains(text, "."+field+"`"), "%s is not on the page", field)
+	}
+	for _, kind := range []string{"job_update", "node_update", "node_progress", "output_update", "edge_update", "log_update", "error"} {
+		require.True(t, strings.Contains(text, "\n## "+kind+"\n"), kind)
+	}
+}
