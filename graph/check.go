@@ -110,9 +110,17 @@ func (c *checker) linkTurns(n *rawNode) {
 	if n.until != nil {
 		n.untilWire = c.wire(n.body, nil, n.until, n.node.ID+": until")
 	}
+	if w := n.untilWire; w != nil && w.node != n && (w.node == nil || w.node.graph != n.body) {
+		c.report.add(w.pos, "wire", "%s: until: %s is the same in every turn: name what a node inside gives", n.node.ID, w.text)
+	}
 	for i := range n.carry {
-		if cr := &n.carry[i]; cr.next != nil {
-			cr.nextAt = c.wire(n.body, nil, cr.next, n.node.ID+": carry "+clip(cr.name)+": next")
+		cr := &n.carry[i]
+		if cr.next == nil {
+			continue
+		}
+		cr.nextAt = c.wire(n.body, nil, cr.next, n.node.ID+": carry "+clip(cr.name)+": next")
+		if w := cr.nextAt; w != nil && w.kind == FromElement && w.node == n && w.port == cr.name {
+			c.report.add(w.pos, "wire", "%s: carry %s: next is %s itself, which would never change", n.node.ID, clip(cr.name), w.text)
 		}
 	}
 }

@@ -26,9 +26,9 @@ type lane struct {
 	r     io.ReaderAt
 	shut  func()
 
-	table *value.TableReader
-	mu    sync.Mutex
-	piece *value.Piece // guarded by mu: the rows that were read last
+	table  *value.TableReader
+	mu     sync.Mutex
+	pieces [2]*value.Piece // guarded by mu: the rows that were read last
 }
 
 // lane opens what a wire leads to. A cause says why there is nothing.
@@ -188,20 +188,40 @@ func (l *lane) entry(it *item, i int) ([]byte, error) {
 	return value.Entry(text, enc), nil
 }
 
-// pieceRows is how many rows of a table are read at once.
+// pieceRows is how many rows of a table are read at once: more than begin at the same time, as a rule.
 const pieceRows = 1024
 
+// row reads a row. Rows are asked for nearly in order, so the last two pieces hold all but stragglers.
 func (l *lane) row(i int) ([]byte, error) {
 	l.mu.Lock()
-	p := l.piece
-	if p == nil || i < p.From || i >= p.From+p.Rows {
-		var err error
-		if p, err = l.table.Piece(i, pieceRows); err != nil {
-			l.mu.Unlock()
+	p, err := l.pieceOf(i)
+	l.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	return p.Row(i)
+}
+
+func (l *lane) pieceOf(i int) (*value.Piece, error) {
+	next := 0 // the row behind the last piece
+	for _, p := range l.pieces {
+		if p != nil && p.From <= i && i < p.From+p.Rows {
+			return p, nil
+		} else if p != nil {
+			next = max(next, p.From+p.Rows)
+		}
+	}
+	if i < next || i >= next+pieceRows {
+		return l.table.Piece(i, 1)
+	}
+	for {
+		p, err := l.table.Piece(next, pieceRows)
+		if err != nil {
 			return nil, err
 		}
-		l.piece = p
+		l.pieces[0], l.pieces[1] = l.pieces[1], p
+		if next += p.Rows; i < next {
+			return p, nil
+		}
 	}
-	l.mu.Unlock()
-	return p.Row(i)
 }

@@ -14,7 +14,7 @@ type State int
 const (
 	Running   State = iota // Exec is called next; of a group: its elements start
 	Retrying               // an attempt failed with Err, another follows
-	Progress               // of an each group: one more element has ended
+	Progress               // of an each or repeat group: one more element, or turn, has ended
 	Done                   // Outputs are there
 	Skipped                // it never ran, because of Cause
 	Failed                 // Err; of a group: an element failed, Cause names the node
@@ -37,7 +37,7 @@ type Event struct {
 	Err     error         // Retrying, Failed, Cancelled, Suspended
 	Handled bool          // Failed: on_error lets the run go on
 
-	// Of an each group: elements in all, ended, and of these failed.
+	// Of an each group: elements in all, ended, and of these failed. Of a repeat group: turns at most, ended, and 0.
 	Total, Ended, Lost int
 }
 

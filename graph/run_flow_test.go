@@ -58,6 +58,17 @@ func (f *flow) each(id string, src graph.Source, fill func(body *flow), opts ...
 	return f.fill(n, fill, opts)
 }
 
+// repeat adds a group of turns that carry one int; fill builds its body and says what the next turn gets, and when to end.
+func (f *flow) repeat(id string, most int, start graph.Source, fill func(body *flow) (next graph.Source, until *graph.Source), opts ...option) *graph.Node {
+	n := &graph.Node{ID: id, Kind: graph.Repeat, Repeat: &graph.Turns{Max: most}, As: "t"}
+	f.dependOn(n, start)
+	return f.fill(n, func(b *flow) {
+		next, until := fill(b)
+		n.Repeat.Until = until
+		n.Repeat.Carry = []graph.Carry{{Name: "n", From: start, Next: &next, Type: start.Type}}
+	}, opts)
+}
+
 func (f *flow) plain(id string, fill func(body *flow), opts ...option) *graph.Node {
 	return f.fill(&graph.Node{ID: id, Kind: graph.Group}, fill, opts)
 }

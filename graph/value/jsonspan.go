@@ -14,7 +14,7 @@ var ErrNotList = errors.New("the JSON is neither array nor object")
 // JSONSpans finds the items of a canonical JSON array, or the keys and values of an object in turn, without holding the
 // document. There may be at most most of them.
 func JSONSpans(r io.ReaderAt, size int64, most int) (spans []Span, object bool, err error) {
-	in := bufio.NewReaderSize(io.NewSectionReader(r, 0, size), 64<<10)
+	in := bufio.NewReaderSize(io.NewSectionReader(r, 0, size), int(min(size, 64<<10)))
 	first, err := in.ReadByte()
 	switch {
 	case err != nil:
