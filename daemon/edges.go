@@ -114,7 +114,10 @@ func (c *edgeCounts) saw(e *graph.Event) {
 	if e.State == graph.Running || e.State == graph.Retrying || e.State == graph.Progress {
 		return
 	}
-	at := c.table.nodes[e.Node]
+	at, ok := c.table.nodes[e.Node]
+	if !ok {
+		return
+	}
 	c.over[at].Store(true)
 	for _, out := range c.table.outs[at] {
 		if out.port < len(e.Outputs) && !e.Outputs[out.port].IsZero() {

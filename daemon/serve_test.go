@@ -244,6 +244,7 @@ func TestCutShortRunIsResumed(t *testing.T) {
 	require.Equal(t, journal.Counts{Ran: 2, Cached: 1}, got.Counts)
 	require.Equal(t, journal.Ran, got.state["first"], "its history says what ran, not that it was found again")
 	s.finish()
+	b.requireStory(rec.ID, nil)
 	require.Len(t, b.runs(), 1)
 }
 
