@@ -154,7 +154,6 @@ func TestMessagesOfASuspendedRun(t *testing.T) {
 	d.answer(id, "s.a=y")
 	require.Equal(t, []string{"running", "suspended", "running", "suspended", "running", "completed"}, b.statuses(id))
 	b.requireStory(id, nil)
-	b.requireStory(id, nil)
 }
 
 func TestDevicesOfAWorkflowThatIsANode(t *testing.T) {
