@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,9 +27,11 @@ type feed struct {
 	over  atomic.Bool  // nothing but the end of the run, or of this part of it, comes any more
 
 	// of the goroutine that writes
-	running  map[string]time.Time           // since when, by path
-	quiet    map[string]*journal.Invocation // those of them of which nothing was told yet
-	progress progressTold
+	running   map[string]time.Time           // since when, by path
+	quiet     map[string]*journal.Invocation // those of them of which nothing was told yet
+	window    time.Time                      // since when begunLeft counts
+	begunLeft int                            // how many beginnings may be told until the window is over
+	progress  progressTold
 }
 
 // entry is an event to be recorded, or one that was recorded with the change of the run that it tells of; an invocation that
@@ -128,9 +131,32 @@ func (f *feed) pump(ctx context.Context) {
 	}
 }
 
-// quietFor is how long the beginning of an invocation is kept back: who ends sooner, and says nothing meanwhile, is one row. Of
-// 10,000 tiny nodes 256 are under way at once, most of them waiting for a worker, so a row for each beginning would be one more for each.
-const quietFor = 100 * time.Millisecond
+// The beginning of an invocation is kept back for quietFor: who ends sooner, and says nothing meanwhile, is one row. Of 10,000 tiny
+// nodes 256 are under way at once, most of them waiting for a worker, on a slow machine for longer than that: so at most mostBegun are told in that time,
+// those that began first. Nodes that are really slow soon are these.
+const (
+	quietFor  = 100 * time.Millisecond
+	mostBegun = 20
+)
+
+// overdue are the invocations whose beginning should be told now.
+func (f *feed) overdue(now time.Time) (paths []string) {
+	if now.Sub(f.window) >= quietFor {
+		f.window, f.begunLeft = now, mostBegun
+	}
+	if f.begunLeft == 0 {
+		return nil
+	}
+	for path, begun := range f.quiet {
+		if now.Sub(begun.Started) >= quietFor {
+			paths = append(paths, path)
+		}
+	}
+	slices.SortFunc(paths, func(a, b string) int { return f.quiet[a].Started.Compare(f.quiet[b].Started) })
+	paths = paths[:min(len(paths), f.begunLeft)]
+	f.begunLeft -= len(paths)
+	return paths
+}
 
 // write records a batch in the order in which it happened, and hands it on.
 func (f *feed) write(ctx context.Context, batch []*entry) {
@@ -157,11 +183,8 @@ func (f *feed) write(ctx context.Context, batch []*entry) {
 			list = append(list, journal.Entry{Invocation: e.inv})
 		}
 	}
-	now := time.Now()
-	for path, begun := range f.quiet {
-		if now.Sub(begun.Started) >= quietFor {
-			begin(path)
-		}
+	for _, path := range f.overdue(time.Now()) {
+		begin(path)
 	}
 	fresh := make([]journal.Entry, 0, len(list))
 	for _, e := range list {
