@@ -119,10 +119,9 @@ func (e *elements) at(ctx context.Context, x *run, i int) (el element, err error
 // field gives a field of the element of a group; "" is the element itself.
 func (x *run) field(s *scope, name string) (value.Value, error) {
 	el, n := &s.elem, s.group.node
-	if name == "index" {
-		return value.OfInt(int64(el.index)), nil
-	}
 	switch {
+	case name == "index":
+		return value.OfInt(int64(el.index)), nil
 	case n.Kind == Repeat:
 		for k := range n.Repeat.Carry {
 			if n.Repeat.Carry[k].Name == name {
@@ -132,9 +131,13 @@ func (x *run) field(s *scope, name string) (value.Value, error) {
 	case n.Over != nil && len(el.items) == 1:
 		return x.itemField(s.ctx, &el.items[0], el.index, name)
 	default:
+		lane, field, dotted := strings.Cut(name, ".")
+		if !dotted {
+			field = "item"
+		}
 		for k := range n.Zip {
-			if n.Zip[k].Name == name && k < len(el.items) {
-				return x.itemField(s.ctx, &el.items[k], el.index, "item")
+			if n.Zip[k].Name == lane && k < len(el.items) {
+				return x.itemField(s.ctx, &el.items[k], el.index, field)
 			}
 		}
 	}
@@ -152,6 +155,8 @@ type item struct {
 func (x *run) itemField(ctx context.Context, it *item, index int, name string) (value.Value, error) {
 	itself := name == "" || name == "value"
 	switch {
+	case name == "index":
+		return value.OfInt(int64(index)), nil
 	case name == "key" && it.key != nil:
 		return value.OfString(*it.key), nil
 	case it.file != nil && (itself || name == "item"):

@@ -1,7 +1,8 @@
 package graph
 
 import (
-	"fmt"
+	"slices"
+	"strings"
 
 	"levee/graph/value"
 )
@@ -36,20 +37,7 @@ func (n *rawNode) fields() (fields []value.Port, element value.Type) {
 		}
 		return append(fields, value.Port{Name: "index", Type: value.Int}), ""
 	case len(n.over) == 1 && n.over[0].name == "":
-		over := n.over[0].typ
-		element = itemOf(over)
-		switch {
-		case element == value.File:
-			fields = fileFields
-		case over.Base() == "map" && hasJSON(element):
-			fields = entryFields
-		case over.Base() == "map":
-			fields = entryFields[:2:2]
-			fields = append(fields, value.Port{Name: "index", Type: value.Int})
-		default:
-			fields = itemFields
-		}
-		return fields, element
+		return n.over[0].fields(), itemOf(n.over[0].typ)
 	}
 	for i := range n.over {
 		l := &n.over[i]
@@ -62,9 +50,28 @@ func (n *rawNode) fields() (fields []value.Port, element value.Type) {
 	return append(fields, value.Port{Name: "index", Type: value.Int}), ""
 }
 
+// fields are what the body may read of an item.
+func (l *rawLane) fields() []value.Port {
+	element := itemOf(l.typ)
+	switch {
+	case element == value.File:
+		return fileFields
+	case l.typ.Base() == "map" && hasJSON(element):
+		return entryFields
+	case l.typ.Base() == "map":
+		return append(entryFields[:2:2], value.Port{Name: "index", Type: value.Int})
+	}
+	return itemFields
+}
+
 // elementType is the type of the element of a group, or of a field of it.
 func (c *checker) elementType(w *wire) value.Type {
 	n := w.node
+	if name, field, dotted := strings.Cut(w.port, "."); dotted {
+		i := slices.IndexFunc(n.over, func(l rawLane) bool { return l.name == name })
+		l := &n.over[i]
+		return c.fieldType(w, n.node.As+"."+name, field, l.fields(), itemOf(l.typ))
+	}
 	fields, element := n.fields()
 	single := n.node.Kind == Each && len(n.over) == 1 && n.over[0].name == ""
 	switch {
@@ -73,21 +80,30 @@ func (c *checker) elementType(w *wire) value.Type {
 	case w.port == "":
 		c.report.add(w.pos, "wire", "%s: name one of its fields: %s", quote(n.node.As), orList(names(fields)))
 		return ""
+	case single:
+		return c.fieldType(w, n.node.As, w.port, fields, element)
 	}
 	for _, f := range fields {
-		if f.Name == w.port && f.Type == "" {
-			return element
-		} else if f.Name == w.port {
+		if f.Name == w.port {
 			return f.Type
 		}
 	}
-	what := fmt.Sprintf("%s is one %s", quote(n.node.As), element)
-	if !single {
-		what = quote(n.node.As) + " has the fields " + orList(names(fields))
-		c.report.suggest(w.pos, "unknown", c.nearestPort(w.port, fields), "%s: there is no %s", what, quote(w.port))
-		return ""
+	c.report.suggest(w.pos, "unknown", c.nearestPort(w.port, fields), "%s has the fields %s: there is no %s", quote(n.node.As), orList(names(fields)), quote(w.port))
+	return ""
+}
+
+// fieldType is the type of a field of an item.
+func (c *checker) fieldType(w *wire, of, field string, fields []value.Port, element value.Type) value.Type {
+	for _, f := range fields {
+		if f.Name == field && f.Type == "" {
+			return element
+		} else if f.Name == field {
+			return f.Type
+		}
 	}
-	c.report.suggest(w.pos, "unknown", c.nearestPort(w.port, fields), "%s: it has no %s, only %s", what, quote(w.port), orList(names(fields)))
+	if element != "" {
+		c.report.suggest(w.pos, "unknown", c.nearestPort(field, fields), "%s is one %s: it has no %s, only %s", quote(of), element, quote(field), orList(names(fields)))
+	}
 	return ""
 }
 

@@ -28,7 +28,7 @@ func (c *checker) wire(g *rawGraph, from *rawNode, t *tree, what string) *wire {
 	}
 	head, port, dotted := strings.Cut(text, ".")
 	w := &wire{text: text, port: port, pos: t.pos}
-	if head == "" || (dotted && port == "") || strings.ContainsAny(text, " \t\n") || strings.Contains(port, ".") {
+	if head == "" || (dotted && port == "") || strings.ContainsAny(text, " \t\n") || (strings.Contains(port, ".") && !inLane(g, head, port)) {
 		c.report.add(t.pos, "wire", "%s: a wire is written node.port, inputs.name or trigger.files, got %s", what, t.describe())
 		return nil
 	}
@@ -53,6 +53,18 @@ func (c *checker) wire(g *rawGraph, from *rawNode, t *tree, what string) *wire {
 		c.depend(g, from, w)
 	}
 	return w
+}
+
+// inLane reports whether head.port names a field of an item: as.name.field, where several lists go side by side.
+func inLane(g *rawGraph, head, port string) bool {
+	name, field, _ := strings.Cut(port, ".")
+	for s := g; s != nil && s.ids[head] == nil; s = s.parent() {
+		if s.owner == nil || s.owner.node.As != head {
+			continue
+		}
+		return field != "" && !strings.Contains(field, ".") && slices.ContainsFunc(s.owner.over, func(l rawLane) bool { return l.name == name })
+	}
+	return false
 }
 
 func (c *checker) inputWire(w *wire) bool {
