@@ -21,6 +21,7 @@ type Config struct {
 	Workers   int               // nodes that run at the same time; 0: one per CPU
 	CacheMax  int64             // bytes of results to keep; 0: 10 GiB
 	HeldMax   int64             // bytes of memory for files that nodes have open; 0: half of the machine's
+	Runs      int               // runs of a served folder that go on at the same time; 0: 8
 	KeepRuns  time.Duration     // age at which ended runs are forgotten; 0: 90 days
 	Isolation runtime.Isolation // how nodes are held; the zero value is the full sandbox
 	Ceiling   Ceiling
@@ -48,6 +49,10 @@ const (
 	maxLog        = 64 << 10
 )
 
+// defaultRuns is how many runs go on at a time when nobody says otherwise: enough that one which waits, for a person's file or for its
+// one slow node, does not leave the workers idle; few enough that each gets on.
+const defaultRuns = 8
+
 func (c Config) withDefaults() (Config, error) {
 	c.StateDir = cmp.Or(c.StateDir, filepath.Join(xdg.StateHome, "levee"))
 	c.CacheDir = cmp.Or(c.CacheDir, filepath.Join(xdg.CacheHome, "levee"))
@@ -59,6 +64,12 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.CacheMax == 0 {
 		c.CacheMax = 10 << 30
+	}
+	if c.Runs == 0 {
+		c.Runs = defaultRuns
+	}
+	if c.Runs < 0 || c.Runs > 4096 {
+		return c, fmt.Errorf("%d runs at a time: between 1 and 4096", c.Runs)
 	}
 	if c.KeepRuns == 0 {
 		c.KeepRuns = 90 * 24 * time.Hour

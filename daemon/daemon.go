@@ -32,6 +32,7 @@ type Daemon struct {
 	digests digestMemo
 	held    heldMemory
 	stopper stopper
+	queue   *queue
 
 	streaming atomic.Int32 // invocations that hand on items while they run
 
@@ -61,7 +62,7 @@ func Open(ctx context.Context, cfg Config) (*Daemon, error) {
 
 func open(ctx context.Context, checker *Checker) (_ *Daemon, err error) {
 	cfg := checker.cfg
-	d := &Daemon{Checker: checker, log: cfg.Log, now: time.Now, held: heldMemory{max: cfg.HeldMax}, broken: make(chan struct{})}
+	d := &Daemon{Checker: checker, log: cfg.Log, now: time.Now, held: heldMemory{max: cfg.HeldMax}, broken: make(chan struct{}), queue: newQueue(cfg.Runs)}
 	defer func() {
 		if err != nil {
 			d.Close()

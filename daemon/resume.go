@@ -51,7 +51,30 @@ func request(rec *journal.Run) Request {
 	return req
 }
 
-// resume takes up a claimed run. What had finished is found in the cache by its key, so only the rest runs.
+// requeue makes a run that can have its turn of one that was claimed. What had finished is found in the cache by its key, so only the
+// rest runs.
+func (d *Daemon) requeue(ctx context.Context, flow *Workflow, rec *journal.Run, show Request, t *ticket) (*Run, error) {
+	req := request(rec)
+	req.Observe, req.Working, req.Children = show.Observe, show.Working, show.Children
+	r := d.claimed(flow, rec, req)
+	if t.begun() {
+		return r, nil
+	}
+	queued := r.queuedMessage(t)
+	if err := d.journal.SetStatus(ctx, &r.rec, journal.Queued, queued); err != nil {
+		return nil, err
+	}
+	r.tell(queued)
+	return r, nil
+}
+
+func (d *Daemon) claimed(flow *Workflow, rec *journal.Run, req Request) *Run {
+	r := &Run{daemon: d, flow: flow, req: req, grants: flow.Grants, rec: *rec}
+	r.presence.run, r.presence.above = r, req.above()
+	return r
+}
+
+// resume takes up a claimed run at once.
 func (d *Daemon) resume(ctx context.Context, flow *Workflow, rec *journal.Run, show Request) (*Result, error) {
 	req := request(rec)
 	req.Observe, req.Working, req.Children = show.Observe, show.Working, show.Children
@@ -62,10 +85,9 @@ func (d *Daemon) resume(ctx context.Context, flow *Workflow, rec *journal.Run, s
 	return r.execute(ctx)
 }
 
-// taken makes a run that can go on of one that was claimed.
+// taken makes a run that goes on of one that was claimed.
 func (d *Daemon) taken(ctx context.Context, flow *Workflow, rec *journal.Run, req Request) (*Run, error) {
-	r := &Run{daemon: d, flow: flow, req: req, grants: flow.Grants, rec: *rec}
-	r.presence.run, r.presence.above = r, req.above()
+	r := d.claimed(flow, rec, req)
 	if err := r.recall(ctx); err != nil {
 		return nil, err
 	}

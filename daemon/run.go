@@ -35,7 +35,8 @@ type Request struct {
 	// Children is Observe for the runs of nodes that are workflows, and of nodes in these; may be nil.
 	Children func(journal.Event)
 
-	parent     *Run // the run is that of a node of this one, parentPath
+	ticket     *ticket // its place in the queue; nil: it needs none
+	parent     *Run    // the run is that of a node of this one, parentPath
 	parentPath string
 	limit      *TimeoutError // of that node; nil: none
 }
@@ -102,6 +103,9 @@ func (d *Daemon) accept(ctx context.Context, flow *Workflow, req Request) (*Run,
 		Trigger: req.Trigger, Why: req.Why, Status: journal.Running, Accepted: time.Now(),
 		How: journal.How{NoCache: req.NoCache, Verify: req.Verify, Map: flow.mapped},
 	}
+	if req.ticket != nil {
+		r.rec.Accepted = req.ticket.at
+	}
 	r.rec.Started = r.rec.Accepted
 	if r.rec.Trigger == "" {
 		r.rec.Trigger = r.rec.ID
@@ -115,7 +119,16 @@ func (d *Daemon) accept(ctx context.Context, flow *Workflow, req Request) (*Run,
 	for name, v := range req.Inputs {
 		r.rec.Inputs = append(r.rec.Inputs, journal.Named{Name: name, Value: v})
 	}
-	return r, d.journal.Accept(ctx, &r.rec)
+	if req.ticket == nil || req.ticket.begun() {
+		return r, d.journal.Accept(ctx, &r.rec)
+	}
+	r.rec.Status, r.rec.Started = journal.Queued, time.Time{}
+	queued := r.queuedMessage(req.ticket)
+	if err := d.journal.Accept(ctx, &r.rec, queued); err != nil {
+		return nil, err
+	}
+	r.tell(queued)
+	return r, nil
 }
 
 func newID() string {

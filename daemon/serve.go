@@ -64,6 +64,7 @@ type folder struct {
 	cut    context.Context            // ends when runs must end at once
 	runs   sync.WaitGroup
 	ended  chan ended
+	closed chan struct{} // closed when nothing is started any more
 	active int
 
 	say sync.Mutex // around opts.Notify
@@ -89,7 +90,7 @@ func (d *Daemon) Serve(ctx, cut context.Context, root string, opts ServeOptions)
 	defer dir.Close()
 	f := &folder{
 		d: d, dir: dir, root: root, opts: opts, cut: cut, flows: make(map[string]*served),
-		files: make(map[string]watch.Signature), ended: make(chan ended),
+		files: make(map[string]watch.Signature), ended: make(chan ended), closed: make(chan struct{}),
 	}
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
@@ -142,10 +143,11 @@ func (f *folder) loop(ctx context.Context, batches <-chan watch.Batch, failed <-
 // calmAfter is when memory that was used for work is given back.
 const calmAfter = 30 * time.Second
 
-// drain waits for the runs in hand.
+// drain waits for the runs in hand. Those that are in the queue stay there, for the next start.
 func (f *folder) drain() {
-	if f.active > 0 {
-		f.notify(Notice{Kind: Draining, Text: "waiting for " + countText(f.active, "run") + " to end"})
+	close(f.closed)
+	if n := f.d.queue.begun(); n > 0 {
+		f.notify(Notice{Kind: Draining, Text: "waiting for " + countText(n, "run") + " to end"})
 	}
 	idle := make(chan struct{})
 	go func() { f.runs.Wait(); close(idle) }()
@@ -216,14 +218,18 @@ func (f *folder) resumeAll(ctx context.Context) {
 	for _, rec := range recs {
 		rel, _ := relative(f.root, rec.Workflow)
 		s := f.flows[rel]
-		if s == nil || s.good == nil || s.good.Denied != nil || string(s.good.Source) != string(rec.Source) {
-			if err := f.d.abandon(ctx, rec, "levee was stopped in the middle of it, and the workflow changed since"); err != nil {
+		if !rec.CancelAsked.IsZero() || s == nil || s.good == nil || s.good.Denied != nil || string(s.good.Source) != string(rec.Source) {
+			why := "levee was stopped in the middle of it, and the workflow changed since"
+			if !rec.CancelAsked.IsZero() {
+				why = errCancelAsked.Error()
+			}
+			if err := f.d.abandon(ctx, rec, why); err != nil {
 				f.trouble(err)
 			}
 			continue
 		}
 		flow, show := s.good, f.show(s)
-		f.launch(s, func(ctx context.Context) (*Result, error) { return f.d.resume(ctx, flow, rec, show) })
+		f.launch(s, func(ctx context.Context, t *ticket) (*Run, error) { return f.d.requeue(ctx, flow, rec, show, t) })
 	}
 }
 
@@ -241,8 +247,9 @@ func (f *folder) watcher(s *served) func(journal.Event) {
 	return func(e journal.Event) { f.notify(Notice{Kind: Happened, Path: p, Flow: flow, Event: &e}) }
 }
 
-// launch runs something of a workflow in the background; its end comes to the loop.
-func (f *folder) launch(s *served, run func(context.Context) (*Result, error)) {
+// launch takes a ticket for a run of a workflow, and runs in the background what get makes durable when its turn comes; its end comes to
+// the loop.
+func (f *folder) launch(s *served, get func(context.Context, *ticket) (*Run, error)) {
 	if s.ctx == nil {
 		ctx, cancel := context.WithCancelCause(context.WithoutCancel(f.cut))
 		stop := context.AfterFunc(f.cut, func() { cancel(ErrStopping) })
@@ -251,8 +258,14 @@ func (f *folder) launch(s *served, run func(context.Context) (*Result, error)) {
 	ctx := s.ctx
 	s.running++
 	f.active++
+	t := f.d.queue.enter(s.good.Path, s.good.Graph.Serial)
 	f.runs.Go(func() {
-		res, err := run(ctx)
+		var res *Result
+		r, err := get(ctx, t)
+		if err == nil {
+			res, err = r.inTurn(ctx, t, f.closed)
+		}
+		t.leave()
 		f.ended <- ended{s, res, err}
 	})
 }
@@ -281,6 +294,7 @@ func (f *folder) report(e ended) {
 		f.notify(Notice{Kind: Unchanged, Path: e.flow.path, Text: fmt.Sprintf("another levee runs, or ran, the same: run %s (%s)", shortID(dup.Run), dup.Status)})
 	case e.err != nil:
 		f.notify(Notice{Kind: Warning, Path: e.flow.path, Text: Printable(e.err.Error())})
+	case e.res.Status == journal.Queued: // the next start has it
 	default:
 		f.notify(Notice{Kind: Ended, Path: e.flow.path, Flow: e.flow.good, Result: e.res})
 	}

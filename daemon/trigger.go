@@ -162,13 +162,10 @@ func (f *folder) enqueue(s *served, p pending) {
 	}
 }
 
-// perFileRuns is how many per-file runs of one workflow are under way at once: enough to keep the workers busy, few enough that
-// thousands of files do not become thousands of open runs.
-const perFileRuns = 8
-
-// next starts per-file runs that wait.
+// next puts per-file runs that wait into the queue: so many that its turns are used, so few that thousands of files do not become
+// thousands of open runs.
 func (f *folder) next(ctx context.Context, s *served) {
-	for s.running < perFileRuns && len(s.queue) > 0 && s.good != nil && ctx.Err() == nil {
+	for s.running < 2*f.d.cfg.Runs && len(s.queue) > 0 && s.good != nil && ctx.Err() == nil {
 		p := s.queue[0]
 		s.queue = s.queue[1:]
 		delete(s.queued, p.file)
@@ -208,12 +205,13 @@ func (f *folder) run(ctx context.Context, s *served, req Request) {
 	req.Trigger = content + "/" + prev
 	show := f.show(s)
 	req.Observe, req.Working, req.Children = show.Observe, show.Working, show.Children
-	f.launch(s, func(ctx context.Context) (res *Result, err error) {
+	f.launch(s, func(ctx context.Context, t *ticket) (r *Run, err error) {
+		req.ticket = t
 		err = f.d.keepTrying(ctx, func() error { // a full disk takes no new runs, but what asks for one is not forgotten
-			res, err = f.d.Run(ctx, flow, req)
+			r, err = f.d.accept(ctx, flow, req)
 			return err
 		})
-		return res, err
+		return r, err
 	})
 }
 

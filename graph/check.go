@@ -31,7 +31,7 @@ func check(f *File, resolve func(uses string) (*Type, error)) (*Graph, Problems)
 	}
 	c.link(f.graph)
 	c.typeGraph(f.graph)
-	g := &Graph{TriggerUse: c.triggerUse, Name: f.Name, Description: f.Description, Trigger: f.Trigger, Inputs: f.Inputs, Allow: f.Allow, Timeout: f.Timeout, Foreign: f.Foreign}
+	g := &Graph{TriggerUse: c.triggerUse, Name: f.Name, Description: f.Description, Trigger: f.Trigger, Inputs: f.Inputs, Allow: f.Allow, Timeout: f.Timeout, Serial: f.Serial, Foreign: f.Foreign}
 	c.files(f.graph)
 	c.build(g, f.graph)
 	if list := f.found.list(); len(list) > 0 {

@@ -17,6 +17,7 @@ type Graph struct {
 	Inputs      []value.Port
 	Allow       Allow
 	Timeout     time.Duration // for a whole run; 0: none
+	Serial      bool          // no two runs of it go on at the same time
 	Nodes       []*Node       // in the order of the file
 	Outputs     []Output
 	Foreign     Foreign           // the system whose file this was; "" for our own

@@ -21,6 +21,7 @@ type File struct {
 	Inputs      []value.Port
 	Allow       Allow
 	Timeout     time.Duration
+	Serial      bool // no two runs of it go on at the same time
 
 	found *problems
 	graph *rawGraph // nil when the file is not even a map, or holds too many nodes
@@ -57,7 +58,7 @@ func (f *File) Uses() []Use {
 
 // The fields of the format; schema.json lists the same ones.
 var (
-	workflowFields = []string{"levee", "name", "description", "trigger", "inputs", "allow", "timeout", "nodes", "outputs", "$schema"}
+	workflowFields = []string{"levee", "name", "description", "trigger", "inputs", "allow", "timeout", "serial", "nodes", "outputs", "$schema"}
 	triggerFields  = []string{"files", "per", "every", "cron", "webhook"}
 	inputFields    = []string{"type", "default", "doc"}
 	allowFields    = []string{"read", "write", "memory", "time"}
@@ -161,6 +162,14 @@ func (p *parser) str(t *tree, what string) (s string, ok bool) {
 	return s, ok
 }
 
+func (p *parser) yes(t *tree, what string) bool {
+	b, ok := t.scalar.(bool)
+	if !ok && !t.bad {
+		p.report.add(t.pos, "shape", "%s must be true or false, got %s", what, t.describe())
+	}
+	return b
+}
+
 func (p *parser) integer(t *tree, what string, least, most int64) int {
 	n, ok := t.scalar.(int64)
 	if !ok || t.kind != scalarTree || n < least || n > most {
@@ -227,6 +236,9 @@ func (p *parser) own(root *tree) {
 	}
 	if t := root.get("timeout"); t != nil {
 		p.file.Timeout = p.duration(t, "timeout", maxRunTime)
+	}
+	if t := root.get("serial"); t != nil {
+		p.file.Serial = p.yes(t, "serial")
 	}
 	p.file.graph = &rawGraph{}
 	if t := root.get("nodes"); t != nil {

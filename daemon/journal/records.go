@@ -22,6 +22,9 @@ const (
 	Cancelled   Status = "cancelled"
 )
 
+// Statuses are those that are stored.
+var Statuses = []Status{Queued, Running, Waiting, Suspended, Completed, Failed, Cancelled}
+
 // Terminal reports whether a run with this status has ended.
 func (s Status) Terminal() bool { return s == Completed || s == Failed || s == Cancelled }
 

@@ -116,6 +116,7 @@ func (a *app) engineFlags(cmd *cobra.Command) {
 	f.StringVar(&a.cacheMax, "cache-max", "", "size that the stored results are kept below (default 10GiB)")
 	f.DurationVar(&a.config.KeepRuns, "keep-runs", 0, "age at which ended runs are forgotten (default 2160h)")
 	f.IntVar(&a.config.Workers, "jobs", 0, "nodes that run at the same time (default: one per CPU)")
+	f.IntVar(&a.config.Runs, "runs", 0, "runs of a served folder that go on at the same time (default 8)")
 	f.StringVar(&a.isolation, "isolation", string(runtime.IsolationProcess), "process, or weak: goes on without what the kernel lacks (for modules you trust)")
 	a.ceilingFlags(cmd)
 }

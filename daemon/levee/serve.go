@@ -128,6 +128,14 @@ func (s *server) notice(n daemon.Notice) {
 func (s *server) event(n daemon.Notice) {
 	c := s.console(n.Event.Run)
 	if c == nil {
+		var job struct {
+			Status  journal.Status
+			Message string
+		}
+		json.Unmarshal(n.Event.Data, &job)
+		if job.Status == journal.Queued { // told when it begins
+			return
+		}
 		c = newConsole(s.a, s.d, n.Flow)
 		if t := n.Flow.Graph.Trigger; t != nil && t.PerFile {
 			c.file = s.d.TriggerFile(context.Background(), n.Event.Run, 0)
@@ -140,8 +148,6 @@ func (s *server) event(n daemon.Notice) {
 		}
 		delete(s.early, n.Event.Run)
 		s.mu.Unlock()
-		var job struct{ Message string }
-		json.Unmarshal(n.Event.Data, &job)
 		what := joinNonEmpty("  ", n.Path, c.file)
 		fmt.Fprintf(s.a.err, "> %s  run %s  %s\n", daemon.Printable(what), n.Event.Run[:8], daemon.Printable(job.Message))
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 func (a *app) runsCommand() *cobra.Command {
 	var filter journal.Filter
 	var failed bool
+	var status []string
 	cmd := &cobra.Command{
 		Use: "runs", Short: "List the runs, the newest first", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -24,29 +26,44 @@ func (a *app) runsCommand() *cobra.Command {
 			}
 			defer h.Close()
 			if failed {
-				filter.Status = []journal.Status{journal.Failed}
+				status = append(status, string(journal.Failed))
+			}
+			for _, name := range status {
+				s := journal.Status(name)
+				if !slices.Contains(journal.Statuses, s) {
+					return usageError{fmt.Errorf("--status %s: one of %v", name, journal.Statuses)}
+				}
+				filter.Status = append(filter.Status, s)
 			}
 			runs, err := h.Runs(a.drain, filter)
 			if err != nil {
 				return err
 			}
-			if a.json {
-				for _, r := range runs {
-					a.printJSON(r)
-				}
+			places, err := h.Places(a.drain)
+			if err != nil {
+				return err
+			}
+			if !a.json {
+				a.listRuns(runs, places)
 				return nil
 			}
-			a.listRuns(runs)
+			for _, r := range runs {
+				a.printJSON(struct {
+					journal.Run
+					Position int `json:"queue_position,omitempty"`
+				}{r, places[r.ID]})
+			}
 			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&filter.Children, "all", false, "also the runs of nodes that are workflows")
 	cmd.Flags().IntVar(&filter.Last, "last", 20, "how many; 0: all")
 	cmd.Flags().BoolVar(&failed, "failed", false, "only failed ones")
+	cmd.Flags().StringSliceVar(&status, "status", nil, "only those that are queued, running, waiting, suspended, completed, failed or cancelled")
 	return cmd
 }
 
-func (a *app) listRuns(runs []journal.Run) {
+func (a *app) listRuns(runs []journal.Run, places map[string]int) {
 	var rows [][]string
 	if a.terminal(a.out) && len(runs) > 0 { // other programs get the rows only
 		rows = append(rows, []string{"RUN", "BEGAN", "TOOK", "STATUS", "WORKFLOW", "NODES", "WHY"})
@@ -56,8 +73,12 @@ func (a *app) listRuns(runs []journal.Run) {
 		if !r.Finished.IsZero() {
 			length = took(r.Finished.Sub(r.Accepted))
 		}
+		status := string(r.Status)
+		if n := places[r.ID]; n > 0 {
+			status += fmt.Sprintf(" %d", n)
+		}
 		rows = append(rows, []string{
-			r.ID[:8], r.Accepted.Format(time.DateTime), length, string(r.Status), daemon.Printable(joinFile(r)),
+			r.ID[:8], r.Accepted.Format(time.DateTime), length, status, daemon.Printable(joinFile(r)),
 			fmt.Sprintf("%d ran, %d cached", r.Counts.Ran, r.Counts.Cached), daemon.Printable(oneLine(r.Error, r.Why)),
 		})
 	}
