@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"go/ast"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -216,5 +217,39 @@ func TestExitCodes(t *testing.T) {
 		daemon.ExitLimit, daemon.ExitGPU, daemon.ExitInterrupted, daemon.ExitTerminated,
 	} {
 		require.True(t, strings.Contains(text, fmt.Sprintf("\n| %d | ", code)), "no row for %d", code)
+	}
+}
+
+var shownBy = regexp.MustCompile("`(Test[A-Za-z0-9_]+|[a-z0-9-]+\\.txtar)`")
+
+// TestComparisonPage holds the page to the tests it names: they exist, and every script of testdata/conformance stands there.
+func TestComparisonPage(t *testing.T) {
+	there := map[string]bool{}
+	for _, src := range sources(t) {
+		for _, decl := range src.ast.Decls {
+			if f, ok := decl.(*ast.FuncDecl); ok && src.test && f.Recv == nil {
+				there[f.Name.Name] = true
+			}
+		}
+	}
+	scripts, err := filepath.Glob("../testdata/conformance/*.txtar")
+	require.NoError(t, err)
+	require.NotEmpty(t, scripts)
+	others, err := filepath.Glob("../testdata/script/*.txtar")
+	require.NoError(t, err)
+	for _, file := range append(others, scripts...) {
+		there[filepath.Base(file)] = true
+	}
+	named := map[string]bool{}
+	for _, m := range shownBy.FindAllStringSubmatch(page(t, "comparison.md"), -1) {
+		named[m[1]] = true
+		if !there[m[1]] {
+			t.Errorf("docs/comparison.md names %s, which is not there", m[1])
+		}
+	}
+	for _, file := range scripts {
+		if !named[filepath.Base(file)] {
+			t.Errorf("docs/comparison.md does not name %s", filepath.Base(file))
+		}
 	}
 }

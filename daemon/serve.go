@@ -35,7 +35,6 @@ type Notice struct {
 	Text     string         `json:"text,omitempty"`
 	Event    *journal.Event `json:"event,omitempty"`
 	Result   *Result        `json:"-"`
-	Next     time.Time      `json:"next,omitzero"` // Loaded: the next time at which it starts by itself
 }
 
 // NoticeKind tells notices apart.
@@ -68,10 +67,6 @@ type folder struct {
 	closed chan struct{} // closed when nothing is started any more
 	active int
 
-	alarm     chan struct{} // a time has come, or the clock was set
-	alarmAt   time.Time     // zero: no alarm is set
-	stopAlarm func()
-
 	say sync.Mutex // around opts.Notify
 }
 
@@ -95,9 +90,8 @@ func (d *Daemon) Serve(ctx, cut context.Context, root string, opts ServeOptions)
 	defer dir.Close()
 	f := &folder{
 		d: d, dir: dir, root: root, opts: opts, cut: cut, flows: make(map[string]*served),
-		files: make(map[string]watch.Signature), ended: make(chan ended), closed: make(chan struct{}), alarm: make(chan struct{}, 1),
+		files: make(map[string]watch.Signature), ended: make(chan ended), closed: make(chan struct{}),
 	}
-	defer f.setAlarm(time.Time{})
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	batches := make(chan watch.Batch)
@@ -141,11 +135,7 @@ func (f *folder) loop(ctx context.Context, batches <-chan watch.Batch, failed <-
 			begun = true
 		case e := <-f.ended:
 			f.runEnded(ctx, e)
-		case <-f.alarm:
-			f.setAlarm(time.Time{})
-			f.tick(ctx, true)
 		}
-		f.tick(ctx, false)
 		calm.Reset(calmAfter)
 	}
 }
@@ -294,7 +284,6 @@ func (f *folder) runEnded(ctx context.Context, e ended) {
 		s.again = ""
 		f.start(ctx, s, why)
 	}
-	f.timeEnded(ctx, s)
 	f.next(ctx, s)
 }
 

@@ -214,6 +214,6 @@ func (x *foreign) reportMissing() {
 		return
 	}
 	module := "./x.wasm#node"
-	x.report.add(x.report.src.at(len(x.report.src.text)), "missing", "%d of the file's node types are not known here: %s. Name a module for each: --map %s=%s",
+	x.report.add(x.report.src.at(len(x.report.src.text)), "uses", "%d of the file's node types are not known here: %s. Name a module for each: --map %s=%s",
 		len(x.missing), strings.Join(x.missing, ", "), x.missing[0], module)
 }

@@ -103,7 +103,7 @@ func (x *foreign) tableRule(rules map[string]*rule, typ string) *rule {
 }
 
 func (x *foreign) unknownType(n *foreignNode) {
-	x.report.add(n.typePos, "unknown", "Node class not found: %s", clipTo(n.typ, 128))
+	x.report.add(n.typePos, "uses", "Node class not found: %s", clipTo(n.typ, 128))
 	if !x.mistyped[n.typ] {
 		x.mistyped[n.typ] = true
 		x.missing = append(x.missing, printable(clipTo(n.typ, 128)))

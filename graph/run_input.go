@@ -75,10 +75,7 @@ func (x *run) trigger(field string) (value.Value, *Cause, error) {
 		})
 		return v, nil, err
 	}
-	if field == "time" && x.in.Time != "" {
-		return value.OfString(x.in.Time), nil, nil
-	}
-	if x.in.File == nil || field == "time" {
+	if x.in.File == nil {
 		return value.Value{}, &Cause{Why: GaveNothing, Path: "trigger", Port: field}, nil
 	}
 	v, ok := fileField(x.in.File, field)

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -85,7 +84,7 @@ func (a *app) checkFile(c *daemon.Checker, file string, format graph.Format) err
 		return flow.Denied
 	}
 	if format == graph.TextFormat {
-		fmt.Fprintf(a.out, "%s: ok, %s\n", file, summary(flow, time.Now()))
+		fmt.Fprintf(a.out, "%s: ok, %s\n", file, summary(flow))
 		for i, level := range flow.Graph.Levels() {
 			for _, n := range level {
 				fmt.Fprintf(a.out, "  level %d  %-16s  %s\n", i+1, n.ID, what(n))

@@ -88,7 +88,7 @@ func writeModule(ts *testscript.TestScript, _ bool, args []string) {
 		"fail": func() []byte { return guests.Bare("fail", guests.Fail("no luck today")) },
 		"log":  func() []byte { return guests.Bare("log", guests.Log(2, "mind the gap")) },
 		"grow": func() []byte { return guests.Bare("grow", guests.Grow(8000)) }, "blow": guests.Blow,
-		"items": func() []byte { return guests.Items("") }, "chunks": guests.Chunks,
+		"items": func() []byte { return guests.Items("") }, "chunks": guests.Chunks, "progress": guests.Progress,
 		"gpu":     func() []byte { return guests.OnDevices(guests.Mix(""), `["gpu"]`) },
 		"both":    func() []byte { return guests.OnDevices(guests.Mix(""), `["gpu","cpu"]`) },
 		"gputrap": func() []byte { return guests.OnDevices(guests.Bare("trap", guests.Trap()), `["gpu"]`) },

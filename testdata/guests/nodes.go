@@ -61,6 +61,28 @@ func OnDevices(module []byte, devices string) []byte {
 	return WithManifest(module[:len(module)-len(section)], manifest)
 }
 
+// Progress is the node type progress/run: it reports that it is through with 1, 2 and 3 parts of 3, each after spin turns of a loop.
+func Progress() []byte {
+	var m asm.Module
+	read := m.Import(host, "input_read", readParams, "i32")
+	progress := m.Import(host, "progress", "i64 i64", "")
+	m.Memory(1, 1)
+	const part, turns = 0, 1
+	m.Run("i64 i64", asm.I32Const(0), asm.I64Const(0), asm.I32Const(0), asm.I32Const(8), asm.Call(read), asm.Op(asm.Drop),
+		asm.LoopVoid(
+			asm.I32Const(0), asm.I64Load(0), asm.Set(turns),
+			asm.BlockOf(asm.LoopVoid(
+				asm.Get(turns), asm.Op(i64Eqz), asm.BrIf(1),
+				asm.Get(turns), asm.I64Const(1), asm.Op(i64Sub), asm.Set(turns),
+				asm.Br(0),
+			)),
+			asm.Get(part), asm.I64Const(1), asm.Op(asm.I64Add), asm.Tee(part), asm.I64Const(3), asm.Call(progress),
+			asm.Get(part), asm.I64Const(3), asm.Op(i64LtS), asm.BrIf(0),
+		))
+	return WithManifest(m.Bytes(), `{"levee":1,"name":"progress","version":"1.0.0","nodes":[{"name":"run","abi":"v1","export":"run",
+		"inputs":[{"name":"spin","type":"int","default":0}],"outputs":[]}]}`)
+}
+
 // Blow is the node type blow/blow: kib KiB of bytes that are all the lowest byte of n.
 func Blow() []byte {
 	var m asm.Module
