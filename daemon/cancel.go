@@ -83,6 +83,15 @@ func (d *Daemon) look() {
 	}
 }
 
+// poke ends a run of this process whose end somebody asked for, without waiting for the next look.
+func (s *stopper) poke(run string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if cancel := s.runs[run]; cancel != nil {
+		cancel(errCancelAsked)
+	}
+}
+
 // Cancel asks for the end of a run, given by the start of its id, and of the runs of its nodes, and waits for it up to a time. It
 // works from any process. The run that is returned may still be under way when its process does not answer.
 func Cancel(ctx context.Context, cfg Config, prefix string, wait time.Duration) (journal.Run, error) {
@@ -95,9 +104,16 @@ func Cancel(ctx context.Context, cfg Config, prefix string, wait time.Duration) 
 		return journal.Run{}, &StartError{fmt.Errorf("run history: %w", err)}
 	}
 	defer j.Close()
+	return endRun(ctx, j, prefix, wait, func(string) {})
+}
+
+// endRun asks for the end of a run and waits for it up to a time; poke hurries whoever has it in hand.
+func endRun(ctx context.Context, j *journal.Journal, prefix string, wait time.Duration, poke func(run string)) (journal.Run, error) {
 	rec, err := j.Run(ctx, prefix)
 	if err == nil {
-		err = j.RequestCancel(ctx, rec.ID)
+		if err = j.RequestCancel(ctx, rec.ID); err == nil {
+			poke(rec.ID)
+		}
 	}
 	for end := time.Now().Add(wait); err == nil; {
 		if rec, err = j.Run(ctx, rec.ID); err != nil || rec.Status.Terminal() {
@@ -120,7 +136,7 @@ func Cancel(ctx context.Context, cfg Config, prefix string, wait time.Duration) 
 		select {
 		case <-ctx.Done():
 			err = context.Cause(ctx)
-		case <-time.After(cancelEvery / 5):
+		case <-time.After(cancelEvery / 10):
 		}
 	}
 	if errors.Is(err, journal.ErrEnded) {

@@ -64,6 +64,7 @@ type folder struct {
 	cut    context.Context            // ends when runs must end at once
 	runs   sync.WaitGroup
 	ended  chan ended
+	asks   chan func()   // what others want to have done with the folder
 	closed chan struct{} // closed when nothing is started any more
 	active int
 
@@ -90,8 +91,13 @@ func (d *Daemon) Serve(ctx, cut context.Context, root string, opts ServeOptions)
 	defer dir.Close()
 	f := &folder{
 		d: d, dir: dir, root: root, opts: opts, cut: cut, flows: make(map[string]*served),
-		files: make(map[string]watch.Signature), ended: make(chan ended), closed: make(chan struct{}),
+		files: make(map[string]watch.Signature), ended: make(chan ended), closed: make(chan struct{}), asks: make(chan func()),
 	}
+	hang, err := f.listen()
+	if err != nil {
+		return err
+	}
+	defer hang()
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	batches := make(chan watch.Batch)
@@ -135,6 +141,8 @@ func (f *folder) loop(ctx context.Context, batches <-chan watch.Batch, failed <-
 			begun = true
 		case e := <-f.ended:
 			f.runEnded(ctx, e)
+		case do := <-f.asks:
+			do()
 		}
 		calm.Reset(calmAfter)
 	}

@@ -16,7 +16,10 @@ import (
 // Every process that has the history open for writing holds a lock on a file of its own in owners/. The kernel lets go of
 // it however the process ends, so a run is an orphan when the lock of its owner is free or gone.
 
-const ownerSuffix = ".lock"
+const (
+	ownerSuffix  = ".lock"
+	socketSuffix = ".sock" // beside it, of a process that can be asked for something
+)
 
 // gateDelay is how often a process that waits for another one's Open looks again.
 const gateDelay = 10 * time.Millisecond
@@ -68,6 +71,20 @@ func (j *Journal) disown() {
 	}
 }
 
+func (j *Journal) socketFile(owner string) string {
+	return filepath.Join(j.dir, ownersDir, filepath.Base(owner)+socketSuffix)
+}
+
+// Socket is where this process may be asked for something.
+func (j *Journal) Socket() string { return j.socketFile(j.owner) }
+
+// Sockets are where the processes that have the history in dir open may be asked; some of them may be gone.
+func Sockets(dir string) ([]string, error) {
+	return filepath.Glob(filepath.Join(globQuoted.Replace(dir), ownersDir, "*"+socketSuffix))
+}
+
+var globQuoted = strings.NewReplacer(`*`, `\*`, `?`, `\?`, `[`, `\[`, `\`, `\\`)
+
 func (j *Journal) ownerFile(owner string) string {
 	return filepath.Join(j.dir, ownersDir, filepath.Base(owner)+ownerSuffix)
 }
@@ -93,6 +110,7 @@ func (j *Journal) lives(owner string) bool {
 		return true
 	}
 	os.Remove(path)
+	os.Remove(j.socketFile(owner))
 	lock.Unlock()
 	return false
 }

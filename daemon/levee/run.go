@@ -20,6 +20,7 @@ func (a *app) runCommand() *cobra.Command {
 	var set, input []string
 	var req daemon.Request
 	var timeout time.Duration
+	var detach bool
 	cmd := &cobra.Command{
 		Use:   "run FILE",
 		Short: "Run a workflow once; - reads it from stdin",
@@ -28,6 +29,12 @@ func (a *app) runCommand() *cobra.Command {
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: workflowFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if detach {
+				if req.Verify || timeout > 0 {
+					return usageError{errors.New("--detach leaves the run to levee serve: --verify and --timeout are not for it")}
+				}
+				return a.detach(args[0], set, input, req.NoCache)
+			}
 			ctx, cancel := context.WithCancelCause(a.drain)
 			defer cancel(nil)
 			if timeout > 0 {
@@ -58,6 +65,7 @@ func (a *app) runCommand() *cobra.Command {
 	f.StringArrayVar(&input, "input", nil, "NAME=@FILE: an input from a file")
 	f.BoolVar(&req.NoCache, "no-cache", false, "run every node")
 	f.BoolVar(&req.Verify, "verify", false, "run every node and compare with the stored results: finds modules that are not deterministic")
+	f.BoolVar(&detach, "detach", false, "put the run into the queue of the levee serve that serves the file's folder, print its id, and do not wait")
 	f.DurationVar(&timeout, "timeout", 0, "give up after this long")
 	a.engineFlags(cmd)
 	a.mapFlag(cmd)

@@ -39,19 +39,16 @@ func (a *app) runsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			places, err := h.Places(a.drain)
+			placed, err := h.Placed(a.drain, runs)
 			if err != nil {
 				return err
 			}
 			if !a.json {
-				a.listRuns(runs, places)
+				a.listRuns(placed)
 				return nil
 			}
-			for _, r := range runs {
-				a.printJSON(struct {
-					journal.Run
-					Position int `json:"queue_position,omitempty"`
-				}{r, places[r.ID]})
+			for _, r := range placed {
+				a.printJSON(r)
 			}
 			return nil
 		},
@@ -63,7 +60,7 @@ func (a *app) runsCommand() *cobra.Command {
 	return cmd
 }
 
-func (a *app) listRuns(runs []journal.Run, places map[string]int) {
+func (a *app) listRuns(runs []daemon.PlacedRun) {
 	var rows [][]string
 	if a.terminal(a.out) && len(runs) > 0 { // other programs get the rows only
 		rows = append(rows, []string{"RUN", "BEGAN", "TOOK", "STATUS", "WORKFLOW", "NODES", "WHY"})
@@ -74,11 +71,11 @@ func (a *app) listRuns(runs []journal.Run, places map[string]int) {
 			length = took(r.Finished.Sub(r.Accepted))
 		}
 		status := string(r.Status)
-		if n := places[r.ID]; n > 0 {
-			status += fmt.Sprintf(" %d", n)
+		if r.Position > 0 {
+			status += fmt.Sprintf(" %d", r.Position)
 		}
 		rows = append(rows, []string{
-			r.ID[:8], r.Accepted.Format(time.DateTime), length, status, daemon.Printable(joinFile(r)),
+			r.ID[:8], r.Accepted.Format(time.DateTime), length, status, daemon.Printable(joinFile(r.Run)),
 			fmt.Sprintf("%d ran, %d cached", r.Counts.Ran, r.Counts.Cached), daemon.Printable(oneLine(r.Error, r.Why)),
 		})
 	}

@@ -1,0 +1,158 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"levee/daemon/journal"
+	"levee/graph/value"
+)
+
+// RunRequest is what somebody who asks for a run sends: a workflow of the served folder and values for its inputs, as JSON.
+type RunRequest struct {
+	Workflow string                     `json:"workflow"` // path
+	Inputs   map[string]json.RawMessage `json:"inputs,omitempty"`
+	NoCache  bool                       `json:"no_cache,omitempty"`
+}
+
+// RunAnswer says that a run is in the history and will have its turn.
+type RunAnswer struct {
+	Run      string         `json:"job_id"`
+	Status   journal.Status `json:"status"`
+	Position int            `json:"queue_position,omitempty"`
+}
+
+// AskError is what is wrong with what somebody asked for.
+type AskError struct{ Reason string }
+
+func (e *AskError) Error() string { return e.Reason }
+
+func refuse(format string, args ...any) error { return &AskError{fmt.Sprintf(format, args...)} }
+
+// readRunRequest reads a request strictly: what it does not know is an error.
+func readRunRequest(r io.Reader) (q RunRequest, err error) {
+	dec := json.NewDecoder(r)
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&q); err != nil {
+		return q, refuse("the request is no run of a workflow: %v", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return q, refuse("the request goes on behind its end")
+	}
+	if !filepath.IsAbs(q.Workflow) {
+		return q, refuse("workflow: an absolute path is needed, not %q", clip(Printable(q.Workflow), 200))
+	}
+	return q, nil
+}
+
+// do has something done by the goroutine that owns the folder.
+func (f *folder) do(ctx context.Context, fn func()) error {
+	done := make(chan struct{})
+	select {
+	case f.asks <- func() { fn(); close(done) }:
+		<-done
+		return nil
+	case <-f.closed:
+		return refuse("levee is stopping and takes no new runs")
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// submit puts a run of one of the folder's workflows, as it is now, into the queue. It returns when that is durable.
+func (f *folder) submit(ctx context.Context, q RunRequest) (answer RunAnswer, err error) {
+	var s *served
+	var flow *Workflow
+	rel, relErr := relative(f.root, filepath.Clean(q.Workflow))
+	if relErr != nil || rel == ".." || strings.HasPrefix(rel, "../") {
+		return answer, refuse("%s does not lie in %s, which is served here", Printable(q.Workflow), f.root)
+	}
+	err = f.do(ctx, func() {
+		if s = f.flows[rel]; s != nil {
+			flow = s.good
+		}
+	})
+	switch {
+	case err != nil:
+		return answer, err
+	case s == nil:
+		return answer, refuse("there is no workflow %s in %s, or it was not read yet", Printable(rel), f.root)
+	case flow == nil:
+		return answer, refuse("%s has problems: levee check %[1]s", Printable(rel))
+	}
+	req, err := f.d.asked(ctx, flow, q)
+	if err != nil {
+		return answer, err
+	}
+	accepted := make(chan error, 1)
+	err = f.do(ctx, func() {
+		if s.good != flow {
+			accepted <- refuse("%s changed just now: ask again", Printable(rel))
+			return
+		}
+		show := f.show(s)
+		req.Observe, req.Working, req.Children = show.Observe, show.Working, show.Children
+		f.launch(s, func(ctx context.Context, t *ticket) (*Run, error) {
+			req.ticket = t
+			r, err := f.d.accept(ctx, flow, req)
+			if err == nil {
+				answer = RunAnswer{Run: r.rec.ID, Status: r.rec.Status, Position: t.position()}
+			}
+			accepted <- err
+			return r, err
+		})
+	})
+	if err != nil {
+		return answer, err
+	}
+	return answer, <-accepted
+}
+
+// asked makes a request of what somebody sent.
+func (d *Daemon) asked(ctx context.Context, flow *Workflow, q RunRequest) (Request, error) {
+	req := Request{Inputs: make(map[string]value.Value, len(q.Inputs)), NoCache: q.NoCache, Why: "asked for"}
+	if flow.Denied != nil {
+		return req, flow.Denied
+	}
+	ports := value.Signature{Inputs: flow.Graph.Inputs}
+	for name, doc := range q.Inputs {
+		if ours, ok := flow.Graph.Aliases[name]; ok {
+			name = ours
+		}
+		port, ok := ports.Input(name)
+		if !ok {
+			return req, refuse("the workflow has no input %q", clip(Printable(name), 100))
+		}
+		v, err := value.FromJSON(port.Type, bytes.TrimSpace(doc))
+		if err == nil {
+			err = port.CheckRange(v)
+		}
+		if err != nil {
+			return req, refuse("input %s: %v", name, err)
+		}
+		if enc, ok := v.Inline(); ok && v.Size > value.InlineMax {
+			if v, err = d.cache.PutValue(ctx, v.Type, enc); err != nil {
+				return req, err
+			}
+		}
+		req.Inputs[name] = v
+	}
+	for _, p := range flow.Graph.Inputs {
+		if _, ok := req.Inputs[p.Name]; !ok && len(p.Default) == 0 && !p.Optional {
+			return req, refuse("the workflow needs a value for %s (%s)", p.Name, p.Type)
+		}
+	}
+	t := flow.Graph.Trigger
+	if t != nil && t.PerFile {
+		return req, refuse("the workflow runs once per file of %s: drop one", strings.Join(t.Files, ", "))
+	}
+	var err error
+	req.Files, err = d.TriggerFiles(flow)
+	return req, err
+}
