@@ -28,6 +28,7 @@ type Daemon struct {
 	cache   *cache.Cache
 	journal *journal.Journal
 	now     func() time.Time
+	ring    func(at time.Time, ring func()) (stop func()) // ringAt
 
 	digests digestMemo
 	held    heldMemory
@@ -62,7 +63,9 @@ func Open(ctx context.Context, cfg Config) (*Daemon, error) {
 
 func open(ctx context.Context, checker *Checker) (_ *Daemon, err error) {
 	cfg := checker.cfg
-	d := &Daemon{Checker: checker, log: cfg.Log, now: time.Now, held: heldMemory{max: cfg.HeldMax}, broken: make(chan struct{}), queue: newQueue(cfg.Runs)}
+	d := &Daemon{
+		Checker: checker, log: cfg.Log, now: time.Now, ring: ringAt, held: heldMemory{max: cfg.HeldMax}, broken: make(chan struct{}), queue: newQueue(cfg.Runs),
+	}
 	defer func() {
 		if err != nil {
 			d.Close()

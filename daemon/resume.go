@@ -39,7 +39,7 @@ func (d *Daemon) orphans(ctx context.Context, root string) ([]*journal.Run, erro
 
 // request is what a recorded run was asked to do.
 func request(rec *journal.Run) Request {
-	req := Request{Inputs: make(map[string]value.Value, len(rec.Inputs)), Files: rec.Files, Trigger: rec.Trigger, Why: rec.Why, NoCache: rec.How.NoCache, Verify: rec.How.Verify}
+	req := Request{Inputs: make(map[string]value.Value, len(rec.Inputs)), Files: rec.Files, Trigger: rec.Trigger, Why: rec.Why, NoCache: rec.How.NoCache, Verify: rec.How.Verify, Time: rec.How.Time}
 	for _, in := range rec.Inputs {
 		req.Inputs[in.Name] = in.Value
 	}

@@ -25,6 +25,7 @@ type Request struct {
 	File    *value.FileRef  // the one file of a per-file trigger
 	Trigger string          // at most one run has this trigger; "": always a new run
 	Why     string          // what started it, for people
+	Time    string          // trigger.time, RFC 3339; "": the newest time of the workflow that has come
 
 	NoCache bool // run every node, store the results
 	Verify  bool // run every node and compare with the stored results
@@ -95,13 +96,16 @@ func (d *Daemon) accept(ctx context.Context, flow *Workflow, req Request) (*Run,
 	if flow.Denied != nil {
 		return nil, flow.Denied
 	}
+	if req.Time == "" && flow.Graph.Trigger.Timed() {
+		req.Time = flow.lastTime(d.now()).Format(time.RFC3339Nano)
+	}
 	r := &Run{daemon: d, flow: flow, req: req, grants: flow.Grants}
 	r.presence.run = r
 	r.presence.above = req.above()
 	r.rec = journal.Run{
 		ID: newID(), Workflow: flow.Path, Name: flow.Graph.Name, Source: flow.Source, Files: req.Files,
 		Trigger: req.Trigger, Why: req.Why, Status: journal.Running, Accepted: time.Now(),
-		How: journal.How{NoCache: req.NoCache, Verify: req.Verify, Map: flow.mapped},
+		How: journal.How{NoCache: req.NoCache, Verify: req.Verify, Map: flow.mapped, Time: req.Time},
 	}
 	if req.ticket != nil {
 		r.rec.Accepted = req.ticket.at
@@ -287,7 +291,8 @@ const lostMost = 20
 // pass runs the graph once.
 func (r *Run) pass(ctx context.Context) ([]journal.Named, []string, error) {
 	r.feed.pass()
-	got, err := graph.Run(ctx, r.flow.Graph, graph.Inputs{Values: r.req.Inputs, Files: r.req.Files, File: r.req.File}, graph.Runner{
+	in := graph.Inputs{Values: r.req.Inputs, Files: r.req.Files, File: r.req.File, Time: r.req.Time}
+	got, err := graph.Run(ctx, r.flow.Graph, in, graph.Runner{
 		Exec: r.invoke, InFlight: inFlight, Save: r.save, Observe: r.observe,
 		Open:  func(ctx context.Context, v value.Value) (io.ReaderAt, error) { return r.reader(ctx, v) },
 		After: func(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop },

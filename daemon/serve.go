@@ -35,6 +35,7 @@ type Notice struct {
 	Text     string         `json:"text,omitempty"`
 	Event    *journal.Event `json:"event,omitempty"`
 	Result   *Result        `json:"-"`
+	Next     time.Time      `json:"next,omitzero"` // Loaded: the next time at which it starts by itself
 }
 
 // NoticeKind tells notices apart.
@@ -68,6 +69,10 @@ type folder struct {
 	closed chan struct{} // closed when nothing is started any more
 	active int
 
+	alarm     chan struct{} // a time has come, or the clock was set
+	alarmAt   time.Time     // zero: no alarm is set
+	stopAlarm func()
+
 	say sync.Mutex // around opts.Notify
 }
 
@@ -92,7 +97,9 @@ func (d *Daemon) Serve(ctx, cut context.Context, root string, opts ServeOptions)
 	f := &folder{
 		d: d, dir: dir, root: root, opts: opts, cut: cut, flows: make(map[string]*served),
 		files: make(map[string]watch.Signature), ended: make(chan ended), closed: make(chan struct{}), asks: make(chan func()),
+		alarm: make(chan struct{}, 1),
 	}
+	defer f.setAlarm(time.Time{})
 	hang, err := f.listen()
 	if err != nil {
 		return err
@@ -143,7 +150,11 @@ func (f *folder) loop(ctx context.Context, batches <-chan watch.Batch, failed <-
 			f.runEnded(ctx, e)
 		case do := <-f.asks:
 			do()
+		case <-f.alarm:
+			f.setAlarm(time.Time{})
+			f.tick(ctx, true)
 		}
+		f.tick(ctx, false)
 		calm.Reset(calmAfter)
 	}
 }
@@ -292,6 +303,7 @@ func (f *folder) runEnded(ctx context.Context, e ended) {
 		s.again = ""
 		f.start(ctx, s, why)
 	}
+	f.timeEnded(ctx, s)
 	f.next(ctx, s)
 }
 

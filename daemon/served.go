@@ -7,6 +7,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"time"
 )
 
 // served is one workflow of the folder.
@@ -19,6 +20,7 @@ type served struct {
 	cancel  func(cause error) // ends ctx
 	running int               // runs of all versions: one that was superseded takes a moment to end
 	again   string            // why another run must follow the one that runs; "": none must
+	times   timetable         // of a workflow that runs by time
 	queue   []pending         // per-file runs that wait for their turn
 	queued  map[string]bool
 }
@@ -118,7 +120,7 @@ func (f *folder) load(p string) *served {
 	s.end(ErrSuperseded)
 	s.drop()
 	s.good = flow
-	f.notify(Notice{Kind: Loaded, Path: p, Flow: flow})
+	f.notify(Notice{Kind: Loaded, Path: p, Flow: flow, Next: flow.NextTime(f.d.now())})
 	return s
 }
 
@@ -147,5 +149,6 @@ func (s *served) end(cause error) {
 // drop forgets what waits for its turn.
 func (s *served) drop() {
 	s.queue, s.again = nil, ""
+	s.times.due, s.times.later = time.Time{}, timeRun{}
 	clear(s.queued)
 }

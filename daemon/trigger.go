@@ -32,6 +32,9 @@ func (f *folder) start(ctx context.Context, s *served, why string) {
 	switch {
 	case t == nil:
 		f.run(ctx, s, Request{Why: why})
+	case t.Manual:
+	case t.Timed():
+		f.keepTimes(ctx, s, why)
 	case t.PerFile:
 		for _, p := range f.matches(s) {
 			f.enqueue(s, pending{file: p, why: why})
@@ -55,7 +58,7 @@ func missingInputs(g *graph.Graph) (names []string) {
 func (f *folder) data(ctx context.Context, changed []string, fresh []*served) {
 	for _, p := range sortedKeys(f.flows) {
 		s := f.flows[p]
-		if s.good == nil || s.good.Graph.Trigger == nil || s.good.Denied != nil || slices.Contains(fresh, s) {
+		if s.good == nil || !s.good.Graph.Trigger.ByFiles() || s.good.Denied != nil || slices.Contains(fresh, s) {
 			continue
 		}
 		var hits []string

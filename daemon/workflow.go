@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 	"weak"
 
 	"levee/graph"
@@ -35,6 +36,7 @@ type Workflow struct {
 	ID    [32]byte        // over the source and the modules: equal IDs behave equally
 	Files map[string]bool // the modules and workflows beside it that it uses, and theirs, by path relative to Dir
 
+	zone    *time.Location               // of its times
 	modules map[[32]byte]*runtime.Module // as the engine takes them, by hash
 	placed  map[*graph.Node]string       // the device of each node that does not run on the processors
 	foreign *graph.File                  // of a file of another system, for Import
@@ -158,6 +160,7 @@ func (c *Checker) checkNested(name string, source []byte, dir *watch.Dir, base s
 		problems = append(problems, ungranted(in.rel, source, g)...)
 		problems = append(problems, beyond(in.rel, source, g)...)
 		problems = append(problems, selfTriggered(in.rel, source, g)...)
+		problems = append(problems, w.unknownZone(in.rel, g)...)
 	}
 	if len(problems) > 0 {
 		return nil, problems

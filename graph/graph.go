@@ -24,12 +24,24 @@ type Graph struct {
 	Aliases     map[string]string // of a foreign file: names of inputs that wires cannot use -> ours
 }
 
-// Trigger says what starts a run besides a change of the workflow itself.
+// Trigger says what starts a run: files, times, or nothing but a person. One of Files, Every, Cron and Manual is set.
 type Trigger struct {
-	Files   []string // globs, relative to the workflow's folder
-	PerFile bool     // one run for each new or changed file, else one for each settled batch
-	Pos     Pos
+	Files     []string      // globs, relative to the workflow's folder
+	PerFile   bool          // one run for each new or changed file, else one for each settled batch
+	Every     time.Duration // at the multiples of it since 1970
+	Cron      *Cron
+	Zone      string // of Cron; "": the machine's
+	NoCatchUp bool   // a time that was missed is not made up for
+	Manual    bool
+	Pos       Pos
+	ZonePos   Pos
 }
+
+// Timed reports whether times start the runs.
+func (t *Trigger) Timed() bool { return t != nil && (t.Every > 0 || t.Cron != nil) }
+
+// ByFiles reports whether files start the runs.
+func (t *Trigger) ByFiles() bool { return t != nil && len(t.Files) > 0 }
 
 // Allow is what the workflow asks for; the operator's ceiling decides.
 type Allow struct {

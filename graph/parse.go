@@ -59,7 +59,7 @@ func (f *File) Uses() []Use {
 // The fields of the format; schema.json lists the same ones.
 var (
 	workflowFields = []string{"levee", "name", "description", "trigger", "inputs", "allow", "timeout", "serial", "nodes", "outputs", "$schema"}
-	triggerFields  = []string{"files", "per", "every", "cron", "webhook"}
+	triggerFields  = []string{"files", "per", "every", "cron", "zone", "catch_up", "webhook"}
 	inputFields    = []string{"type", "default", "doc"}
 	allowFields    = []string{"read", "write", "memory", "time"}
 	bothFields     = []string{"if", "after", "on_error"} // of tasks and of groups

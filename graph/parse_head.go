@@ -8,47 +8,6 @@ import (
 	"levee/graph/value"
 )
 
-func (p *parser) trigger(t *tree) {
-	p.file.hasTrigger = true
-	if !p.object(t, "trigger", triggerFields) {
-		return
-	}
-	for _, f := range t.fields {
-		if f.key == "every" || f.key == "cron" || f.key == "webhook" {
-			p.report.add(f.pos, "later", "trigger: %s is not available in this version; it has files", f.key)
-		}
-	}
-	trigger := &Trigger{Pos: t.pos}
-	files := t.get("files")
-	if files == nil {
-		if len(t.fields) == 0 || t.get("per") != nil {
-			p.need(t, t.pos, "files", triggerFields, "trigger needs files")
-		}
-		return
-	}
-	for _, item := range files.items() {
-		glob, ok := p.str(item, "trigger.files")
-		if !ok {
-			continue
-		}
-		if err := checkGlob(glob); err != nil {
-			p.report.add(item.pos, "path", "trigger.files: %v", err)
-			continue
-		}
-		trigger.Files = append(trigger.Files, glob)
-	}
-	if n := len(files.items()); n == 0 {
-		p.report.add(files.pos, "missing", "trigger.files is empty")
-	} else if n > maxGlobs {
-		p.report.add(files.pos, "limit", "trigger.files has %d globs, at most %d", n, maxGlobs)
-		trigger.Files = nil
-	}
-	if per := t.get("per"); per != nil {
-		trigger.PerFile = p.oneOf(per, "trigger.per", "batch", "file") == "file"
-	}
-	p.file.Trigger = trigger
-}
-
 // items returns the items of a list, or the value itself where one may stand for a list of one.
 func (t *tree) items() []*tree {
 	if t.kind == listTree {

@@ -53,6 +53,7 @@ type Inputs struct {
 	Values map[string]value.Value // by name of the workflow's inputs; a missing one takes its default
 	Files  []value.FileRef        // trigger.files, in order
 	File   *value.FileRef         // trigger.data, path, name, stem and size of a run per file
+	Time   string                 // trigger.time
 }
 
 // Result is what came of a run; of a failed run too.

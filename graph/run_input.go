@@ -75,7 +75,10 @@ func (x *run) trigger(field string) (value.Value, *Cause, error) {
 		})
 		return v, nil, err
 	}
-	if x.in.File == nil {
+	if field == "time" && x.in.Time != "" {
+		return value.OfString(x.in.Time), nil, nil
+	}
+	if x.in.File == nil || field == "time" {
 		return value.Value{}, &Cause{Why: GaveNothing, Path: "trigger", Port: field}, nil
 	}
 	v, ok := fileField(x.in.File, field)

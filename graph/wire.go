@@ -16,7 +16,7 @@ type wire struct {
 	pos  Pos
 }
 
-var triggerPorts = []string{"files", "data", "path", "name", "stem"}
+var triggerPorts = []string{"files", "data", "path", "name", "stem", "time"}
 
 // wire looks up where the text of a wire leads, from a place in graph g. Names are lexical: the innermost graph that has the
 // name is meant. from is the node that asks, nil for outputs. What leads nowhere is reported.
@@ -90,7 +90,16 @@ func (c *checker) triggerWire(w *wire) bool {
 			c.report.add(w.pos, "unknown", "%s: the workflow has no trigger", w.text)
 		}
 		return false
-	case w.port != "files" && !trigger.PerFile:
+	case trigger.Manual:
+		c.report.add(w.pos, "unknown", "%s: trigger: manual gives nothing; use an input", w.text)
+		return false
+	case w.port == "time" && !trigger.Timed():
+		c.report.add(w.pos, "unknown", "%s is there only with trigger: every or cron", w.text)
+		return false
+	case w.port != "time" && trigger.Timed():
+		c.report.add(w.pos, "unknown", "%s is there only with trigger: files; every and cron have trigger.time", w.text)
+		return false
+	case w.port != "time" && w.port != "files" && !trigger.PerFile:
 		c.report.add(w.pos, "unknown", "%s is there only with trigger: per: file; a batch has trigger.files", w.text)
 		return false
 	}

@@ -70,6 +70,7 @@ type How struct {
 	Verify  bool          `json:"verify,omitempty"`
 	Only    []string      `json:"only,omitempty"` // sites
 	From    []string      `json:"from,omitempty"` // sites
+	Time    string        `json:"time,omitempty"` // RFC 3339: the time for which it runs
 	Timeout time.Duration `json:"timeout,omitempty"`
 	// Map names the modules that stood for node types of a foreign file.
 	Map map[string]string `json:"map,omitempty"`

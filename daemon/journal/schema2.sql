@@ -20,3 +20,11 @@ CREATE TABLE answer(
   PRIMARY KEY(run, path, name)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX run_parent ON run(parent) WHERE parent <> '';
+
+-- How far the times of workflows that run by time have been dealt with.
+CREATE TABLE schedule(
+  workflow TEXT PRIMARY KEY,         -- absolute path
+  spec TEXT NOT NULL,                -- the times, as a text
+  version BLOB NOT NULL,             -- of the workflow, for which that is so
+  dealt INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -84,7 +85,7 @@ func (a *app) checkFile(c *daemon.Checker, file string, format graph.Format) err
 		return flow.Denied
 	}
 	if format == graph.TextFormat {
-		fmt.Fprintf(a.out, "%s: ok, %s\n", file, summary(flow))
+		fmt.Fprintf(a.out, "%s: ok, %s\n", file, summary(flow, time.Now()))
 		for i, level := range flow.Graph.Levels() {
 			for _, n := range level {
 				fmt.Fprintf(a.out, "  level %d  %-16s  %s\n", i+1, n.ID, what(n))

@@ -103,7 +103,7 @@ func (s *server) notice(n daemon.Notice) {
 	w := s.a.err
 	switch n.Kind {
 	case daemon.Loaded:
-		fmt.Fprintf(w, "+ %s  %s\n", n.Path, summary(n.Flow))
+		fmt.Fprintf(w, "+ %s  %s\n", n.Path, summary(n.Flow, time.Now()))
 	case daemon.Broken:
 		n.Problems.Write(w, graph.TextFormat)
 		if n.Kept {
@@ -212,12 +212,19 @@ func joinNonEmpty(sep string, texts ...string) string {
 }
 
 // summary says what a workflow is in one line.
-func summary(w *daemon.Workflow) string {
+func summary(w *daemon.Workflow, now time.Time) string {
 	nodes := 0
 	w.Graph.Walk(func(*graph.Node) { nodes++ })
 	text := count(nodes, "node") + ", " + count(len(w.Graph.Levels()), "level")
 	if t := w.Graph.Trigger; t != nil {
-		text += ", on " + listText(t.Files, 3)
+		switch next := w.NextTime(now); {
+		case t.Manual:
+			text += ", by hand"
+		case t.Timed():
+			text += ", next at " + w.TimeText(next)
+		default:
+			text += ", on " + listText(t.Files, 3)
+		}
 	}
 	for _, dir := range w.Graph.Allow.Read {
 		text += ", reads " + dir + "/"
