@@ -116,7 +116,7 @@ func (c *childCall) request() Request {
 	r := c.run
 	req := Request{
 		Inputs: make(map[string]value.Value, len(c.Inputs)), Trigger: fmt.Sprintf("child/%s/%s/%d", r.rec.ID, c.Path, c.Attempt),
-		Why: fmt.Sprintf("node %s of run %s", c.Path, shortID(r.rec.ID)), NoCache: r.req.NoCache, Verify: r.req.Verify,
+		Why: fmt.Sprintf("node %s of run %s", c.Path, shortID(r.rec.ID)), NoCache: r.afresh(c.Node), Verify: r.req.Verify,
 		Observe: r.req.Children, Children: r.req.Children, parent: r, parentPath: c.Path,
 	}
 	for i, p := range c.flow.Graph.Inputs {

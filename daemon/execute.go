@@ -43,7 +43,7 @@ func (r *Run) invoke(ctx context.Context, inv *graph.Invocation) ([]value.Value,
 	if err != nil && !errors.Is(err, cache.ErrMiss) {
 		return nil, c.failed(ctx, err)
 	}
-	if stored != nil && !r.req.NoCache && !r.req.Verify {
+	if stored != nil && !r.afresh(inv.Node) && !r.req.Verify {
 		return c.done(ctx, stored, journal.Cached)
 	}
 	entry, ran, err := c.join(ctx)
@@ -97,7 +97,7 @@ func (c *invocation) lookup(ctx context.Context) (*cache.Entry, error) {
 // join runs the module unless equal work is in flight. Work that touches files is never joined: the same name may be
 // another file for another workflow.
 func (c *invocation) join(ctx context.Context) (entry *cache.Entry, ran bool, err error) {
-	if c.typ.files() || c.run.req.NoCache || c.run.req.Verify {
+	if c.typ.files() || c.run.afresh(c.Node) || c.run.req.Verify {
 		entry, err = c.execute(ctx)
 		return entry, true, err
 	}

@@ -39,7 +39,7 @@ func (d *Daemon) orphans(ctx context.Context, root string) ([]*journal.Run, erro
 
 // request is what a recorded run was asked to do.
 func request(rec *journal.Run) Request {
-	req := Request{Inputs: make(map[string]value.Value, len(rec.Inputs)), Files: rec.Files, Trigger: rec.Trigger, Why: rec.Why, NoCache: rec.How.NoCache, Verify: rec.How.Verify, Time: rec.How.Time}
+	req := Request{Inputs: make(map[string]value.Value, len(rec.Inputs)), Files: rec.Files, Trigger: rec.Trigger, Why: rec.Why, NoCache: rec.How.NoCache, Verify: rec.How.Verify, Time: rec.How.Time, Only: rec.How.Only, From: rec.How.From}
 	for _, in := range rec.Inputs {
 		req.Inputs[in.Name] = in.Value
 	}
@@ -69,7 +69,11 @@ func (d *Daemon) requeue(ctx context.Context, flow *Workflow, rec *journal.Run, 
 }
 
 func (d *Daemon) claimed(flow *Workflow, rec *journal.Run, req Request) *Run {
-	r := &Run{daemon: d, flow: flow, req: req, grants: flow.Grants, rec: *rec}
+	var fresh map[string]bool
+	if part, behind, err := flow.part(req.Only, req.From); err == nil { // else it was no run of this workflow: all of it runs
+		flow, fresh = part, behind
+	}
+	r := &Run{daemon: d, flow: flow, req: req, grants: flow.Grants, rec: *rec, fresh: fresh}
 	r.presence.run, r.presence.above = r, req.above()
 	return r
 }

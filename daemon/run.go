@@ -30,6 +30,9 @@ type Request struct {
 	NoCache bool // run every node, store the results
 	Verify  bool // run every node and compare with the stored results
 
+	Only []string // sites: run these nodes, afresh, and what they need
+	From []string // sites: run these nodes and all that hangs on them afresh
+
 	Observe func(journal.Event) // called in order of Seq, from one goroutine at a time; may be nil
 	// Working says that an invocation of a run goes to the engine. It is called from many goroutines and must not block; may be nil.
 	Working func(run, path string)
@@ -48,6 +51,7 @@ type Run struct {
 	flow   *Workflow
 	req    Request
 	grants Grants
+	fresh  map[string]bool // sites that run again although their results are stored
 	dir    *watch.Dir
 	files  map[value.Digest]string // content of trigger files -> path
 
@@ -99,13 +103,17 @@ func (d *Daemon) accept(ctx context.Context, flow *Workflow, req Request) (*Run,
 	if req.Time == "" && flow.Graph.Trigger.Timed() {
 		req.Time = flow.lastTime(d.now()).Format(time.RFC3339Nano)
 	}
-	r := &Run{daemon: d, flow: flow, req: req, grants: flow.Grants}
+	flow, fresh, err := flow.part(req.Only, req.From)
+	if err != nil {
+		return nil, err
+	}
+	r := &Run{daemon: d, flow: flow, req: req, grants: flow.Grants, fresh: fresh}
 	r.presence.run = r
 	r.presence.above = req.above()
 	r.rec = journal.Run{
 		ID: newID(), Workflow: flow.Path, Name: flow.Graph.Name, Source: flow.Source, Files: req.Files,
 		Trigger: req.Trigger, Why: req.Why, Status: journal.Running, Accepted: time.Now(),
-		How: journal.How{NoCache: req.NoCache, Verify: req.Verify, Map: flow.mapped, Time: req.Time},
+		How: journal.How{NoCache: req.NoCache, Verify: req.Verify, Map: flow.mapped, Time: req.Time, Only: req.Only, From: req.From},
 	}
 	if req.ticket != nil {
 		r.rec.Accepted = req.ticket.at

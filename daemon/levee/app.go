@@ -68,7 +68,7 @@ func (a *app) root() *cobra.Command {
 		id, title string
 		cmds      []*cobra.Command
 	}{
-		{"run", "Run workflows:", []*cobra.Command{a.initCommand(), a.importCommand(), a.checkCommand(), a.runCommand(), a.resumeCommand(), a.cancelCommand(), a.serveCommand()}},
+		{"run", "Run workflows:", []*cobra.Command{a.initCommand(), a.importCommand(), a.checkCommand(), a.runCommand(), a.retryCommand(), a.resumeCommand(), a.cancelCommand(), a.serveCommand()}},
 		{"look", "See what happened:", []*cobra.Command{a.runsCommand(), a.inspectCommand(), a.logsCommand(), a.whyCommand(), a.cacheCommand()}},
 		{"nodes", "Nodes:", []*cobra.Command{a.nodesCommand(), a.callCommand(), a.packCommand()}},
 		{"rest", "This machine and this program:", []*cobra.Command{a.doctorCommand(), a.pathsCommand(), a.schemaCommand(), a.versionCommand()}},

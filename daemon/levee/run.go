@@ -56,6 +56,9 @@ func (a *app) runCommand() *cobra.Command {
 			if err := a.fill(ctx, d, flow, &req, set, "input", input); err != nil {
 				return err
 			}
+			if err := flow.CheckSites(append(req.Only, req.From...)); err != nil {
+				return usageError{err}
+			}
 			req.Why = "levee run"
 			return a.runOnce(ctx, d, flow, req)
 		},
@@ -64,6 +67,8 @@ func (a *app) runCommand() *cobra.Command {
 	f.StringArrayVar(&set, "set", nil, "NAME=VALUE: an input; VALUE is a text, number or JSON as its type says")
 	f.StringArrayVar(&input, "input", nil, "NAME=@FILE: an input from a file")
 	f.BoolVar(&req.NoCache, "no-cache", false, "run every node")
+	f.StringArrayVar(&req.Only, "only", nil, "NODE: run only this node, afresh, and what it needs; may be repeated")
+	f.StringArrayVar(&req.From, "from", nil, "NODE: run this node and all that hangs on it afresh; may be repeated")
 	f.BoolVar(&req.Verify, "verify", false, "run every node and compare with the stored results: finds modules that are not deterministic")
 	f.BoolVar(&detach, "detach", false, "put the run into the queue of the levee serve that serves the file's folder, print its id, and do not wait")
 	f.DurationVar(&timeout, "timeout", 0, "give up after this long")

@@ -1,0 +1,100 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+
+	"levee/graph"
+)
+
+// SiteError says that a workflow has no such node.
+type SiteError struct{ Site, Near string }
+
+func (e *SiteError) Error() string {
+	if e.Near != "" {
+		return fmt.Sprintf("the workflow has no node %q (did you mean %s?)", e.Site, e.Near)
+	}
+	return fmt.Sprintf("the workflow has no node %q", e.Site)
+}
+
+// CheckSites reports the first site that is none of the workflow's; the error is a *SiteError.
+func (w *Workflow) CheckSites(sites []string) error {
+	for _, site := range sites {
+		if n, near := w.Graph.Site(site); n == nil {
+			return &SiteError{Site: site, Near: near}
+		}
+	}
+	return nil
+}
+
+// part is what of a workflow runs when only some nodes are wanted, and which of them run although their results are stored.
+func (w *Workflow) part(only, from []string) (*Workflow, map[string]bool, error) {
+	if len(only)+len(from) == 0 {
+		return w, nil, nil
+	}
+	for _, sites := range [][]string{only, from} {
+		if err := w.CheckSites(sites); err != nil {
+			return nil, nil, err
+		}
+	}
+	part := &Workflow{ // all but what is made when it is asked for
+		Path: w.Path, Dir: w.Dir, Source: w.Source, Graph: w.Graph, Grants: w.Grants, Denied: w.Denied, ID: w.ID, Files: w.Files, zone: w.zone,
+		modules: w.modules, placed: w.placed, foreign: w.foreign, mapped: w.mapped, height: w.height, asks: w.asks,
+	}
+	if len(only) > 0 {
+		part.Graph = graph.Prune(w.Graph, only)
+	}
+	fresh := graph.Behind(w.Graph, from)
+	for _, site := range only {
+		fresh[site] = true
+	}
+	return part, fresh, nil
+}
+
+// afresh reports whether a node runs although its result is stored: it was asked for, or a group that it lies in.
+func (r *Run) afresh(n *graph.Node) bool {
+	if r.req.NoCache {
+		return true
+	}
+	for site := n.Site; len(r.fresh) > 0; {
+		if r.fresh[site] {
+			return true
+		}
+		at := strings.LastIndexByte(site, '.')
+		if at < 0 {
+			break
+		}
+		site = site[:at]
+	}
+	return false
+}
+
+// Retry makes a request out of an ended run: the same inputs and files, and the workflow as it was then, or as it lies there now. edited
+// says that these differ.
+func (d *Daemon) Retry(ctx context.Context, prefix string, current bool) (flow *Workflow, req Request, edited bool, err error) {
+	rec, err := d.journal.Run(ctx, prefix)
+	if err != nil {
+		return nil, req, false, err
+	}
+	switch {
+	case rec.Bare:
+		return nil, req, false, &ResumeError{fmt.Sprintf("run %s is too old: its details were forgotten", shortID(rec.ID))}
+	case rec.Parent != "":
+		return nil, req, false, &ResumeError{fmt.Sprintf("run %s is that of a node: retry run %s", shortID(rec.ID), shortID(rec.Parent))}
+	case !rec.Status.Terminal():
+		return nil, req, false, &ResumeError{fmt.Sprintf("run %s has not ended: it is %s", shortID(rec.ID), rec.Status)}
+	}
+	now, lies := d.LoadFile(rec.Workflow)
+	edited = lies != nil || !bytes.Equal(now.Source, rec.Source)
+	if current {
+		flow, err = now, lies
+	} else {
+		flow, err = d.recorded(&rec)
+	}
+	req = request(&rec)
+	req.Trigger, req.Why = "", "retry of run "+shortID(rec.ID)
+	req.NoCache, req.Verify, req.From = false, false, nil
+	return flow, req, edited, err
+}
