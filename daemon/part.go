@@ -19,8 +19,14 @@ func (e *SiteError) Error() string {
 	return fmt.Sprintf("the workflow has no node %q", e.Site)
 }
 
+// maxSites is how many nodes a request may name: each is looked for in the whole workflow.
+const maxSites = 256
+
 // CheckSites reports the first site that is none of the workflow's; the error is a *SiteError.
 func (w *Workflow) CheckSites(sites []string) error {
+	if len(sites) > maxSites {
+		return fmt.Errorf("%d nodes are named, at most %d", len(sites), maxSites)
+	}
 	for _, site := range sites {
 		if n, near := w.Graph.Site(site); n == nil {
 			return &SiteError{Site: site, Near: near}

@@ -19,6 +19,8 @@ type RunRequest struct {
 	Workflow string                     `json:"workflow"` // path
 	Inputs   map[string]json.RawMessage `json:"inputs,omitempty"`
 	NoCache  bool                       `json:"no_cache,omitempty"`
+	Only     []string                   `json:"only,omitempty"` // as those of Request
+	From     []string                   `json:"from,omitempty"`
 }
 
 // RunAnswer says that a run is in the history and will have its turn.
@@ -116,9 +118,14 @@ func (f *folder) submit(ctx context.Context, q RunRequest) (answer RunAnswer, er
 
 // asked makes a request of what somebody sent.
 func (d *Daemon) asked(ctx context.Context, flow *Workflow, q RunRequest) (Request, error) {
-	req := Request{Inputs: make(map[string]value.Value, len(q.Inputs)), NoCache: q.NoCache, Why: "asked for"}
+	req := Request{Inputs: make(map[string]value.Value, len(q.Inputs)), NoCache: q.NoCache, Only: q.Only, From: q.From, Why: "asked for"}
 	if flow.Denied != nil {
 		return req, flow.Denied
+	}
+	for _, sites := range [][]string{q.Only, q.From} {
+		if err := flow.CheckSites(sites); err != nil {
+			return req, refuse("%s", Printable(err.Error()))
+		}
 	}
 	ports := value.Signature{Inputs: flow.Graph.Inputs}
 	for name, doc := range q.Inputs {

@@ -279,3 +279,58 @@ func (s *server) texts(o *outcome) []string {
 	}
 	return nil
 }
+
+// An empty file that has settled is a file; when its writer goes on it is another one. Once it has another name, it is that file
+// too, whose content was seen before.
+func TestEmptyAndRenamedFiles(t *testing.T) {
+	b := newBox(t)
+	b.drop("w.flow.yaml", perFile)
+	b.drop("all/w.flow.yaml", replace(t, perBatch, ", path: path.text", ""))
+	s := b.serve()
+	s.until(daemon.Waiting, "all/w.flow.yaml")
+	require.NoError(t, os.Mkdir(b.path("in"), 0o755))
+	f, err := os.Create(b.path("in/a.txt"))
+	require.NoError(t, err)
+	require.Equal(t, "", output(t, s.ended("w.flow.yaml").Result, "text"))
+	_, err = f.WriteString("now")
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+	require.Equal(t, "NOW", output(t, s.ended("w.flow.yaml").Result, "text"))
+	require.NoError(t, os.Rename(b.path("in/a.txt"), b.path("in/b.txt")))
+	got := s.ended("w.flow.yaml")
+	require.ElementsMatch(t, []string{"text", "up"}, got.with(journal.Cached))
+	require.Equal(t, "NOW", b.read("out/b.up"))
+	require.Equal(t, "in/b.txt", b.runs()[0].File)
+
+	// In a batch it is one change, not a file that went and one that came.
+	b.drop("all/in/a.txt", "one")
+	require.Equal(t, `["one"]`, output(t, s.ended("all/w.flow.yaml").Result, "texts"))
+	require.NoError(t, os.Rename(b.path("all/in/a.txt"), b.path("all/in/z.txt")))
+	last := s.ended("all/w.flow.yaml")
+	require.Equal(t, `["one"]`, output(t, last.Result, "texts"))
+	require.Equal(t, journal.Counts{Cached: 1}, last.Counts)
+	// A touched file has the content that it had.
+	now := time.Now().Add(time.Second)
+	require.NoError(t, os.Chtimes(b.path("all/in/z.txt"), now, now))
+	s.until(daemon.Unchanged, "all/w.flow.yaml")
+	s.stop()
+}
+
+// A start with what is there already: nothing is missed while levee is away, and nothing runs twice.
+func TestFilesThatCameWhileLeveeWasAway(t *testing.T) {
+	b := newBox(t)
+	b.drop("w.flow.yaml", perFile)
+	for i := range 5 {
+		b.drop(fmt.Sprintf("in/%d.txt", i), fmt.Sprint("file ", i))
+	}
+	s := b.serve(once)
+	s.finish()
+	require.Len(t, b.runs(), 5)
+	b.drop("in/2.txt", "changed")
+	b.drop("in/9.txt", "new")
+	b.remove("in/0.txt")
+	s = b.serve(once)
+	s.finish()
+	require.Len(t, b.runs(), 7)
+	require.Equal(t, 3, s.count(daemon.Unchanged, "w.flow.yaml"), s.story())
+}

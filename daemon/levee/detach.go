@@ -14,7 +14,7 @@ import (
 )
 
 // detach leaves a run to the process that serves the folder of a workflow.
-func (a *app) detach(file string, set, input []string, noCache bool) error {
+func (a *app) detach(file string, set, input []string, req daemon.Request) error {
 	cfg, err := a.settings()
 	if err != nil {
 		return err
@@ -39,7 +39,12 @@ func (a *app) detach(file string, set, input []string, noCache bool) error {
 	if err != nil {
 		return err
 	}
-	q := daemon.RunRequest{Workflow: path, Inputs: make(map[string]json.RawMessage), NoCache: noCache}
+	for _, sites := range [][]string{req.Only, req.From} {
+		if err := flow.CheckSites(sites); err != nil {
+			return usageError{err}
+		}
+	}
+	q := daemon.RunRequest{Workflow: path, Inputs: make(map[string]json.RawMessage), NoCache: req.NoCache, Only: req.Only, From: req.From}
 	for _, arg := range set {
 		if err := addInput(q.Inputs, flow, "set", arg); err != nil {
 			return err

@@ -33,7 +33,7 @@ func (a *app) runCommand() *cobra.Command {
 				if req.Verify || timeout > 0 {
 					return usageError{errors.New("--detach leaves the run to levee serve: --verify and --timeout are not for it")}
 				}
-				return a.detach(args[0], set, input, req.NoCache)
+				return a.detach(args[0], set, input, req)
 			}
 			ctx, cancel := context.WithCancelCause(a.drain)
 			defer cancel(nil)
@@ -56,8 +56,10 @@ func (a *app) runCommand() *cobra.Command {
 			if err := a.fill(ctx, d, flow, &req, set, "input", input); err != nil {
 				return err
 			}
-			if err := flow.CheckSites(append(req.Only, req.From...)); err != nil {
-				return usageError{err}
+			for _, sites := range [][]string{req.Only, req.From} {
+				if err := flow.CheckSites(sites); err != nil {
+					return usageError{err}
+				}
 			}
 			req.Why = "levee run"
 			return a.runOnce(ctx, d, flow, req)
