@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -103,11 +104,7 @@ func (f *folder) control() http.Handler {
 		answer(w, Health{PID: os.Getpid(), Served: f.root, Running: d.queue.begun()}, nil)
 	})
 	mux.HandleFunc("POST /runs", func(w http.ResponseWriter, r *http.Request) {
-		q, err := readRunRequest(http.MaxBytesReader(w, r.Body, maxRequest))
-		var got RunAnswer
-		if err == nil {
-			got, err = f.submit(r.Context(), q)
-		}
+		got, err := f.asked(r.Context(), http.MaxBytesReader(w, r.Body, maxRequest))
 		answer(w, got, err)
 	})
 	mux.HandleFunc("POST /runs/{run}/cancel", func(w http.ResponseWriter, r *http.Request) {
@@ -124,6 +121,22 @@ func (f *folder) control() http.Handler {
 	})
 	mux.HandleFunc("GET /runs/{run}/messages", h.serveMessages)
 	return mux
+}
+
+// asked takes a request for a run, in levee's form or as a RunJobRequest.
+func (f *folder) asked(ctx context.Context, body io.Reader) (RunAnswer, error) {
+	text, err := io.ReadAll(body)
+	if err != nil {
+		return RunAnswer{}, refuse("the request cannot be read: %v", err)
+	}
+	if job, ok := jobRequestIn(text); ok {
+		return f.submitJob(ctx, &job, text)
+	}
+	q, err := readRunRequest(text)
+	if err != nil {
+		return RunAnswer{}, err
+	}
+	return f.submit(ctx, q)
 }
 
 // answer writes what somebody asked for, or why there is nothing.

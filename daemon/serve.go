@@ -235,9 +235,8 @@ func (f *folder) resumeAll(ctx context.Context) {
 		return
 	}
 	for _, rec := range recs {
-		rel, _ := relative(f.root, rec.Workflow)
-		s := f.flows[rel]
-		if !rec.CancelAsked.IsZero() || s == nil || s.good == nil || s.good.Denied != nil || string(s.good.Source) != string(rec.Source) {
+		s := f.resumable(rec)
+		if !rec.CancelAsked.IsZero() || s == nil {
 			why := "levee was stopped in the middle of it, and the workflow changed since"
 			if !rec.CancelAsked.IsZero() {
 				why = errCancelAsked.Error()

