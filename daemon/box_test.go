@@ -3,6 +3,7 @@ package daemon_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -174,7 +175,42 @@ type opened struct {
 	once sync.Once
 }
 
-func (o *opened) shut() { o.once.Do(func() { require.NoError(o.box.t, o.Close()) }) }
+func (o *opened) shut() {
+	o.once.Do(func() {
+		require.NoError(o.box.t, o.Close())
+		o.box.checkEnds()
+	})
+}
+
+// checkEnds looks whether each run that ended, however it did, has one message that says so, its last one.
+func (b *box) checkEnds() {
+	if _, err := os.Stat(filepath.Join(b.cfg.StateDir, "state.db")); err != nil {
+		return
+	}
+	h, err := daemon.OpenHistory(context.Background(), b.cfg)
+	require.NoError(b.t, err)
+	defer h.Close()
+	runs, err := h.Runs(context.Background(), journal.Filter{Children: true, Last: 200})
+	require.NoError(b.t, err)
+	for _, r := range runs {
+		events, err := h.LastEvents(context.Background(), r.ID, 500)
+		require.NoError(b.t, err)
+		ends := 0
+		for i, e := range events {
+			var m struct{ Status journal.Status }
+			if e.Type == "job_update" && json.Unmarshal(e.Data, &m) == nil && m.Status.Terminal() {
+				ends++
+				require.Equal(b.t, r.Status, m.Status, "run %s", r.ID)
+				require.Equal(b.t, len(events)-1, i, "run %s", r.ID)
+			}
+		}
+		want := 0
+		if r.Status.Terminal() && !r.Bare {
+			want = 1
+		}
+		require.Equal(b.t, want, ends, "run %s is %s", r.ID, r.Status)
+	}
+}
 
 // executions is how many calls the engine has taken so far.
 func (o *opened) executions() int {

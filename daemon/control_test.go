@@ -188,3 +188,23 @@ func TestRunIsAskedForFollowedAndEnded(t *testing.T) {
 	require.Equal(t, []journal.Status{journal.Queued, journal.Cancelled}, b.told(second.Run))
 	s.stop()
 }
+
+// TestRunOfEveryNodeIsResumedWhereItWas: what it ran before it was cut short does not run once more.
+func TestRunOfEveryNodeIsResumedWhereItWas(t *testing.T) {
+	b := newBox(t)
+	b.drop("gate.wasm", string(guests.Gate()))
+	b.drop("w.flow.yaml", strings.Replace(gated("open"), "allow:", "inputs: { go: string }\nallow:", 1))
+	s := b.serve()
+	s.until(daemon.Waiting, "w.flow.yaml")
+	code, text := b.asker().ask("POST", "/runs", `{"workflow":"`+b.path("w.flow.yaml")+`","inputs":{"go":"on"},"no_cache":true}`)
+	require.Equal(t, 200, code, text)
+	s.nodeEnded("w.flow.yaml", "first")
+	s.cut()
+	s.stop()
+	require.True(t, b.runs()[0].How.NoCache)
+	b.drop("open", "")
+	s = b.serve(once)
+	require.Equal(t, journal.Completed, s.ended("w.flow.yaml").Status)
+	require.Equal(t, 2, s.executions(), "wait and last, not first")
+	s.finish()
+}

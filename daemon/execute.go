@@ -43,7 +43,7 @@ func (r *Run) invoke(ctx context.Context, inv *graph.Invocation) ([]value.Value,
 	if err != nil && !errors.Is(err, cache.ErrMiss) {
 		return nil, c.failed(ctx, err)
 	}
-	if stored != nil && !r.afresh(inv.Node) && !r.req.Verify {
+	if stored != nil && (!r.afresh(inv.Node) || r.past[c.Path]) && !r.req.Verify {
 		return c.done(ctx, stored, journal.Cached)
 	}
 	entry, ran, err := c.join(ctx)

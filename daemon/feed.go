@@ -18,6 +18,7 @@ type feed struct {
 	mu    sync.Mutex
 	room  sync.Cond // its lock is mu: the queue became shorter
 	queue []*entry  // guarded by mu
+	done  bool      // guarded by mu: only the end of the run is taken
 	shut  bool      // guarded by mu: nothing is taken any more
 	wake  chan struct{}
 	end   chan struct{}
@@ -69,14 +70,39 @@ func (f *feed) flush() {
 	<-mark
 }
 
+// seal is flush for the last time: what the run's nodes do for others from then on is not told.
+func (f *feed) seal() {
+	f.mu.Lock()
+	mark := make(chan struct{})
+	f.add(&entry{mark: mark, last: true})
+	f.done = true
+	f.mu.Unlock()
+	<-mark
+}
+
+// putEnd puts the end of the run, which is the last thing that is told of it.
+func (f *feed) putEnd(e *entry) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.add(e)
+}
+
 // put never blocks, for the graph's lock is held by some who call it. What comes after the run has ended is of no interest: work that
 // another run joined goes on.
 func (f *feed) put(e *entry) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.shut {
-		return
+	switch {
+	case !f.done && !f.shut:
+		f.add(e)
+	case e.mark != nil: // nobody waits for ever
+		e.err = journal.ErrEnded
+		close(e.mark)
 	}
+}
+
+// add is called with mu held.
+func (f *feed) add(e *entry) {
 	f.queue = append(f.queue, e)
 	select {
 	case f.wake <- struct{}{}:

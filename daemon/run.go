@@ -59,6 +59,7 @@ type Run struct {
 	feed    *feed
 	effects map[string]journal.Invocation // invocations with effects that an earlier process began and did not end
 	done    map[string]journal.Invocation // invocations with effects that have ended before the run was taken up
+	past    map[string]bool               // where nodes run although their results are stored: those that have, before the run was taken up
 	answers map[string]value.Value        // of people, by path
 
 	ran, cached, failed, skipped atomic.Int64
@@ -192,7 +193,7 @@ func (r *Run) execute(ctx context.Context) (*Result, error) {
 			r.event("error", r.rec.Cause, map[string]any{"message": r.rec.Error, "error_code": r.rec.Code})
 		}
 	}
-	r.feed.flush()
+	r.feed.seal()
 	return res, r.finish(ctx)
 }
 
@@ -205,7 +206,7 @@ func (r *Run) finish(ctx context.Context) error {
 		return fmt.Errorf("recording the end of run %s: %w", r.rec.ID, err)
 	}
 	if last.Seq > 0 { // else it had ended so already
-		r.feed.put(&entry{event: last})
+		r.feed.putEnd(&entry{event: last})
 	}
 	return nil
 }

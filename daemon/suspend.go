@@ -84,8 +84,11 @@ func (r *Run) recall(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.effects, r.done = make(map[string]journal.Invocation), make(map[string]journal.Invocation)
+	r.effects, r.done, r.past = make(map[string]journal.Invocation), make(map[string]journal.Invocation), make(map[string]bool)
 	for _, inv := range invs {
+		if inv.Status == journal.Ran && (r.req.NoCache || len(r.fresh) > 0) {
+			r.past[inv.Path] = true
+		}
 		switch {
 		case !inv.Effect:
 		case inv.Status == journal.Started || inv.Status == journal.CancelledNode:
