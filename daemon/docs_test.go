@@ -105,7 +105,7 @@ func TestNotAvailable(t *testing.T) {
 	text := page(t, "workflow-files.md")
 	for _, file := range []string{
 		"levee: 1\nnodes: { a: { uses: oci://example.org/a } }\n",
-		"levee: 1\ntrigger: { every: 10m }\nnodes: { x: { uses: text/upper, with: { text: x } } }\n",
+		"levee: 1\ntrigger: { webhook: hook }\nnodes: { x: { uses: text/upper, with: { text: x } } }\n",
 	} {
 		_, problems := graph.Parse(docFile, []byte(file))
 		require.Len(t, problems, 1, file)

@@ -150,6 +150,9 @@ func TestTwoProcessesShareATime(t *testing.T) {
 		c2.Pass(at("06:00:00").AddDate(0, 0, day))
 		one.waitAlarm(c1, at("06:00:00").AddDate(0, 0, day+1))
 		two.waitAlarm(c2, at("06:00:00").AddDate(0, 0, day+1))
+		for _, s := range []*server{one, two} { // while a run is under way only the newest time is remembered
+			s.wait("end of the time", func(n daemon.Notice) bool { return n.Kind == daemon.Ended || n.Kind == daemon.Unchanged })
+		}
 	}
 	one.stop()
 	two.stop()
