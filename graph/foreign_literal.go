@@ -18,46 +18,34 @@ func (x *foreign) literals(n *foreignNode, in *tree) *tree {
 			return !e.control && e.targetHandle == property && in.get(n.rule.Dynamic).has(property)
 		})
 	}
-	for _, f := range n.data {
+	place := func(f field, dynamic bool) {
 		if x.understood(n, f) {
-			continue
+			return
 		}
 		port, ok := n.port(f.key)
 		switch {
 		case ok && port != "":
 			if wired(f.key, port) || with.has(port) {
-				continue
+				return
 			}
 			if v := x.literal(n, f, port); v != nil {
 				with.add(port, f.pos, v)
 			}
-		case ok || slices.Contains(editorProperties, f.key):
+		case ok || !dynamic && slices.Contains(editorProperties, f.key):
 		case n.rule.Dynamic != "":
 			x.dynamicValue(n, with, f, wired)
+		case dynamic && f.value.kind == scalarTree && f.value.scalar == nil:
+		case dynamic:
+			x.report.add(f.pos, "unknown", "%s: Property %s does not exist", n.what(), quote(f.key))
 		default:
 			x.report.suggest(f.pos, "unknown", x.report.near.nearest(f.key, n.properties()), "%s: Property %s does not exist", n.what(), quote(f.key))
 		}
 	}
+	for _, f := range n.data {
+		place(f, false)
+	}
 	for _, f := range n.dynamic {
-		if x.understood(n, f) {
-			continue
-		}
-		port, ok := n.port(f.key)
-		switch {
-		case ok && port != "":
-			if wired(f.key, port) || with.has(port) {
-				continue
-			}
-			if v := x.literal(n, f, port); v != nil {
-				with.add(port, f.pos, v)
-			}
-		case ok:
-		case n.rule.Dynamic != "":
-			x.dynamicValue(n, with, f, wired)
-		case f.value.kind == scalarTree && f.value.scalar == nil:
-		default:
-			x.report.add(f.pos, "unknown", "%s: Property %s does not exist", n.what(), quote(f.key))
-		}
+		place(f, true)
 	}
 	x.defaults(n, with, in)
 	return with

@@ -103,18 +103,8 @@ func (j *Journal) Suspend(ctx context.Context, r *Run, events ...*Event) error {
 			verdict = ErrAnswered
 			return nil
 		}
-		res, err := t.Exec(`UPDATE run SET status='suspended', owner='' WHERE num=? AND epoch=? AND finished IS NULL AND cancelled IS NULL`, num, r.Epoch)
-		if err != nil {
-			return err
-		}
-		n, err := res.RowsAffected()
-		switch {
-		case err != nil:
-			return err
-		case n == 1:
-			return t.append(events)
-		}
-		verdict, err = t.why(r)
+		var err error
+		verdict, err = t.alter(r, events, `UPDATE run SET status='suspended', owner='' WHERE num=? AND epoch=? AND finished IS NULL AND cancelled IS NULL`, num, r.Epoch)
 		return err
 	})
 	if err == nil && verdict == nil {

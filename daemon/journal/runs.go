@@ -105,23 +105,26 @@ func (j *Journal) SetStatus(ctx context.Context, r *Run, s Status, events ...*Ev
 // change is an update of an open run with the events that tell of it.
 func (j *Journal) change(ctx context.Context, r *Run, events []*Event, update string, args ...any) error {
 	var verdict error
-	err := j.write(ctx, true, func(t *tx) error {
-		verdict = nil
-		res, err := t.Exec(update, args...)
-		if err != nil {
-			return err
-		}
-		n, err := res.RowsAffected()
-		switch {
-		case err != nil:
-			return err
-		case n == 1:
-			return t.append(events)
-		}
-		verdict, err = t.why(r)
+	err := j.write(ctx, true, func(t *tx) (err error) {
+		verdict, err = t.alter(r, events, update, args...)
 		return err
 	})
 	return errors.Join(err, verdict)
+}
+
+// alter updates an open run and appends the events that tell of it; the verdict says why there was none to update.
+func (t *tx) alter(r *Run, events []*Event, update string, args ...any) (verdict, err error) {
+	res, err := t.Exec(update, args...)
+	if err != nil {
+		return nil, err
+	}
+	switch n, err := res.RowsAffected(); {
+	case err != nil:
+		return nil, err
+	case n == 1:
+		return nil, t.append(events)
+	}
+	return t.why(r)
 }
 
 // why says why an open run was not found as it was expected.
