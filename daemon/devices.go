@@ -48,7 +48,7 @@ func (d *devices) place(g *graph.Graph) (map[*graph.Node]string, error) {
 		if len(want) == 0 {
 			want = t.Devices
 		}
-		var lacks []string
+		lacks := false
 		for _, name := range want {
 			switch {
 			case !slices.Contains(t.Devices, name):
@@ -58,11 +58,11 @@ func (d *devices) place(g *graph.Graph) (map[*graph.Node]string, error) {
 				placed[n] = name
 				return
 			default:
-				lacks = append(lacks, name)
+				lacks = true
 			}
 		}
-		if len(lacks) > 0 {
-			missing.Needs = append(missing.Needs, needs(n, t.FullName, lacks[0]))
+		if lacks {
+			missing.Needs = append(missing.Needs, fmt.Sprintf("node %q (%s) requires a GPU, but no GPU is available: %s", n.Site, t.FullName, whyNoGPU()))
 		}
 	})
 	if len(missing.Needs) > 0 {
@@ -71,20 +71,8 @@ func (d *devices) place(g *graph.Graph) (map[*graph.Node]string, error) {
 	return placed, nil
 }
 
-// needs says, of a node that can run nowhere, what it needs and why that is not there.
-func needs(n *graph.Node, typ, device string) string {
-	article, what := "a", device
-	if device == "gpu" {
-		what = "GPU"
-	}
-	return fmt.Sprintf("node %q (%s) requires %s %s, but no %s is available: %s", n.Site, typ, article, what, what, whyNot(device))
-}
-
-// whyNot is what can be seen from outside of why a device is not there.
-func whyNot(device string) string {
-	if device != "gpu" {
-		return "this machine declares none (--device " + device + "=SLOTS)"
-	}
+// whyNoGPU is what can be seen from outside of why there is none. A GPU is the one device besides the processors.
+func whyNoGPU() string {
 	if _, err := os.Stat("/dev/nvidiactl"); err != nil {
 		return "no NVIDIA driver was found (there is no /dev/nvidiactl)"
 	}

@@ -35,7 +35,7 @@ func (j *jobRequest) name() string {
 	if plainID.MatchString(j.Workflow) {
 		return "." + j.Workflow + requestSuffix
 	}
-	return "." + "run" + requestSuffix
+	return ".run" + requestSuffix
 }
 
 // submitJob puts the run that a RunJobRequest asks for into the queue. A job_id asks for one run, however often it comes.
