@@ -38,4 +38,6 @@ type Error struct {
 func (e *Error) Error() string { return e.Fault.String() + ": " + e.Detail }
 
 // Errorf makes an Error.
-func Errorf(f Fault, format string, args ...any) *Error { return &Error{f, fmt.Sprintf(format, args...)} }
+func Errorf(f Fault, format string, args ...any) *Error {
+	return &Error{f, fmt.Sprintf(format, args...)}
+}
