@@ -117,19 +117,20 @@ const (
 	Concat    Code = 5  // a... -> out (axis)
 	Slice     Code = 6  // a -> out (start..., step...: per dimension; lengths are the output's)
 	Gather    Code = 7  // a [n, rest...], index i32|i64 [m...] -> out [m..., rest...]: rows of a; a row out of range is zeros
-	Map       Code = 8  // x..., slots... -> y... (kernel, inputs): the kernel for each element; inputs says how many of in are x
+	Map       Code = 8  // x..., slots... -> y... (kernel): the kernel for each element; a parameter of the kernel for each x, which has as many elements as y or one
 	Reduce    Code = 9  // a -> out: shape of a with the axis' dimension 1 (kind, axis)
 	Softmax   Code = 10 // a -> out, over the last dimension; f32, f16, bf16
-	LayerNorm Code = 11 // a, gamma [n], beta [n] -> out, over the last dimension (eps); f32, f16, bf16
+	LayerNorm Code = 11 // a, gamma f32 [n], beta f32 [n] -> out, over the last dimension (eps); f32, f16, bf16
 	Sort      Code = 12 // a -> values, index i32: over the last dimension, which in the outputs is k <= n (descending); f32, i32, i64, f64
 	Scan      Code = 13 // a -> out: running sums over the last dimension (exclusive); i32, i64, f32
 	Histogram Code = 14 // a -> counts i32 [bins] (low, high); f32, i32, u8
 	Random    Code = 15 // -> out (seed, offset): Philox4x32-10; i32: all bits, f32: [0,1) in steps of 2^-24
 	Resize    Code = 16 // [n,]h,w,c u8|f32 -> [n,]h,w,c of the same type (filter)
 	Normalise Code = 17 // u8 [n,]h,w,c, mean f32 [c], scale f32 [c] -> f32 [n,]h,w,c or, planar, [n,]c,h,w: (x - mean) * scale (planar)
-	Gemm      Code = 18 // a [b,]m,k, b [b,]k,n [, bias [n]] -> c [b,]m,n (transA, transB, alpha, activation)
-	Conv2D    Code = 19 // x [n,h,w,c], weights [o,kh,kw,c] [, bias [o]] -> [n,h',w',o] (strideY, strideX, padY, padX, dilationY, dilationX, activation)
-	FFT       Code = 20 // complex f32 [..., n, 2] -> the same shape (inverse); n up to 2^24
+	Gemm      Code = 18 // a [batch,]m,k, b [batch,]k,n [, bias [n]] -> c [batch,]m,n (transA, transB, alpha, activation): with transA, a is [batch,]k,m
+	//                     and with transB, b is [batch,]n,k; b without batch serves all; f32, f64, f16, bf16; c as a or f32; bias f32 (f64 for f64)
+	Conv2D Code = 19 // x [n,h,w,c], weights [o,kh,kw,c] [, bias [o]] -> [n,h',w',o] (strideY, strideX, padY, padX, dilationY, dilationX, activation); types as Gemm's
+	FFT    Code = 20 // complex f32 [..., n, 2] -> the same shape (inverse); n up to 2^24
 )
 
 // Kinds of Reduce. Floats narrower than f32 are added up as f32 and rounded once. NaN wins in min and max, and its first place in argmin and argmax.
@@ -177,6 +178,14 @@ type Tensor struct {
 type Graph struct {
 	Tensors []Tensor
 	Ops     []Op
+}
+
+// Signature is what a kernel takes and gives for one element: types among i32, i64, f32, f64.
+type Signature struct {
+	Params  []DType
+	Results []DType
+	Slots   []DType // the type that loads from slot i read; 0 where the kernel reads none from it
+	Flops   int64   // arithmetic for one element, estimated
 }
 
 // Class says how far a result is the same everywhere.
