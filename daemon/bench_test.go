@@ -163,7 +163,7 @@ func bareCalls(b *testing.B, n int) time.Duration {
 	eng, err := runtime.New(runtime.Config{Dir: b.TempDir()})
 	require.NoError(b, err)
 	defer eng.Close()
-	mod, err := runtime.NewModule("echo", echoModule(b))
+	mod, err := runtime.NewModule("echo", echoModule(b), nil)
 	require.NoError(b, err)
 	call := func(i int) {
 		res, err := eng.Run(context.Background(), &runtime.Call{

@@ -392,7 +392,7 @@ func (b *caseBench) module(typ *nodes.NodeType) (*runtime.Module, error) {
 	if m, ok := b.modules[typ.Module.Hash]; ok {
 		return m, nil
 	}
-	m, err := runtime.NewModule(typ.Module.Name, typ.Module.Wasm)
+	m, err := runtime.NewModule(typ.Module.Name, typ.Module.Wasm, nil)
 	if err == nil {
 		b.modules[typ.Module.Hash] = m
 	}

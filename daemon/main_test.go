@@ -5,7 +5,7 @@ import (
 	"os"
 	"testing"
 
-	"levee/runtime"
+	"levee/daemon"
 )
 
 // scratch is a folder for what all tests share.
@@ -13,7 +13,7 @@ var scratch string
 
 // Worker processes are this test binary, started again.
 func TestMain(m *testing.M) {
-	if runtime.WorkerMain() {
+	if daemon.WorkerMain() {
 		return
 	}
 	os.Exit(inScratch(m))

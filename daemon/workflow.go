@@ -350,7 +350,7 @@ func (t *moduleTable) checked(name string, hash [32]byte, wasm []byte) (*runtime
 	if m := t.seen[hash].Value(); m != nil {
 		return m, nil
 	}
-	m, err := runtime.NewModule(name, wasm)
+	m, err := runtime.NewModule(name, wasm, nodeExtension)
 	if err != nil {
 		return nil, err
 	}

@@ -51,10 +51,12 @@ const (
 
 // Limits bound one call. Zero fields mean the defaults.
 type Limits struct {
-	Memory int64         // bytes of linear memory; default 256 MiB, at most 4 GiB
-	Output int64         // bytes of all outputs together; default 256 MiB
-	Log    int64         // bytes kept of each of log, stdout and stderr; default and at most 64 KiB
-	Time   time.Duration // from when a worker starts the call; default 30 s
+	Memory int64 // bytes of linear memory; default 256 MiB, at most 4 GiB
+	// Companion is bytes of memory for what an extension keeps for the guest; default as much as Memory, at most 4 GiB.
+	Companion int64
+	Output    int64         // bytes of all outputs together; default 256 MiB
+	Log       int64         // bytes kept of each of log, stdout and stderr; default and at most 64 KiB
+	Time      time.Duration // from when a worker starts the call; default 30 s
 }
 
 const (
@@ -72,6 +74,7 @@ func (l Limits) withDefaults() Limits {
 		*v = min(*v, most)
 	}
 	or(&l.Memory, defaultMemory, 4<<30)
+	or(&l.Companion, l.Memory, 4<<30)
 	or(&l.Output, defaultOutput, 1<<40)
 	or(&l.Log, streamMax, streamMax)
 	if l.Time <= 0 {
@@ -93,6 +96,7 @@ type Call struct {
 	Owner   string   // whose turn it is among waiting calls: the run's id
 	Limits  Limits
 	Files   *Files
+	Handed  *os.File // for the extension that the module uses: the worker gets it with the call, and closes it when the call has ended
 	Seed    [32]byte // of random_get
 	// Progress is called now and then while the guest reports progress; it must return quickly.
 	Progress func(done, total int64)
@@ -132,6 +136,7 @@ type Result struct {
 	Held           time.Duration // how long it waited for its items to be taken
 	Compile        time.Duration // how much of its wait was for the module to be compiled; loading native code that is there does not count
 	PeakMemory     int64         // bytes of linear memory
+	DeviceClass    bool          // an extension says that the outputs may be others on another device
 
 	free func() // tells the engine that the outputs' memory is given back
 }

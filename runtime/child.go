@@ -20,16 +20,16 @@ const (
 )
 
 // WorkerMain turns this process into a worker if the engine started it as one; it then never returns. In every other
-// process it returns false at once. Programs (and TestMain of packages) that use the engine call it first of all.
-func WorkerMain() bool {
+// process it returns false at once. x is the extension that modules may use; nil is none. Programs (and TestMain of packages) that use the engine call it first of all.
+func WorkerMain(x *Extension) bool {
 	if os.Getenv(workerEnv) == "" {
 		return false
 	}
-	os.Exit(workerMain())
+	os.Exit(workerMain(x))
 	return true
 }
 
-func workerMain() int {
+func workerMain(x *Extension) int {
 	if err := checkStartedByEngine(); err != nil {
 		fmt.Fprintf(os.Stderr, "%s is set, but %v: only the engine starts workers\n", workerEnv, err)
 		return 2
@@ -41,7 +41,7 @@ func workerMain() int {
 		return 2
 	}
 	lowerPriority()
-	c := &child{conn: conn{fd: workerFD}, board: b}
+	c := &child{conn: conn{fd: workerFD}, board: b, ext: x}
 	if err := c.serve(); !errors.Is(err, io.EOF) { // the daemon let go
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -79,6 +79,7 @@ func lowerPriority() {
 type child struct {
 	conn  conn
 	board *board
+	ext   *Extension
 	guest *guest
 	msg   callMsg
 	held  time.Duration // spent on calls whose answers are held back
@@ -117,7 +118,7 @@ func (c *child) onLoad(payload []byte, fds []int) error {
 	if err != nil || len(fds) != 1 || c.guest != nil {
 		return fmt.Errorf("load: %w", errFrame)
 	}
-	g, answer := load(&m, fds[0])
+	g, answer := load(&m, fds[0], c.ext)
 	if g != nil {
 		g.conn, g.board = &c.conn, c.board
 		c.guest = g

@@ -159,7 +159,7 @@ func TestWorkersAreBounded(t *testing.T) {
 	require.NoError(t, err)
 	for i := range 6 {
 		// A custom section makes each a module of its own.
-		m, err := NewModule("guest", append(append([]byte{}, b...), 0, 3, 1, 'x', byte(i)))
+		m, err := NewModule("guest", append(append([]byte{}, b...), 0, 3, 1, 'x', byte(i)), nil)
 		require.NoError(t, err)
 		_, err = run(t, e, m, "silent")
 		require.NoError(t, err)
@@ -211,7 +211,7 @@ func slowModule(t testing.TB, depth int) *Module {
 	code := append(append([]byte{1}, leb(len(body))...), body...)
 	b := []byte("\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x03\x02\x01\x00\x07\x05\x01\x01f\x00\x00\x0a")
 	b = append(append(b, leb(len(code))...), code...)
-	m, err := NewModule("slow", b)
+	m, err := NewModule("slow", b, nil)
 	require.NoError(t, err)
 	return m
 }
@@ -240,7 +240,7 @@ func TestFailureToCompileIsRemembered(t *testing.T) {
 	dir := t.TempDir()
 	e := newEngine(t, func(c *Config) { c.CompileTime, c.Dir = 300*time.Millisecond, dir })
 	slow := slowModule(t, 500)
-	invalid, err := NewModule("invalid", []byte("\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x03\x02\x01\x00\x07\x05\x01\x01f\x00\x00\x0a\x05\x01\x03\x00\x6a\x0b")) // adds what is not there
+	invalid, err := NewModule("invalid", []byte("\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x03\x02\x01\x00\x07\x05\x01\x01f\x00\x00\x0a\x05\x01\x03\x00\x6a\x0b"), nil) // adds what is not there
 	require.NoError(t, err)
 	codes := map[*Module]string{slow: CodeCompileTimeout, invalid: CodeCompile}
 	for m, code := range codes {

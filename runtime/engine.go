@@ -218,7 +218,7 @@ func (e *Engine) submit(j *job) (*worker, error) {
 		e.mu.Unlock()
 		return nil, ErrClosed
 	}
-	key := boundKey{j.call.Module.Hash, j.call.grants()}
+	key := boundKey{j.call.Module.id, j.call.grants()}
 	if err := e.pool.refusals.of(key); err != nil {
 		e.mu.Unlock()
 		return nil, j.startFailure(err)

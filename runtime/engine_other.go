@@ -27,7 +27,7 @@ type Module struct {
 func Preflight(b []byte) (*Info, error) { return wasm.Preflight(b) }
 
 // NewModule checks a module. It runs nothing.
-func NewModule(name string, b []byte) (*Module, error) {
+func NewModule(name string, b []byte, _ *Extension) (*Module, error) {
 	info, err := wasm.Preflight(b)
 	if err != nil {
 		return nil, err
@@ -38,11 +38,17 @@ func NewModule(name string, b []byte) (*Module, error) {
 // ErrClosed is returned by Run when the engine is closed.
 var ErrClosed = errors.New("the engine is closed")
 
+// Extension is the version of the extension that the module uses: none.
+func (*Module) Extension() string { return "" }
+
+// ExtensionCall cannot be had on this system.
+type ExtensionCall struct{}
+
 // Engine cannot be made on this system.
 type Engine struct{}
 
 // WorkerMain returns false: there are no workers.
-func WorkerMain() bool { return false }
+func WorkerMain(*Extension) bool { return false }
 
 // New refuses.
 func New(Config) (*Engine, error) {

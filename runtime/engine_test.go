@@ -14,7 +14,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if WorkerMain() {
+	if WorkerMain(testExtension) {
 		return
 	}
 	if os.Getenv(echoEnv) != "" {
@@ -43,7 +43,7 @@ func guestModule(t testing.TB) *Module {
 	t.Helper()
 	b, err := os.ReadFile("testdata/guest.wasm")
 	require.NoError(t, err)
-	m, err := NewModule("guest", b)
+	m, err := NewModule("guest", b, nil)
 	require.NoError(t, err)
 	return m
 }

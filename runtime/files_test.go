@@ -19,7 +19,7 @@ func testModule(t testing.TB, name string) *Module {
 	t.Helper()
 	b, err := os.ReadFile("testdata/" + name + ".wasm")
 	require.NoError(t, err)
-	m, err := NewModule(name, b)
+	m, err := NewModule(name, b, nil)
 	require.NoError(t, err)
 	return m
 }

@@ -27,6 +27,7 @@ type guest struct {
 	config   wazero.ModuleConfig
 	ctx      context.Context
 	call     callState
+	ext      *extended // nil when the module uses no extension
 
 	hasInit bool
 }
@@ -66,8 +67,8 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-// newGuest compiles a module, or loads its native code from dir, and links exactly what it imports.
-func newGuest(code []byte, dir string, funcs [][2]string, compilers int) (g *guest, err error) {
+// newGuest compiles a module, or loads its native code, and links exactly what it imports.
+func newGuest(code []byte, m *loadMsg, x *Extension, compilers int) (g *guest, err error) {
 	// The compiler panics where it is not supported; it must never fall back to the interpreter in silence.
 	defer func() {
 		if r := recover(); r != nil {
@@ -78,7 +79,7 @@ func newGuest(code []byte, dir string, funcs [][2]string, compilers int) (g *gue
 	if g.region, err = newRegion(); err != nil {
 		return nil, err
 	}
-	cache, err := wazero.NewCompilationCacheWithDir(dir)
+	cache, err := wazero.NewCompilationCacheWithDir(m.dir)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +88,7 @@ func newGuest(code []byte, dir string, funcs [][2]string, compilers int) (g *gue
 		WithDebugInfoEnabled(false).WithCloseOnContextDone(false)
 	ctx := context.Background()
 	g.rt = wazero.NewRuntimeWithConfig(ctx, cfg)
-	if err := g.link(ctx, funcs); err != nil {
+	if err := g.link(ctx, x, m.funcs); err != nil {
 		return nil, err
 	}
 	if compilers > 1 {
@@ -96,6 +97,11 @@ func newGuest(code []byte, dir string, funcs [][2]string, compilers int) (g *gue
 	if g.compiled, err = g.rt.CompileModule(ctx, code); err != nil {
 		return nil, err
 	}
+	if m.extended(x) {
+		if err := g.extend(ctx, x, code); err != nil {
+			return nil, err
+		}
+	}
 	_, g.hasInit = g.compiled.ExportedFunctions()["_initialize"]
 	g.config = wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(zeros{})
 	g.ctx = experimental.WithMemoryAllocator(context.Background(), g.region)
@@ -103,10 +109,10 @@ func newGuest(code []byte, dir string, funcs [][2]string, compilers int) (g *gue
 }
 
 // link makes host modules with the functions that the module imports, and no others.
-func (g *guest) link(ctx context.Context, funcs [][2]string) error {
+func (g *guest) link(ctx context.Context, x *Extension, funcs [][2]string) error {
 	builders := map[string]wazero.HostModuleBuilder{}
 	for _, name := range funcs {
-		f, ok := hostFuncs[name[0]][name[1]]
+		f, ok := find(x, name[0], name[1])
 		if !ok {
 			return fmt.Errorf("no host function %s.%s", name[0], name[1])
 		}
@@ -133,9 +139,13 @@ func (g *guest) run(m *callMsg) *resultMsg {
 	c := &g.call
 	c.begin(m, g.board)
 	g.region.begin(m.limits.Memory)
+	if g.ext != nil {
+		g.ext.region.begin(0) // until the companion is wanted
+	}
 	begin := time.Now()
 	err := g.invoke(m)
-	res := &resultMsg{seq: m.seq, elapsed: time.Since(begin) - c.held, held: c.held, peak: g.region.peak}
+	device := g.leave()
+	res := &resultMsg{seq: m.seq, elapsed: time.Since(begin) - c.held, held: c.held, peak: g.peak(), device: device}
 	if err == nil {
 		err = c.unfinished()
 	}
@@ -152,6 +162,14 @@ func (g *guest) run(m *callMsg) *resultMsg {
 	c.progress.flush(g)
 	res.streams = c.streams
 	return res
+}
+
+// peak is how much memory the call had.
+func (g *guest) peak() int64 {
+	if g.ext == nil {
+		return g.region.peak
+	}
+	return g.region.peak + g.ext.region.peak
 }
 
 func (g *guest) invoke(m *callMsg) error {

@@ -227,13 +227,13 @@ func TestRefusedModules(t *testing.T) {
 		"unknown function": {"\x01\x04\x01\x60\x00\x00\x02\x0d\x01\x08levee_v1\x00\x00\x00", `imports "" from "levee_v1"`},
 		"wrong type":       {"\x01\x04\x01\x60\x00\x00\x02\x14\x01\x08levee_v1\x07log\x00\x00\x00\x00\x00", ""},
 	} {
-		_, err := NewModule(name, []byte("\x00asm\x01\x00\x00\x00"+tc.wasm))
+		_, err := NewModule(name, []byte("\x00asm\x01\x00\x00\x00"+tc.wasm), nil)
 		require.Error(t, err, name)
 		if tc.want != "" {
 			require.ErrorContains(t, err, tc.want)
 		}
 	}
-	_, err := NewModule("x", []byte("\x7fELF"))
+	_, err := NewModule("x", []byte("\x7fELF"), nil)
 	var me *ModuleError
 	require.ErrorAs(t, err, &me)
 	require.Equal(t, "E_NOT_WASM", me.Code)
@@ -243,7 +243,7 @@ func TestInvalidModule(t *testing.T) {
 	// Sound in structure, but the body leaves a value too many: only the engine's validator sees that.
 	wasm := "\x00asm\x01\x00\x00\x00" + "\x01\x04\x01\x60\x00\x00" + "\x03\x02\x01\x00" + "\x07\x05\x01\x01f\x00\x00" +
 		"\x0a\x06\x01\x04\x00\x41\x00\x0b"
-	m, err := NewModule("bad", []byte(wasm))
+	m, err := NewModule("bad", []byte(wasm), nil)
 	require.NoError(t, err)
 	e := newEngine(t)
 	for range 2 {

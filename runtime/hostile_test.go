@@ -51,7 +51,7 @@ func TestHostileModules(t *testing.T) {
 			continue
 		}
 		t.Run(hm.ID+" "+hm.Name, func(t *testing.T) {
-			m, err := NewModule(hm.ID, hm.Wasm)
+			m, err := NewModule(hm.ID, hm.Wasm, nil)
 			if hm.Stage == hostile.Preflight || hm.Stage == hostile.Load && err != nil {
 				var me *ModuleError
 				require.ErrorAs(t, err, &me)

@@ -18,7 +18,7 @@ import (
 
 func module(t testing.TB, name string, wasm []byte) *Module {
 	t.Helper()
-	m, err := NewModule(name, wasm)
+	m, err := NewModule(name, wasm, nil)
 	require.NoError(t, err)
 	return m
 }

@@ -70,6 +70,10 @@ func newJob(ctx context.Context, c *Call) (*job, error) {
 			return nil, j.fault(CodeRefused, fmt.Sprintf("input %d: %v", i, err))
 		}
 	}
+	if err := j.hand(); err != nil {
+		j.release()
+		return nil, j.fault(CodeRefused, err.Error())
+	}
 	j.size = inline + 256 + 64*len(c.Inputs)
 	return j, nil
 }
@@ -126,6 +130,36 @@ func (j *job) addInput(i int, inline *int) error {
 	v.how, v.size = valueFD, size
 	j.fds = append(j.fds, fd)
 	return nil
+}
+
+// hand takes the descriptor for the extension.
+func (j *job) hand() error {
+	f := j.call.Handed
+	switch {
+	case f == nil:
+		return nil
+	case j.call.Module.ext == nil:
+		return errors.New("a descriptor is handed to a module that uses no extension")
+	case len(j.fds) == maxFrameFDs:
+		return fmt.Errorf("more than %d large inputs", maxFrameFDs-1)
+	}
+	fd, err := dup(f)
+	if err != nil {
+		return err
+	}
+	j.msg.handed = true
+	j.fds = append(j.fds, fd)
+	return nil
+}
+
+func dup(f *os.File) (fd int, err error) {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	var inner error
+	err = raw.Control(func(p uintptr) { fd, inner = unix.FcntlInt(p, unix.F_DUPFD_CLOEXEC, 0) })
+	return fd, errors.Join(err, inner)
 }
 
 // dupReadOnly copies a descriptor through which nobody can change what it refers to.
@@ -232,7 +266,7 @@ func (j *job) result(m *resultMsg, fds []int) (*Result, error) {
 		return nil, e
 	}
 	r := &Result{Log: lines, Stdout: stdout, Stderr: stderr, Dropped: m.streams.dropped,
-		Duration: m.elapsed, Held: m.held, Compile: j.compiling, PeakMemory: m.peak, Outputs: make([]Output, len(m.outputs))}
+		Duration: m.elapsed, Held: m.held, Compile: j.compiling, PeakMemory: m.peak, DeviceClass: m.device, Outputs: make([]Output, len(m.outputs))}
 	total := int64(0)
 	for i := range m.outputs {
 		v := &m.outputs[i]

@@ -16,7 +16,19 @@ type hostFunc struct {
 	call  func(g *guest, mem api.Memory, s []uint64)
 }
 
-// hostFuncs is everything that a module may import, by module and name. Names may be added; none changes its meaning.
+// find gives the host function that a module may import under these names: of the node ABI, or of an extension.
+func find(x *Extension, module, name string) (hostFunc, bool) {
+	if f, ok := hostFuncs[module][name]; ok {
+		return f, true
+	}
+	f := x.find(module, name)
+	if f == nil {
+		return hostFunc{}, false
+	}
+	return hostFunc{typ: wasm.Func(f.Params, f.Results), call: func(g *guest, mem api.Memory, s []uint64) { f.Call(g.enter(mem), s) }}, true
+}
+
+// hostFuncs is everything of the node ABI that a module may import, by module and name. Names may be added; none changes its meaning.
 var hostFuncs = map[string]map[string]hostFunc{
 	"levee_v1": {
 		"input_len":        {wasm.Func("i32", "i64"), 0, inputLen},

@@ -22,9 +22,9 @@ const (
 
 // load takes the module in: behind the first wall it compiles the module or reads its native code, then it raises the
 // second. Without a guest the answer says why, and the worker is of no further use.
-func load(m *loadMsg, fd int) (*guest, *loadedMsg) {
+func load(m *loadMsg, fd int, x *Extension) (*guest, *loadedMsg) {
 	begin := time.Now()
-	g, err := loadWalled(m, fd)
+	g, err := loadWalled(m, fd, x)
 	answer := &loadedMsg{elapsed: time.Since(begin)}
 	if err != nil {
 		answer.code, answer.detail = CodeCompile, firstLine(err.Error())
@@ -38,7 +38,7 @@ func firstLine(s string) string {
 	return s[:min(len(s), maxMessage)]
 }
 
-func loadWalled(m *loadMsg, fd int) (*guest, error) {
+func loadWalled(m *loadMsg, fd int, x *Extension) (*guest, error) {
 	// The bytes stay mapped for the worker's life: wazero keeps referring to data segments.
 	code, err := unix.Mmap(fd, 0, int(m.size), unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_POPULATE)
 	_ = unix.Close(fd)
@@ -53,7 +53,11 @@ func loadWalled(m *loadMsg, fd int) (*guest, error) {
 	if err := restrict(m.dir, m.compile); err != nil && !m.weak {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
-	if err := limitMemory(statm, regionReserve+compileMemory); err != nil {
+	reserve := int64(regionReserve)
+	if m.extended(x) {
+		reserve *= 2 // the companion's memory
+	}
+	if err := limitMemory(statm, reserve+compileMemory); err != nil {
 		return nil, err
 	}
 	// Loading is short: collecting garbage on the way would cost more than what it frees.
@@ -61,7 +65,7 @@ func loadWalled(m *loadMsg, fd int) (*guest, error) {
 	if !m.compile {
 		debug.SetGCPercent(-1)
 	}
-	g, err := newGuest(code, m.dir, m.funcs, goruntime.GOMAXPROCS(0))
+	g, err := newGuest(code, m, x, goruntime.GOMAXPROCS(0))
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,7 @@ func goGuest(b testing.TB) *Module {
 	require.NoError(b, err, string(msg))
 	wasm, err := os.ReadFile(out)
 	require.NoError(b, err)
-	m, err := NewModule("go", wasm)
+	m, err := NewModule("go", wasm, nil)
 	require.NoError(b, err)
 	return m
 }

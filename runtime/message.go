@@ -3,6 +3,7 @@ package runtime
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -41,6 +42,11 @@ func readLoad(p []byte) (m loadMsg, err error) {
 		m.funcs = append(m.funcs, [2]string{d.string(), d.string()})
 	}
 	return m, d.done()
+}
+
+// extended says whether the module uses the extension.
+func (m *loadMsg) extended(x *Extension) bool {
+	return slices.ContainsFunc(m.funcs, func(f [2]string) bool { return x.find(f[0], f[1]) != nil })
 }
 
 // loadedMsg is the payload of frameLoaded.
@@ -122,6 +128,9 @@ type callMsg struct {
 	args    []string
 	types   []string
 	inputs  []wireValue
+	handed  bool // the last descriptor is for the extension
+
+	handedFD int // of a message that was read; -1: none
 }
 
 func (m *callMsg) append(b []byte) []byte {
@@ -136,6 +145,7 @@ func (m *callMsg) append(b []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(m.limits.Memory))
 	b = binary.AppendUvarint(b, uint64(m.limits.Output))
 	b = binary.AppendUvarint(b, uint64(m.limits.Log))
+	b = binary.AppendUvarint(b, uint64(m.limits.Companion))
 	b = append(b, m.seed[:]...)
 	b = binary.AppendUvarint(b, uint64(len(m.args)))
 	for _, a := range m.args {
@@ -146,7 +156,7 @@ func (m *callMsg) append(b []byte) []byte {
 		b = appendBytes(b, m.types[i])
 		b = m.inputs[i].append(b)
 	}
-	return b
+	return appendBool(b, m.handed)
 }
 
 // read fills m, whose slices it reuses. Inputs refer to p.
@@ -165,7 +175,7 @@ func (m *callMsg) read(p []byte, fds []int) error {
 		}
 		m.streams = append(m.streams, port)
 	}
-	m.limits = Limits{Memory: d.size(1 << 40), Output: d.size(1 << 46), Log: d.size(streamMax)}
+	m.limits = Limits{Memory: d.size(1 << 40), Output: d.size(1 << 46), Log: d.size(streamMax), Companion: d.size(1 << 40)}
 	copy(m.seed[:], d.take(32))
 	m.args, m.types, m.inputs = m.args[:0], m.types[:0], m.inputs[:0]
 	for range d.count() {
@@ -176,6 +186,14 @@ func (m *callMsg) read(p []byte, fds []int) error {
 		var v wireValue
 		v, fds = d.value(fds)
 		m.inputs = append(m.inputs, v)
+	}
+	m.handed, m.handedFD = d.bool(), -1
+	switch {
+	case !m.handed:
+	case len(fds) == 0:
+		d.fail()
+	default:
+		m.handedFD, fds = fds[0], fds[1:]
 	}
 	if len(fds) != 0 {
 		return errFrame
@@ -192,6 +210,7 @@ type resultMsg struct {
 	elapsed time.Duration // without what it waited for its items to be taken
 	held    time.Duration // that
 	peak    int64         // bytes of linear memory
+	device  bool          // results may be others on another device
 	outputs []wireValue
 	streams streams
 }
@@ -204,6 +223,7 @@ func (m *resultMsg) append(b []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(m.elapsed))
 	b = binary.AppendUvarint(b, uint64(m.held))
 	b = binary.AppendUvarint(b, uint64(m.peak))
+	b = appendBool(b, m.device)
 	b = appendBytes(b, m.streams.log)
 	b = appendBytes(b, m.streams.stdout)
 	b = appendBytes(b, m.streams.stderr)
@@ -223,6 +243,7 @@ func readResult(p []byte, fds []int) (m resultMsg, err error) {
 	m.elapsed = time.Duration(d.size(1 << 60))
 	m.held = time.Duration(d.size(1 << 60))
 	m.peak = d.size(1 << 40)
+	m.device = d.bool()
 	m.streams.log, m.streams.stdout, m.streams.stderr = d.bytes(), d.bytes(), d.bytes()
 	m.streams.dropped = d.size(1 << 60)
 	n := d.count()

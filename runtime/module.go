@@ -20,7 +20,9 @@ type Module struct {
 	Info *Info
 	Name string // for messages
 
-	code     []byte // what the engine compiles: Wasm without custom sections, with tables clamped
+	code     []byte     // what the engine compiles: Wasm without custom sections, with tables clamped
+	id       [32]byte   // what native code is kept under: Hash, and the version of the extension that it uses
+	ext      *Extension // that it uses; nil: none
 	needs    grants
 	streams  bool            // imports output_item
 	callable map[string]bool // exported functions without parameters and results
@@ -29,14 +31,14 @@ type Module struct {
 // Preflight checks the bytes of a module without running, compiling or believing them. The error is a [*ModuleError].
 func Preflight(b []byte) (*Info, error) { return wasm.Preflight(b) }
 
-// NewModule checks a module and what it imports. It runs nothing. The error is a [*ModuleError].
+// NewModule checks a module and what it imports: of the node ABI, and of x, which may be nil. It runs nothing. The error is a [*ModuleError].
 // The module keeps b, which the caller must not change afterwards.
-func NewModule(name string, b []byte) (*Module, error) {
+func NewModule(name string, b []byte, x *Extension) (*Module, error) {
 	info, err := wasm.Preflight(b)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkLinks(info); err != nil {
+	if err := checkLinks(info, x); err != nil {
 		return nil, err
 	}
 	lim := wasm.DefaultLimits()
@@ -49,7 +51,14 @@ func NewModule(name string, b []byte) (*Module, error) {
 	m := &Module{Hash: sha256.Sum256(b), Wasm: b, Info: info, Name: name, code: code, callable: map[string]bool{}}
 	for _, im := range info.Imports {
 		m.needs |= hostFuncs[im.Module][im.Name].needs
+		if x.find(im.Module, im.Name) != nil {
+			m.ext = x
+		}
 		m.streams = m.streams || im.Name == "output_item"
+	}
+	m.id = m.Hash
+	if m.ext != nil {
+		m.id = sha256.Sum256(append(m.Hash[:], x.Version...))
 	}
 	for _, e := range info.Exports {
 		if e.Kind == wasm.KindFunc && e.Type == wasm.Func("", "") {
@@ -61,6 +70,14 @@ func NewModule(name string, b []byte) (*Module, error) {
 
 func (m *Module) String() string {
 	return fmt.Sprintf("%s (%s)", m.Name, hex.EncodeToString(m.Hash[:6]))
+}
+
+// Extension is the version of the extension that the module uses, empty when it uses none: results depend on it.
+func (m *Module) Extension() string {
+	if m.ext == nil {
+		return ""
+	}
+	return m.ext.Version
 }
 
 // grants says what of the outside a call may reach. A worker serves one set of them only.
@@ -84,9 +101,9 @@ func (m *Module) beyond(g grants) (names []string) {
 }
 
 // checkLinks refuses a module that imports what this version does not offer, or that cannot be called at all.
-func checkLinks(info *Info) error {
+func checkLinks(info *Info, x *Extension) error {
 	for _, im := range info.Imports {
-		f, ok := hostFuncs[im.Module][im.Name]
+		f, ok := find(x, im.Module, im.Name)
 		switch {
 		case !ok:
 			return refused("imports %q from %q, which this version does not offer", im.Name, im.Module)

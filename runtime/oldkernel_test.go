@@ -62,7 +62,7 @@ func weakRun(dir string) error {
 	if err != nil {
 		return err
 	}
-	m, err := NewModule("guest", b)
+	m, err := NewModule("guest", b, nil)
 	if err != nil {
 		return err
 	}

@@ -202,10 +202,10 @@ const (
 )
 
 // depth is how many calls a worker of this module may have at once. What was sent ahead may run twice, so nothing is whose
-// effects or items somebody has seen.
+// effects or items somebody has seen, and nothing that holds on to what an extension gives it.
 func (b *bound) depth() int {
 	switch {
-	case b.mean == 0 || b.mean >= shortCall || b.key.grants&grantWrite != 0 || b.mod.streams:
+	case b.mean == 0 || b.mean >= shortCall || b.key.grants&grantWrite != 0 || b.mod.streams || b.mod.ext != nil:
 		return 1
 	case b.mean < shortCall/4:
 		return maxDepth

@@ -52,7 +52,7 @@ func (e *Engine) probe() ([]Probe, error) {
 		w.kill(&killReason{})
 		<-w.gone
 	}()
-	mod, err := NewModule("self-test", emptyModule)
+	mod, err := NewModule("self-test", emptyModule, nil)
 	if err != nil {
 		return nil, err
 	}

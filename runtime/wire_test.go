@@ -15,16 +15,16 @@ import (
 )
 
 func TestMessages(t *testing.T) {
-	call := callMsg{seq: 9, abi: Stdio, export: "f", outputs: 2, streams: []int64{1}, limits: Limits{Memory: 1, Output: 2, Log: 3}, seed: [32]byte{4},
+	call := callMsg{seq: 9, abi: Stdio, export: "f", outputs: 2, streams: []int64{1}, limits: Limits{Memory: 1, Output: 2, Log: 3, Companion: 4}, seed: [32]byte{4},
 		args: []string{"a", ""}, types: []string{"int", "bytes", "any"},
-		inputs: []wireValue{{how: valueInline, bytes: []byte("xy"), size: 2, fd: -1}, {how: valueFD, size: 70, fd: 5}, {how: valueAbsent, fd: -1}}}
+		inputs: []wireValue{{how: valueInline, bytes: []byte("xy"), size: 2, fd: -1}, {how: valueFD, size: 70, fd: 5}, {how: valueAbsent, fd: -1}}, handed: true, handedFD: 6}
 	var got callMsg
-	require.NoError(t, got.read(call.append(nil), []int{5}))
+	require.NoError(t, got.read(call.append(nil), []int{5, 6}))
 	require.Equal(t, call, got)
-	require.Error(t, got.read(call.append(nil), nil), "a descriptor is missing")
-	require.Error(t, got.read(call.append(nil), []int{5, 6}), "one too many")
+	require.Error(t, got.read(call.append(nil), []int{5}), "a descriptor is missing")
+	require.Error(t, got.read(call.append(nil), []int{5, 6, 7}), "one too many")
 
-	res := resultMsg{seq: 3, code: CodeExit, detail: "d", exit: 7, elapsed: time.Second, held: time.Minute, peak: 65536,
+	res := resultMsg{seq: 3, code: CodeExit, detail: "d", exit: 7, elapsed: time.Second, held: time.Minute, peak: 65536, device: true,
 		outputs: []wireValue{{how: valueFD, size: 1, fd: 8}}, streams: streams{log: []byte("l"), stdout: []byte{}, stderr: []byte("e"), dropped: 5}}
 	r, err := readResult(res.append(nil), []int{8})
 	require.NoError(t, err)

@@ -10,13 +10,12 @@ import (
 	"syscall"
 
 	"levee/daemon"
-	"levee/runtime"
 )
 
 var version = "devel" // set by the Makefile
 
 func main() {
-	if runtime.WorkerMain() {
+	if daemon.WorkerMain() {
 		return
 	}
 	os.Exit(run(os.Args[1:]))

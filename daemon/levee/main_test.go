@@ -5,12 +5,12 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"levee/runtime"
+	"levee/daemon"
 )
 
 // TestMain makes this test binary the program: as a worker, and under the name levee.
 func TestMain(m *testing.M) {
-	if runtime.WorkerMain() {
+	if daemon.WorkerMain() {
 		return
 	}
 	testscript.Main(m, map[string]func(){"levee": main})

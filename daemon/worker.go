@@ -1,0 +1,12 @@
+package daemon
+
+import "levee/runtime"
+
+// WorkerMain turns this process into one of levee's helper processes if levee started it as one; it then never returns. In every other
+// process it returns false at once. The program, and TestMain of packages that run workflows, call it first of all.
+func WorkerMain() bool {
+	return runtime.WorkerMain(nodeExtension)
+}
+
+// nodeExtension is what nodes may import beside the node ABI itself.
+var nodeExtension *runtime.Extension
