@@ -3,12 +3,11 @@ package daemon
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 
+	"levee/gpu/inventory"
 	"levee/graph"
 )
 
@@ -22,11 +21,12 @@ func (e *DeviceError) Error() string { return strings.Join(e.Needs, "; ") }
 
 // devices are what this machine has for nodes to run on, besides its processors.
 type devices struct {
-	slots map[string]*slots // by name
+	slots  map[string]*slots // by name, of those that were declared
+	prober *inventory.Prober
 }
 
 func newDevices(declared map[string]int) *devices {
-	d := &devices{slots: make(map[string]*slots, len(declared))}
+	d := &devices{slots: make(map[string]*slots, len(declared)), prober: inventory.New(inventory.Options{})}
 	for name, n := range declared {
 		d.slots[name] = &slots{free: n}
 	}
@@ -39,6 +39,7 @@ func newDevices(declared map[string]int) *devices {
 func (d *devices) place(g *graph.Graph) (map[*graph.Node]string, error) {
 	placed := map[*graph.Node]string{}
 	var missing DeviceError
+	var found *inventory.Report // asked for once a node could use it
 	g.Walk(func(n *graph.Node) {
 		t, ok := handle(n)
 		if !ok {
@@ -52,36 +53,31 @@ func (d *devices) place(g *graph.Graph) (map[*graph.Node]string, error) {
 		for _, name := range want {
 			switch {
 			case !slices.Contains(t.Devices, name):
+				continue
 			case name == cpu:
 				return
 			case d.slots[name] != nil:
 				placed[n] = name
 				return
-			default:
-				lacks = true
 			}
+			if found == nil {
+				r := d.prober.Report(context.Background())
+				found = &r
+			}
+			if found.Outcome == inventory.Present {
+				placed[n] = name
+				return
+			}
+			lacks = true
 		}
 		if lacks {
-			missing.Needs = append(missing.Needs, fmt.Sprintf("node %q (%s) requires a GPU, but no GPU is available: %s", n.Site, t.FullName, whyNoGPU()))
+			missing.Needs = append(missing.Needs, fmt.Sprintf("node %q (%s) requires a GPU, but no GPU is available: %s", n.Site, t.FullName, found.Reason))
 		}
 	})
 	if len(missing.Needs) > 0 {
 		return nil, &missing
 	}
 	return placed, nil
-}
-
-// whyNoGPU is what can be seen from outside of why there is none. A GPU is the one device besides the processors.
-func whyNoGPU() string {
-	if _, err := os.Stat("/dev/nvidiactl"); err != nil {
-		return "no NVIDIA driver was found (there is no /dev/nvidiactl)"
-	}
-	for _, dir := range []string{"/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"} {
-		if _, err := os.Stat(filepath.Join(dir, "libnvidia-ml.so.1")); err == nil {
-			return "there is an NVIDIA driver, but this levee gives no GPU work to nodes yet"
-		}
-	}
-	return "there is an NVIDIA driver, but its library libnvidia-ml.so.1 was not found"
 }
 
 // slots are the places on one device. Who asks first is first, whatever run it belongs to.

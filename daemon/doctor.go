@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"levee/cache/sqlite"
+	"levee/gpu/inventory"
 	"levee/runtime"
 )
 
@@ -40,7 +41,7 @@ func Examine(ctx context.Context, cfg Config) []Finding {
 	for _, dir := range []struct{ name, path string }{{"history", cfg.StateDir}, {"results", cfg.CacheDir}} {
 		list = append(list, examineDir(dir.name, dir.path))
 	}
-	return append(list, examineWatches(), examineClock(), Finding{Name: "processors", OK: true, Detail: fmt.Sprintf("%d, %s/%s", goruntime.NumCPU(), goruntime.GOOS, goruntime.GOARCH)})
+	return append(list, examineWatches(), examineClock(), examineGPU(ctx), Finding{Name: "processors", OK: true, Detail: fmt.Sprintf("%d, %s/%s", goruntime.NumCPU(), goruntime.GOOS, goruntime.GOARCH)})
 }
 
 func examineSandbox(cfg Config) []Finding {
@@ -103,6 +104,23 @@ func examineWatches() Finding {
 	n, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	f.OK = err == nil && n >= fewWatches
 	f.Detail = fmt.Sprintf("%d folders can be watched (fs.inotify.max_user_watches); beyond that levee rescans", n)
+	return f
+}
+
+// examineGPU finds nothing bad in a machine without a GPU: nodes run on its processors.
+func examineGPU(ctx context.Context) Finding {
+	r := inventory.New(inventory.Options{}).Report(ctx)
+	f := Finding{Name: "GPU", OK: r.Outcome == inventory.Present || r.Outcome == inventory.None, Detail: r.Reason}
+	if r.Outcome == inventory.None {
+		f.Detail = "none: " + r.Reason
+	}
+	var names []string
+	for _, d := range r.Usable() {
+		names = append(names, d.Label())
+	}
+	if len(names) > 0 {
+		f.Detail = fmt.Sprintf("%s, driver %s", strings.Join(names, ", "), r.Driver)
+	}
 	return f
 }
 

@@ -25,8 +25,8 @@ var mayImport = map[string][]string{
 	"gpu":            {"graph/value"},
 	"nodes":          {"graph/value"},
 	"daemon/journal": {"graph/value", "cache/sqlite"},
-	"daemon":         {"graph", "graph/value", "cache", "cache/sqlite", "runtime", "gpu", "nodes", "watch", "daemon/journal"},
-	"daemon/levee":   {"graph", "graph/value", "cache", "runtime", "nodes", "daemon", "daemon/journal", "docs"},
+	"daemon":         {"graph", "graph/value", "cache", "cache/sqlite", "runtime", "gpu", "gpu/inventory", "nodes", "watch", "daemon/journal"},
+	"daemon/levee":   {"gpu/inventory", "graph", "graph/value", "cache", "runtime", "nodes", "daemon", "daemon/journal", "docs"},
 }
 
 // onlyIn says which packages, with what lies below them, may import something of others.
@@ -40,6 +40,8 @@ var onlyIn = map[string][]string{
 	"github.com/elastic/go-seccomp":    {"runtime"},
 	"go.yaml.in/yaml/v4":               {"graph"},
 	"github.com/spf13/cobra":           {"daemon/levee"},
+	"github.com/NVIDIA/go-nvml":        {"gpu/inventory"},
+	"levee/gpu/fake":                   {"gpu/fake"}, // tests apart
 	"os/signal":                        {"daemon/levee"},
 	"unsafe":                           {"runtime", "gpu"},
 }
@@ -48,7 +50,7 @@ var onlyIn = map[string][]string{
 var onlyInMain = []string{"os.Getenv", "os.LookupEnv", "os.Environ", "os.Args", "os.Exit", "signal.Notify"}
 
 var alsoIn = map[string][]string{
-	"os.Getenv": {"runtime"}, "os.Exit": {"runtime"},
+	"os.Getenv": {"runtime", "gpu/inventory"}, "os.Exit": {"runtime", "gpu/inventory"},
 }
 
 // source is a Go file of the host: not of the guests' world.

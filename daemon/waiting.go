@@ -99,6 +99,9 @@ func (c *invocation) place(ctx context.Context) (give func(), err error) {
 		return func() {}, nil
 	}
 	slots := c.run.daemon.devices.slots[device]
+	if slots == nil {
+		return func() {}, nil
+	}
 	waited := false
 	err = slots.take(ctx, func() {
 		waited = true

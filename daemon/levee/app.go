@@ -71,7 +71,7 @@ func (a *app) root() *cobra.Command {
 		{"run", "Run workflows:", []*cobra.Command{a.initCommand(), a.importCommand(), a.checkCommand(), a.runCommand(), a.retryCommand(), a.resumeCommand(), a.cancelCommand(), a.serveCommand()}},
 		{"look", "See what happened:", []*cobra.Command{a.runsCommand(), a.inspectCommand(), a.logsCommand(), a.whyCommand(), a.cacheCommand()}},
 		{"nodes", "Nodes:", []*cobra.Command{a.nodesCommand(), a.callCommand(), a.packCommand()}},
-		{"rest", "This machine and this program:", []*cobra.Command{a.doctorCommand(), a.pathsCommand(), a.schemaCommand(), a.versionCommand()}},
+		{"rest", "This machine and this program:", []*cobra.Command{a.doctorCommand(), a.gpuCommand(), a.pathsCommand(), a.schemaCommand(), a.versionCommand()}},
 	} {
 		cmd.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
 		for _, c := range g.cmds {

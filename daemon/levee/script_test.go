@@ -13,6 +13,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
 
+	"levee/gpu/fake"
 	"levee/testdata/guests"
 )
 
@@ -22,6 +23,7 @@ import (
 //	module NAME KIND       writes one of the small modules of testdata/guests
 //	damage DIR             flips a bit in each value file of a cache
 //	text FILE TEXT         writes a file without a line end
+//	nvml [MACRO...]        puts a libnvidia-ml.so.1 that pretends into the way, see gpu/fake
 //	runid VAR              takes the last run's id that the last command named on stderr, else on stdout
 //	messages FILE [VAR]    holds what --json printed against the schema of messages and prints the messages alone; VAR is the run's id
 func TestScripts(t *testing.T) {
@@ -44,6 +46,7 @@ func scriptSetup(env *testscript.Env, warm string) error {
 func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"code": exits, "module": writeModule, "damage": damage, "text": writeText, "runid": runID, "messages": checkMessages,
+		"nvml": fakeNVML,
 	}
 }
 
@@ -98,6 +101,14 @@ func writeModule(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("usage: module FILE KIND")
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), modules[args[1]](), 0o644))
+}
+
+// fakeNVML builds into a folder of its own each time, as commands may still use the one before.
+func fakeNVML(ts *testscript.TestScript, _ bool, args []string) {
+	dir, err := os.MkdirTemp(ts.Getenv("WORK"), ".nvml-")
+	ts.Check(err)
+	ts.Check(fake.BuildNVML(dir, args...))
+	ts.Setenv("LD_LIBRARY_PATH", dir)
 }
 
 func writeText(ts *testscript.TestScript, _ bool, args []string) {
