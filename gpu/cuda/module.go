@@ -12,7 +12,6 @@ import "C"
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -98,50 +97,43 @@ func (d Dim) c() C.levee_dim {
 	return C.levee_dim{x: C.uint32_t(max(d.X, 1)), y: C.uint32_t(max(d.Y, 1)), z: C.uint32_t(max(d.Z, 1))}
 }
 
-var errTooManyArgs = errors.New("the parameters of a kernel take more than 1,024 bytes")
-
-// Launch puts a kernel into a stream.
-func (c *Context) Launch(f Function, grid, block Dim, shared int, s Stream, a *Args) error {
-	if a.full {
-		return errTooManyArgs
-	}
+// Launch puts a kernel into a stream. The parameters are laid out as the kernel declares them: see Args.
+func (c *Context) Launch(f Function, grid, block Dim, shared int, s Stream, params []byte) error {
 	return c.result("cuLaunchKernel", C.levee_launch(c.cu, c.ctx, C.uintptr_t(f), grid.c(), block.c(), C.uint(shared), C.uintptr_t(s),
-		unsafe.Pointer(&a.block[0]), C.size_t(a.n)))
+		unsafe.Pointer(unsafe.SliceData(params)), C.size_t(len(params))))
 }
 
 // Args are a kernel's parameters, in the order in which it declares them, each aligned to its size. The zero Args are none.
 type Args struct {
-	block [1024]byte
-	n     int
-	full  bool
+	block []byte
 }
 
 // Reset empties a for the next launch and gives it back.
 func (a *Args) Reset() *Args {
-	a.n, a.full = 0, false
+	a.block = a.block[:0]
 	return a
 }
 
-func (a *Args) put(size int, v uint64) *Args {
-	at := (a.n + size - 1) &^ (size - 1)
-	if at+size > len(a.block) {
-		a.full = true
-		return a
+// Params is the block that Launch takes, until a is used again.
+func (a *Args) Params() []byte { return a.block }
+
+func (a *Args) put8(v uint64) *Args {
+	for len(a.block)%8 != 0 {
+		a.block = append(a.block, 0)
 	}
-	clear(a.block[a.n:at])
-	if size == 8 {
-		binary.LittleEndian.PutUint64(a.block[at:], v)
-	} else {
-		binary.LittleEndian.PutUint32(a.block[at:], uint32(v))
-	}
-	a.n = at + size
+	a.block = binary.LittleEndian.AppendUint64(a.block, v)
+	return a
+}
+
+func (a *Args) put4(v uint32) *Args { // nothing is smaller than 4 bytes, so it is aligned
+	a.block = binary.LittleEndian.AppendUint32(a.block, v)
 	return a
 }
 
 // Ptr, I64, I32, U32, F32 and F64 add a parameter.
-func (a *Args) Ptr(v Ptr) *Args     { return a.put(8, uint64(v)) }
-func (a *Args) I64(v int64) *Args   { return a.put(8, uint64(v)) }
-func (a *Args) I32(v int32) *Args   { return a.put(4, uint64(uint32(v))) }
-func (a *Args) U32(v uint32) *Args  { return a.put(4, uint64(v)) }
-func (a *Args) F32(v float32) *Args { return a.put(4, uint64(math.Float32bits(v))) }
-func (a *Args) F64(v float64) *Args { return a.put(8, math.Float64bits(v)) }
+func (a *Args) Ptr(v Ptr) *Args     { return a.put8(uint64(v)) }
+func (a *Args) I64(v int64) *Args   { return a.put8(uint64(v)) }
+func (a *Args) I32(v int32) *Args   { return a.put4(uint32(v)) }
+func (a *Args) U32(v uint32) *Args  { return a.put4(v) }
+func (a *Args) F32(v float32) *Args { return a.put4(math.Float32bits(v)) }
+func (a *Args) F64(v float64) *Args { return a.put8(math.Float64bits(v)) }

@@ -1,0 +1,184 @@
+// Package device runs graphs on a CUDA device: the executor behind the GPU worker. A Device is the context with the code that was loaded
+// into it; a Session is what one call of a node holds there.
+package device
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"levee/gpu/builtin"
+	"levee/gpu/cuda"
+	"levee/gpu/op"
+)
+
+// Device is one device, opened. Its sessions may be used by different goroutines.
+type Device struct {
+	*cuda.Context
+	cc, sms, sharedOptIn int
+
+	lost atomic.Pointer[op.Error] // why the context is of no use any more
+
+	mu      sync.Mutex
+	modules map[[sha256.Size]byte]*module // guarded by mu
+	pinned  [][]byte                      // guarded by mu: memory of ours that is registered
+}
+
+// module is PTX that the driver compiled.
+type module struct {
+	cuda.Module
+	functions map[string]*function // guarded by Device.mu
+}
+
+type function struct {
+	cuda.Function
+	shared int // dynamic bytes that launches were allowed
+}
+
+// Open makes a device's context.
+func Open(d *cuda.Driver, index int) (*Device, error) {
+	c, err := d.Open(index)
+	if err != nil {
+		return nil, err
+	}
+	return &Device{Context: c, cc: c.CC, sms: c.SMs, sharedOptIn: c.Shared, modules: map[[sha256.Size]byte]*module{}}, nil
+}
+
+// Close ends the context. Every session was closed before.
+func (d *Device) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var err error
+	for _, m := range d.modules {
+		err = errors.Join(err, d.Unload(m.Module))
+	}
+	for _, p := range d.pinned {
+		err = errors.Join(err, d.Unregister(p))
+	}
+	d.modules, d.pinned = nil, nil
+	return errors.Join(err, d.Context.Close())
+}
+
+// Pin lets transfers of sessions go straight to and from p, a mapping that outlives the device. Where the driver cannot, transfers are
+// as they were: copied once more.
+func (d *Device) Pin(p []byte) error {
+	if err := d.Register(p); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.pinned = append(d.pinned, p)
+	return nil
+}
+
+// Estimate is how long the device is thought to need, generously: an eighth of what the data sheet promises.
+func (d *Device) Estimate(c op.Cost) time.Duration {
+	clock, memory := int64(d.ClockKHz), int64(d.MemoryKHz)*int64(d.BusBits)/4 // both edges of the clock, bits to bytes: kB a second
+	if clock == 0 {
+		clock = 1_000_000
+	}
+	if memory == 0 {
+		memory = 100_000_000
+	}
+	flops := float64(d.sms) * 128 * float64(clock) * 1e3 / 8
+	return time.Duration((float64(c.Flops)/flops + float64(c.Moved)/(float64(memory)*1e3/8)) * float64(time.Second))
+}
+
+// builtin finds a kernel of the built-in ones.
+func (d *Device) builtin(file, name string) (*function, error) {
+	ptx, ok := builtin.PTX(file)
+	if !ok {
+		return nil, fmt.Errorf("no built-in kernels %s", file)
+	}
+	return d.function(ptx, name)
+}
+
+// function finds a kernel in PTX, which is compiled the first time it is seen.
+func (d *Device) function(ptx, name string) (*function, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	key := sha256.Sum256([]byte(ptx))
+	m := d.modules[key]
+	if m == nil {
+		loaded, err := d.Load(ptx)
+		if err != nil {
+			return nil, err
+		}
+		m = &module{Module: loaded, functions: map[string]*function{}}
+		d.modules[key] = m
+	}
+	f := m.functions[name]
+	if f == nil {
+		found, err := d.Function(m.Module, name)
+		if err != nil {
+			return nil, err
+		}
+		f = &function{Function: found}
+		m.functions[name] = f
+	}
+	return f, nil
+}
+
+// allow lets a kernel have so much dynamic shared memory: what is above 48 KiB must be asked for, once.
+func (d *Device) allow(f *function, shared int) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if shared <= 48<<10 || shared <= f.shared {
+		return nil
+	}
+	if err := d.AllowShared(f.Function, shared); err != nil {
+		return err
+	}
+	f.shared = shared
+	return nil
+}
+
+// fault makes an error of the ABI of one of the driver's. A poisoned context ends every session of the device.
+func (d *Device) fault(err error) error {
+	if err == nil {
+		return nil
+	}
+	var known *op.Error
+	if errors.As(err, &known) {
+		return known
+	}
+	e, ok := errors.AsType[*cuda.Error](err)
+	switch {
+	case ok && e.Class == cuda.OutOfMemory:
+		return op.Errorf(op.OverQuota, "the device has no memory left: %v", err)
+	case ok && e.Class == cuda.Poisoned:
+		return d.lose("the device failed: %v", err)
+	}
+	return op.Errorf(op.Unavailable, "%v", err)
+}
+
+// lose says that the context is of no use any more; the first reason stays.
+func (d *Device) lose(format string, args ...any) error {
+	d.lost.CompareAndSwap(nil, op.Errorf(op.Lost, format, args...))
+	return d.lost.Load()
+}
+
+// Lost is why no session of the device can go on; nil while they can. Only a new process can then use the device.
+func (d *Device) Lost() error {
+	if e := d.lost.Load(); e != nil {
+		return e
+	}
+	return nil
+}
+
+// isPinned says whether transfers with p go straight to the device, while the program goes on.
+func (d *Device) isPinned(p []byte) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	at := uintptr(unsafe.Pointer(unsafe.SliceData(p)))
+	for _, r := range d.pinned {
+		if from := uintptr(unsafe.Pointer(unsafe.SliceData(r))); at >= from && at < from+uintptr(len(r)) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,142 @@
+package device
+
+import (
+	goruntime "runtime"
+	"time"
+
+	"levee/gpu/cuda"
+	"levee/gpu/op"
+)
+
+// patience is how long a graph may take whatever it was estimated at, and how much longer than its estimate.
+const (
+	patience = time.Second
+	slack    = 4
+)
+
+// maxPending bounds how many marks are in the stream at once.
+const maxPending = 64
+
+// fences are the places in a session's stream that somebody may wait for.
+type fences struct {
+	last    uint64           // of those that were given out
+	pending []mark           // in the stream's order
+	failed  map[uint64]error // graphs that are done and went wrong
+	since   time.Time        // when the first of pending became the first
+	spare   []cuda.Event
+}
+
+// mark is the end of a graph, or of transfers, in the stream.
+type mark struct {
+	fence uint64
+	event cuda.Event
+	most  time.Duration // it may take
+}
+
+// mark ends a graph in the stream, and names its end.
+func (s *Session) mark(estimate time.Duration) (uint64, error) {
+	if len(s.pending) >= maxPending {
+		if err := s.wait(s.pending[0].fence, -1); err != nil {
+			return 0, err
+		}
+	}
+	if err := s.put(s.last+1, max(patience, slack*estimate)); err != nil {
+		return 0, err
+	}
+	s.last++
+	return s.last, nil
+}
+
+func (s *Session) put(fence uint64, most time.Duration) error {
+	event, err := s.event()
+	if err == nil {
+		err = s.dev.Record(event, s.stream)
+	}
+	if err != nil {
+		return s.dev.fault(err)
+	}
+	if len(s.pending) == 0 {
+		s.since = time.Now()
+	}
+	s.pending = append(s.pending, mark{fence, event, most})
+	return nil
+}
+
+func (s *Session) event() (cuda.Event, error) {
+	if n := len(s.spare); n > 0 {
+		e := s.spare[n-1]
+		s.spare = s.spare[:n-1]
+		return e, nil
+	}
+	return s.dev.NewEvent(false)
+}
+
+// drain waits until the stream is empty: graphs and transfers.
+func (s *Session) drain() error {
+	if err := s.put(s.last, 10*patience); err != nil {
+		return err
+	}
+	for len(s.pending) > 0 {
+		if err := s.wait(s.pending[0].fence, -1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wait waits until nothing up to a fence is pending, at most so long; less than zero: as long as it takes. It asks, first at once and
+// then ever more seldom, instead of blocking in the driver: what the device never finishes has to be noticed.
+func (s *Session) wait(fence uint64, most time.Duration) error {
+	start := time.Now()
+	for {
+		if err := s.reap(); err != nil {
+			return err
+		}
+		if len(s.pending) == 0 || s.pending[0].fence > fence {
+			return nil
+		}
+		waited := time.Since(start)
+		if first := s.pending[0]; time.Since(s.since) > first.most {
+			return s.dev.lose("graph %d is not done after %v", first.fence, first.most)
+		}
+		if most >= 0 && waited >= most {
+			return op.Errorf(op.TimedOut, "graph %d is not done after %v", fence, most)
+		}
+		if waited < 100*time.Microsecond {
+			goruntime.Gosched()
+		} else {
+			time.Sleep(min(time.Millisecond, waited/16))
+		}
+	}
+}
+
+// reap takes in what the device is done with.
+func (s *Session) reap() error {
+	if err := s.dev.Lost(); err != nil {
+		return err
+	}
+	for len(s.pending) > 0 {
+		first := s.pending[0]
+		reached, err := s.dev.Reached(first.event)
+		if err != nil {
+			return s.dev.fault(err)
+		}
+		if !reached {
+			return nil
+		}
+		s.spare = append(s.spare, first.event)
+		s.pending = append(s.pending[:0], s.pending[1:]...)
+		s.since = time.Now()
+	}
+	return nil
+}
+
+func (s *Session) closeFences() error {
+	for _, e := range s.spare {
+		if err := s.dev.FreeEvent(e); err != nil {
+			return err
+		}
+	}
+	s.spare = nil
+	return nil
+}

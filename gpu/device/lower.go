@@ -1,0 +1,227 @@
+package device
+
+import (
+	"levee/gpu/cuda"
+	"levee/gpu/op"
+)
+
+// lowering puts the commands of one op, which was checked, at the end of a graph's.
+type lowering func(l *lower, o *op.Op) error
+
+// lowerings are by op.Code.
+var lowerings = [...]lowering{
+	// lower_map.go
+	op.Copy: lowerCopy,
+
+	// lower_elementwise.go
+
+	// lower_row.go
+
+	// lower_gemm.go
+
+	// lower_conv.go
+
+	// lower_sort.go
+
+	// lower_picture.go
+
+	// lower_fft.go
+}
+
+// tensor is one on the device, aligned to 256 bytes.
+type tensor struct {
+	at cuda.Ptr
+	op.Desc
+}
+
+// dim is how many blocks, or threads. A zero counts as one.
+type dim = cuda.Dim
+
+// lower collects the commands of a graph. Nothing is put into the stream before the whole graph is lowered, so that what is refused
+// did not run in part.
+type lower struct {
+	s       *Session
+	dev     *Device
+	in, out []tensor // of the op that is being lowered
+
+	plan      *op.Plan
+	at        []cuda.Ptr // of the graph's tensors; zero: none yet
+	scratches []cuda.Ptr // of the op that is being lowered
+	list      []command
+	params    []byte // of the launches
+	next      cuda.Args
+	tables    []string // keys of those that this graph brings
+}
+
+// command is one entry of the stream: a launch, or what set8, set32, copy and table do.
+type command struct {
+	kind        commandKind
+	f           cuda.Function
+	grid, block dim
+	shared      int
+	from, to    int // the launch's part of lower.params
+	at, source  cuda.Ptr
+	n           int64
+	v           uint32
+	bytes       []byte
+}
+
+type commandKind uint8
+
+const (
+	launchKernel commandKind = iota
+	setBytes
+	setWords
+	copyBytes
+	uploadBytes
+)
+
+// graph lowers every op, each with the memory that its tensors need from there on.
+func (l *lower) graph() error {
+	for i := range l.plan.Ops {
+		o := &l.plan.Ops[i]
+		if err := l.op(o); err != nil {
+			l.abandon()
+			return err
+		}
+		for _, list := range [2][]uint16{o.In, o.Out} {
+			for _, t := range list {
+				if l.plan.LastUse[t] == i {
+					l.freeTemporary(t)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// freeTemporary gives a tensor of the graph's own back: what follows in the stream may have its memory.
+func (l *lower) freeTemporary(t uint16) {
+	if l.at[t] != 0 && l.plan.Tensors[t].Handle == 0 {
+		l.s.arena.free(l.at[t])
+		l.at[t] = 0
+	}
+}
+
+// abandon gives back what a graph has that will not be played.
+func (l *lower) abandon() {
+	for t := range l.at {
+		l.freeTemporary(uint16(t))
+	}
+	for _, key := range l.tables {
+		l.s.dropTable(key)
+	}
+}
+
+func (l *lower) op(o *op.Op) error {
+	if int(o.Code) >= len(lowerings) || lowerings[o.Code] == nil {
+		return op.Errorf(op.Unavailable, "op %d does not run on this device", o.Code)
+	}
+	l.in, l.out = l.in[:0], l.out[:0]
+	for _, t := range o.In {
+		l.in = append(l.in, tensor{l.at[t], l.plan.Tensors[t].Desc})
+	}
+	for _, t := range o.Out {
+		if l.at[t] == 0 {
+			at, err := l.s.alloc(l.plan.Tensors[t].Desc.Bytes())
+			if err != nil {
+				return err
+			}
+			l.at[t] = at
+		}
+		l.out = append(l.out, tensor{l.at[t], l.plan.Tensors[t].Desc})
+	}
+	err := lowerings[o.Code](l, o)
+	for _, at := range l.scratches {
+		l.s.arena.free(at)
+	}
+	l.scratches = l.scratches[:0]
+	return err
+}
+
+// scratch gives memory that is the op's own until its last command is done. What is in it is not defined.
+func (l *lower) scratch(bytes int64) (cuda.Ptr, error) {
+	at, err := l.s.alloc(bytes)
+	if err == nil {
+		l.scratches = append(l.scratches, at)
+	}
+	return at, err
+}
+
+// table gives a small table that the host makes, on the device: made once for each key, which says all that it depends on.
+func (l *lower) table(key string, make func() []byte) (cuda.Ptr, error) {
+	if at, ok := l.s.tables[key]; ok {
+		return at, nil
+	}
+	text := make()
+	at, err := l.s.alloc(int64(len(text)))
+	if err != nil {
+		return 0, err
+	}
+	l.list = append(l.list, command{kind: uploadBytes, at: at, bytes: text})
+	l.s.tables[key] = at
+	l.tables = append(l.tables, key)
+	return at, nil
+}
+
+func (l *lower) set8(at cuda.Ptr, v byte, n int64) error {
+	l.list = append(l.list, command{kind: setBytes, at: at, v: uint32(v), n: n})
+	return nil
+}
+
+// set32 writes n words.
+func (l *lower) set32(at cuda.Ptr, v uint32, n int64) error {
+	l.list = append(l.list, command{kind: setWords, at: at, v: v, n: n})
+	return nil
+}
+
+func (l *lower) copy(to, from cuda.Ptr, bytes int64) error {
+	l.list = append(l.list, command{kind: copyBytes, at: to, source: from, n: bytes})
+	return nil
+}
+
+// args begins the parameters of the next launch.
+func (l *lower) args() *cuda.Args { return l.next.Reset() }
+
+// launch runs a built-in kernel: file as builtin.PTX has it, shared the dynamic bytes of a block.
+func (l *lower) launch(file, kernel string, grid, block dim, shared int, args *cuda.Args) error {
+	f, err := l.dev.builtin(file, kernel)
+	if err != nil {
+		return l.dev.fault(err)
+	}
+	return l.launchFunction(f, grid, block, shared, args)
+}
+
+func (l *lower) launchFunction(f *function, grid, block dim, shared int, args *cuda.Args) error {
+	if err := l.dev.allow(f, shared); err != nil {
+		return l.dev.fault(err)
+	}
+	from := len(l.params)
+	l.params = append(l.params, args.Params()...)
+	l.list = append(l.list, command{f: f.Function, grid: grid, block: block, shared: shared, from: from, to: len(l.params)})
+	return nil
+}
+
+// play puts the commands into the session's stream.
+func (l *lower) play() error {
+	for i := range l.list {
+		c := &l.list[i]
+		var err error
+		switch c.kind {
+		case launchKernel:
+			err = l.dev.Launch(c.f, c.grid, c.block, c.shared, l.s.stream, l.params[c.from:c.to])
+		case setBytes:
+			err = l.dev.Set8(c.at, byte(c.v), c.n, l.s.stream)
+		case setWords:
+			err = l.dev.Set32(c.at, c.v, c.n, l.s.stream)
+		case copyBytes:
+			err = l.dev.Copy(c.at, c.source, c.n, l.s.stream)
+		case uploadBytes:
+			err = l.dev.Upload(c.at, c.bytes, l.s.stream)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

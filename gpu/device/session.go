@@ -1,0 +1,244 @@
+package device
+
+import (
+	"errors"
+	"time"
+
+	"levee/gpu/cuda"
+	"levee/gpu/op"
+)
+
+// Session is what one call of a node has on the device: tensors and kernels by handle, memory up to a quota, and a stream of its own. It
+// is for one goroutine.
+type Session struct {
+	dev     *Device
+	stream  cuda.Stream
+	arena   arena
+	tensors op.Table[tensor]
+	tables  map[string]cuda.Ptr
+	limits  op.Limits
+	class   op.Class
+	fences
+}
+
+// Session begins one that may hold so many bytes. work bounds what one graph may compute, and move: see op.Limits.
+func (d *Device) Session(quota, work int64) (*Session, error) {
+	if err := d.Lost(); err != nil {
+		return nil, err
+	}
+	stream, err := d.NewStream()
+	if err != nil {
+		return nil, d.fault(err)
+	}
+	s := &Session{dev: d, stream: stream, tables: map[string]cuda.Ptr{}, limits: op.Limits{Work: work}}
+	s.arena = arena{quota: quota, used: map[cuda.Ptr]int64{}, take: s.take, give: s.give}
+	return s, nil
+}
+
+// Close ends the session. What it submitted is done first, unless the device is lost.
+func (s *Session) Close() error {
+	if s.dev.Lost() != nil { // only the end of the process frees anything now
+		return nil
+	}
+	if err := s.drain(); err != nil {
+		return err
+	}
+	return s.dev.fault(errors.Join(s.arena.close(), s.closeFences(), s.dev.FreeStream(s.stream)))
+}
+
+// Info says what the session runs on.
+func (s *Session) Info() op.Info {
+	return op.Info{Kind: "cuda", Name: s.dev.Name, Memory: s.arena.quota}
+}
+
+// Class is Device once a graph was submitted whose results may differ between devices.
+func (s *Session) Class() op.Class { return s.class }
+
+// Alloc makes a tensor of zeros.
+func (s *Session) Alloc(d op.Desc) (op.Handle, error) {
+	if err := d.Check(); err != nil {
+		return 0, op.Errorf(op.BadGraph, "%v", err)
+	}
+	at, err := s.alloc(d.Bytes())
+	if err != nil {
+		return 0, err
+	}
+	if err := s.dev.Set8(at, 0, d.Bytes(), s.stream); err != nil {
+		return 0, s.dev.fault(err)
+	}
+	d.Shape = append([]int64(nil), d.Shape...)
+	return s.tensors.Add(tensor{at, d}), nil
+}
+
+// Desc says what a tensor is.
+func (s *Session) Desc(h op.Handle) (op.Desc, error) {
+	t, err := s.tensor(h)
+	return t.Desc, err
+}
+
+func (s *Session) tensor(h op.Handle) (tensor, error) {
+	t, ok := s.tensors.Get(h)
+	if !ok {
+		return t, op.Errorf(op.BadHandle, "%#x is no tensor of this session", uint64(h))
+	}
+	return t, nil
+}
+
+// Free ends a tensor. Graphs that were submitted still find it: its memory is used again only by what comes later in the stream.
+func (s *Session) Free(h op.Handle) error {
+	if t, ok := s.tensors.Remove(h); ok {
+		s.arena.free(t.at)
+		return nil
+	}
+	return op.Errorf(op.BadHandle, "%#x names nothing of this session", uint64(h))
+}
+
+// Upload writes p into a tensor, from the byte off on, after everything that was submitted before.
+func (s *Session) Upload(h op.Handle, off int64, p []byte) error {
+	at, err := s.within(h, off, len(p))
+	if err != nil || len(p) == 0 {
+		return err
+	}
+	if err := s.dev.Upload(at, p, s.stream); err != nil {
+		return s.dev.fault(err)
+	}
+	if s.dev.isPinned(p) {
+		return s.drain()
+	}
+	return nil
+}
+
+// Download reads from a tensor, once everything that was submitted before is done.
+func (s *Session) Download(h op.Handle, off int64, p []byte) error {
+	at, err := s.within(h, off, len(p))
+	if err != nil || len(p) == 0 {
+		return err
+	}
+	if !s.dev.isPinned(p) { // the driver would wait in its own way, for ever: see Session.wait
+		if err := s.drain(); err != nil {
+			return err
+		}
+	}
+	if err := s.dev.Download(p, at, s.stream); err != nil {
+		return s.dev.fault(err)
+	}
+	return s.drain()
+}
+
+func (s *Session) within(h op.Handle, off int64, n int) (cuda.Ptr, error) {
+	if err := s.dev.Lost(); err != nil {
+		return 0, err
+	}
+	t, err := s.tensor(h)
+	if err != nil {
+		return 0, err
+	}
+	if size := t.Bytes(); off < 0 || off > size || int64(n) > size-off {
+		return 0, op.Errorf(op.OutOfBounds, "%d bytes at %d of a tensor of %d", n, off, size)
+	}
+	return t.at + cuda.Ptr(off), nil
+}
+
+// Submit checks a graph and puts it into the stream.
+func (s *Session) Submit(graph []byte) (uint64, error) {
+	if err := s.dev.Lost(); err != nil {
+		return 0, err
+	}
+	plan, err := s.check(graph)
+	if err != nil {
+		return 0, err
+	}
+	l := &lower{s: s, dev: s.dev, plan: plan, at: make([]cuda.Ptr, len(plan.Tensors))}
+	for i, t := range plan.Tensors {
+		if t.Handle != 0 {
+			known, _ := s.tensors.Get(t.Handle)
+			l.at[i] = known.at
+		}
+	}
+	s.arena.hold = true // what is given out from here on is in commands that are not in the stream yet
+	if err = l.graph(); err == nil {
+		err = s.dev.fault(l.play())
+	}
+	s.arena.letGo()
+	if err != nil {
+		return 0, err
+	}
+	s.class = max(s.class, plan.Class)
+	return s.mark(s.dev.Estimate(plan.Cost))
+}
+
+// Estimate says what a graph would take. It runs nothing.
+func (s *Session) Estimate(graph []byte) (op.Cost, error) {
+	plan, err := s.check(graph)
+	if err != nil {
+		return op.Cost{}, err
+	}
+	return plan.Cost, nil
+}
+
+func (s *Session) check(graph []byte) (*op.Plan, error) {
+	g, err := op.Decode(graph)
+	if err != nil {
+		return nil, err
+	}
+	limits := s.limits
+	limits.Temp = s.arena.left()
+	return op.Check(g, func(h op.Handle) (op.Desc, bool) {
+		t, ok := s.tensors.Get(h)
+		return t.Desc, ok
+	}, func(op.Handle) (op.Signature, bool) { return op.Signature{}, false }, limits)
+}
+
+// alloc gives memory of the arena. Where there is none, what only saves time goes first.
+func (s *Session) alloc(n int64) (cuda.Ptr, error) {
+	at, err := s.arena.alloc(n)
+	if err == nil || s.dev.Lost() != nil {
+		return at, s.dev.fault(err)
+	}
+	for key := range s.tables {
+		s.dropTable(key)
+	}
+	if err = s.arena.shrink(); err == nil {
+		at, err = s.arena.alloc(n)
+	}
+	if errors.Is(err, errFull) {
+		return 0, op.Errorf(op.OverQuota, "%d bytes more: the session may hold %d, and %d are left, in pieces", n, s.arena.quota, s.arena.left())
+	}
+	return at, s.dev.fault(err)
+}
+
+// take gets a slab from the device, without what others left in it.
+func (s *Session) take(n int64) (cuda.Ptr, error) {
+	at, err := s.dev.Context.Alloc(n)
+	if err != nil {
+		return 0, err
+	}
+	return at, s.dev.Set8(at, 0, n, s.stream)
+}
+
+// give gives a slab back that nothing in the stream uses any more.
+func (s *Session) give(at cuda.Ptr) error {
+	if err := s.drain(); err != nil {
+		return err
+	}
+	return s.dev.Context.Free(at)
+}
+
+// dropTable forgets a table. What is in the stream still finds it, like a tensor that was freed.
+func (s *Session) dropTable(key string) {
+	if at, ok := s.tables[key]; ok {
+		s.arena.free(at)
+		delete(s.tables, key)
+	}
+}
+
+// Wait waits until a graph is done, at most so long.
+func (s *Session) Wait(fence uint64, most time.Duration) error {
+	if fence == 0 || fence > s.last {
+		return op.Errorf(op.BadHandle, "%d is no fence of this session", fence)
+	}
+	if err := s.wait(fence, most); err != nil {
+		return err
+	}
+	return s.failed[fence]
+}
