@@ -51,6 +51,7 @@ const (
 	MaxPorts   = 16      // inputs, and outputs, of one op
 	MaxParams  = 64      // of one op
 	MaxGraph   = 256 << 10
+	MaxObjects = 4096 // tensors and kernels of a session
 )
 
 // Desc is what a tensor is: its element type and its dimensions, the outermost first, in row-major order. No dimension is zero; a
