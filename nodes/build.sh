@@ -12,7 +12,7 @@ set -eu
 want="1.96.0"
 here=$(cd "$(dirname "$0")" && pwd)
 core=$here/core
-packs="text json list math table image file flow convert template logic map date unicode"
+packs="text json list math table image file flow convert template logic map date unicode tensor"
 
 say() { echo "nodes/build.sh: $*" >&2; }
 

@@ -3,9 +3,9 @@
  *     LEVEE_KERNEL(twice) float twice(float x) { return x + x; }         // computed for each element, wherever the node runs
  *
  *     LEVEE_NODE(doubled) {
+ *         static levee_graph g;                                           // large for a stack
  *         levee_tensor a = levee_tensor_input(0);                         // a tensor port
  *         levee_tensor out = levee_tensor_new(a.dtype, a.shape, a.rank);
- *         levee_graph g = {0};
  *         uint16_t in = levee_graph_tensor(&g, a), to = levee_graph_tensor(&g, out);
  *         levee_graph_map(&g, levee_kernel("twice"), &in, 1, &to, 1);
  *         levee_graph_run(&g);
@@ -39,23 +39,17 @@ LEVEE_GPU_IMPORT(estimate) int32_t levee_host_estimate(const void *graph, int32_
 LEVEE_GPU_IMPORT(last_error) int32_t levee_host_gpu_last_error(char *ptr, int32_t len);
 
 /* ---- what a kernel may call beside computing with its parameters: the number of its element, and loads from slots, which give 0
- * outside of the tensor ---- */
+ * outside of the tensor. A slot is of one type: levee_f32_1 says that slot 1 holds f32 ---- */
 
 #define LEVEE_KERNEL(name) LEVEE_C __attribute__((export_name(#name)))
 #define LEVEE_SLOT(name) LEVEE_C __attribute__((import_module("levee_kernel_v1"), import_name(#name)))
 LEVEE_SLOT(gid) int64_t levee_gid(void);
-LEVEE_SLOT(f32_0) float levee_f32_0(int64_t index);
-LEVEE_SLOT(f32_1) float levee_f32_1(int64_t index);
-LEVEE_SLOT(f32_2) float levee_f32_2(int64_t index);
-LEVEE_SLOT(f32_3) float levee_f32_3(int64_t index);
-LEVEE_SLOT(i32_0) int32_t levee_i32_0(int64_t index);
-LEVEE_SLOT(i32_1) int32_t levee_i32_1(int64_t index);
-LEVEE_SLOT(i32_2) int32_t levee_i32_2(int64_t index);
-LEVEE_SLOT(i32_3) int32_t levee_i32_3(int64_t index);
-LEVEE_SLOT(f64_0) double levee_f64_0(int64_t index);
-LEVEE_SLOT(f64_1) double levee_f64_1(int64_t index);
-LEVEE_SLOT(i64_0) int64_t levee_i64_0(int64_t index);
-LEVEE_SLOT(i64_1) int64_t levee_i64_1(int64_t index);
+#define LEVEE_SLOT_OF(n)                                                \
+    LEVEE_SLOT(f32_##n) float levee_f32_##n(int64_t index);             \
+    LEVEE_SLOT(f64_##n) double levee_f64_##n(int64_t index);            \
+    LEVEE_SLOT(i32_##n) int32_t levee_i32_##n(int64_t index);           \
+    LEVEE_SLOT(i64_##n) int64_t levee_i64_##n(int64_t index);
+LEVEE_SLOT_OF(0) LEVEE_SLOT_OF(1) LEVEE_SLOT_OF(2) LEVEE_SLOT_OF(3) LEVEE_SLOT_OF(4) LEVEE_SLOT_OF(5) LEVEE_SLOT_OF(6) LEVEE_SLOT_OF(7)
 
 /* ---- tensors ---- */
 
@@ -134,8 +128,7 @@ static inline uint64_t levee_f(double v) {
 
 typedef struct {
     uint16_t places, count;
-    uint32_t len; /* bytes of ops */
-    uint32_t head; /* bytes of tensors */
+    uint32_t len, head; /* words of ops, and of tensors */
     uint64_t tensors[64 * (2 + LEVEE_RANK)];
     uint64_t ops[4096];
 } levee_graph;

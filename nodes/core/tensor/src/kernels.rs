@@ -1,0 +1,89 @@
+//! The kernels of this pack: functions of numbers, which the host turns into code for the GPU or runs as they are.
+
+#[link(wasm_import_module = "levee_kernel_v1")]
+extern "C" {
+    fn gid() -> i64;
+    fn f32_0(index: i64) -> f32;
+    fn f32_1(index: i64) -> f32;
+}
+
+/// x * x, for lengths.
+#[no_mangle]
+pub extern "C" fn kernel_square(x: f32) -> f32 {
+    x * x
+}
+
+/// The distance of point and query: twice their product is given negative; the slots hold their squared lengths, of queries and of points.
+#[no_mangle]
+pub extern "C" fn kernel_distance(product: f32, points: i64) -> f32 {
+    let (query, point) = unsafe { (gid() / points, gid() % points) };
+    let squared = unsafe { f32_0(query) + f32_1(point) } + product;
+    if squared > 0.0 { squared.sqrt() } else { 0.0 } // what rounding left below zero
+}
+
+/// The cosine of the angle between query and point, from their product and their squared lengths; 0 where one has none.
+#[no_mangle]
+pub extern "C" fn kernel_cosine(product: f32, points: i64) -> f32 {
+    let (query, point) = unsafe { (gid() / points, gid() % points) };
+    let length = unsafe { f32_0(query).sqrt() * f32_1(point).sqrt() };
+    if length > 0.0 { product / length } else { 0.0 }
+}
+
+/// The length of a complex number.
+#[no_mangle]
+pub extern "C" fn kernel_magnitude(scale: f32) -> f32 {
+    let (re, im) = unsafe { (f32_0(2 * gid()), f32_0(2 * gid() + 1)) };
+    (re * re + im * im).sqrt() * scale
+}
+
+fn clamp(v: i64, most: i64) -> i64 {
+    if v < 0 {
+        0
+    } else if v > most {
+        most
+    } else {
+        v
+    }
+}
+
+/// One pass of a filter along one side of a picture: slot 0 is the picture, slot 1 the weights, an odd number of them. step is how far
+/// apart neighbours of that side lie, count how many there are; beyond the edge the last one is repeated.
+#[no_mangle]
+pub extern "C" fn kernel_pass(step: i64, count: i64, taps: i64) -> f32 {
+    let at = unsafe { gid() };
+    let here = at / step % count;
+    let first = at - here * step;
+    let half = taps / 2;
+    let (mut sum, mut i) = (0.0, 0);
+    while i < taps {
+        let place = clamp(here + i - half, count - 1);
+        sum += unsafe { f32_1(i) * f32_0(first + place * step) };
+        i += 1;
+    }
+    sum
+}
+
+/// What is sharper: the picture, and what the soft one lacks of it, amount times.
+#[no_mangle]
+pub extern "C" fn kernel_sharpen(pixel: f32, soft: f32, amount: f32) -> f32 {
+    pixel + (pixel - soft) * amount
+}
+
+/// The steepness of a picture at a pixel: the length of the differences across and down.
+#[no_mangle]
+pub extern "C" fn kernel_edges(channels: i64, width: i64, height: i64) -> f32 {
+    let at = unsafe { gid() };
+    let (x, y) = (at / channels % width, at / channels / width);
+    let row = width * channels;
+    let (left, right) = (clamp(x - 1, width - 1) - x, clamp(x + 1, width - 1) - x);
+    let (up, down) = (clamp(y - 1, height - 1) - y, clamp(y + 1, height - 1) - y);
+    let across = unsafe { f32_0(at + right * channels) - f32_0(at + left * channels) };
+    let along = unsafe { f32_0(at + down * row) - f32_0(at + up * row) };
+    (across * across + along * along).sqrt()
+}
+
+/// A pixel as a whole number; the host keeps it between 0 and 255.
+#[no_mangle]
+pub extern "C" fn kernel_pixel(v: f32) -> i32 {
+    v.round_ties_even() as i32
+}
