@@ -12,8 +12,7 @@ func init() { // not in the declaration: running an op looks into the table
 		op.Reduce: reduce, op.Softmax: softmax, op.LayerNorm: layerNorm,
 		// gemm, conv
 
-		// sort, scan, histogram, pictures, fft
-
+		op.Sort: sortRows, op.Scan: scan, op.Histogram: histogram, op.Resize: resize, op.Normalise: normalise, op.FFT: fft,
 	}
 }
 

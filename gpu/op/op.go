@@ -1,5 +1,5 @@
 // Package op is the vocabulary of GPU work: tensors, the ops on them, graphs of ops as nodes submit them, and the one check that every
-// graph passes before anything runs. It computes nothing; the executors under gpu do, on the CPU and on CUDA devices.
+// graph passes before anything runs. It computes nothing but the tables that the executors under gpu, on the CPU and on CUDA devices, share.
 package op
 
 import (
@@ -122,16 +122,21 @@ const (
 	Reduce    Code = 9  // a -> out: shape of a with the axis' dimension 1 (kind, axis)
 	Softmax   Code = 10 // a -> out, over the last dimension; f32, f16, bf16
 	LayerNorm Code = 11 // a, gamma f32 [n], beta f32 [n] -> out, over the last dimension (eps); f32, f16, bf16
-	Sort      Code = 12 // a -> values, index i32: over the last dimension, which in the outputs is k <= n (descending); f32, i32, i64, f64
-	Scan      Code = 13 // a -> out: running sums over the last dimension (exclusive); i32, i64, f32
-	Histogram Code = 14 // a -> counts i32 [bins] (low, high); f32, i32, u8
-	Random    Code = 15 // -> out (seed, offset): Philox4x32-10; i32: all bits, f32: [0,1) in steps of 2^-24
-	Resize    Code = 16 // [n,]h,w,c u8|f32 -> [n,]h,w,c of the same type (filter)
+	Sort      Code = 12 // a -> values, index i32: over the last dimension, which in the outputs is k <= n (descending); f32, i32, i64, f64. Equal ones by
+	//                     their place; -0 before 0; NaN, which comes out canonical, is last in both directions
+	Scan Code = 13 // a -> out: running sums over the last dimension (exclusive: without the element itself, so the first is 0); i32 and i64 wrap.
+	//                     f32: a row is cut into segments of 32 that are added up in order; the segments' sums are scanned in the same
+	//                     way, and the sum of the segments before it is added to each element of a segment but the first
+	Histogram Code = 14 // a -> counts i32 [bins] (low, high); f32, i32, u8. Bin floor((x - low) * (bins / (high - low))) in f64; high itself is in the last one,
+	//                     what lies outside is not counted, nor is NaN
+	Random Code = 15 // -> out (seed, offset): Philox4x32-10; i32: all bits, f32: [0,1) in steps of 2^-24
+	Resize Code = 16 // [n,]h,w,c u8|f32 -> [n,]h,w,c of the same type (filter). Two passes (taps.go) with f32 between them: sums from 0, taps ascending; u8 is
+	//                     rounded half to even and kept to 0..255
 	Normalise Code = 17 // u8 [n,]h,w,c, mean f32 [c], scale f32 [c] -> f32 [n,]h,w,c or, planar, [n,]c,h,w: (x - mean) * scale (planar)
 	Gemm      Code = 18 // a [batch,]m,k, b [batch,]k,n [, bias [n]] -> c [batch,]m,n (transA, transB, alpha, activation): with transA, a is [batch,]k,m
 	//                     and with transB, b is [batch,]n,k; b without batch serves all; f32, f64, f16, bf16; c as a or f32; bias f32 (f64 for f64)
 	Conv2D Code = 19 // x [n,h,w,c], weights [o,kh,kw,c] [, bias [o]] -> [n,h',w',o] (strideY, strideX, padY, padX, dilationY, dilationX, activation); types as Gemm's
-	FFT    Code = 20 // complex f32 [..., n, 2] -> the same shape (inverse); n up to 2^24
+	FFT    Code = 20 // complex f32 [..., n, 2] -> the same shape (inverse: conjugated, and divided by n); n up to 2^24. The order is in roots.go
 )
 
 // Kinds of Reduce. Floats narrower than f32 are added up as f32 and rounded once. NaN wins in min and max, and its first place in argmin and argmax.
@@ -147,7 +152,7 @@ const (
 
 // Filters of Resize.
 const (
-	Nearest  = 0
+	Nearest  = 0 // moves elements, bit by bit
 	Bilinear = 1 // a triangle, widened when the picture shrinks
 	Lanczos3 = 2
 )
