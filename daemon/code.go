@@ -97,6 +97,8 @@ func exitOf(code string) int {
 		return ExitLimit
 	case runtime.CodeRefused:
 		return ExitModule
+	case codeNoGPU:
+		return ExitGPU
 	}
 	return ExitFailed
 }

@@ -39,12 +39,14 @@ type Ceiling struct {
 	Read, Write []string      // nil: the whole folder; empty, not nil: nothing
 	Memory      int64         // bytes for one invocation; 0: 1 GiB
 	Time        time.Duration // for one invocation; 0: 1 hour
+	GPU         int64         // bytes of tensors for one invocation, on a GPU or not; 0: 4 GiB
 }
 
 // What an invocation gets when neither node nor workflow says otherwise.
 const (
 	defaultMemory = 256 << 20
 	defaultTime   = 2 * time.Minute
+	defaultGPU    = 1 << 30
 	maxOutput     = 1 << 30
 	maxLog        = 64 << 10
 )
@@ -82,6 +84,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Ceiling.Memory == 0 {
 		c.Ceiling.Memory = 1 << 30
+	}
+	if c.Ceiling.GPU == 0 {
+		c.Ceiling.GPU = 4 << 30
 	}
 	if c.Ceiling.Time == 0 {
 		c.Ceiling.Time = time.Hour

@@ -21,12 +21,12 @@ func (e *DeviceError) Error() string { return strings.Join(e.Needs, "; ") }
 
 // devices are what this machine has for nodes to run on, besides its processors.
 type devices struct {
-	slots  map[string]*slots // by name, of those that were declared
-	prober *inventory.Prober
+	slots map[string]*slots // by name, of those that were declared
+	gpus  *gpus
 }
 
 func newDevices(declared map[string]int) *devices {
-	d := &devices{slots: make(map[string]*slots, len(declared)), prober: inventory.New(inventory.Options{})}
+	d := &devices{slots: make(map[string]*slots, len(declared)), gpus: newGPUs(inventory.New(inventory.Options{}))}
 	for name, n := range declared {
 		d.slots[name] = &slots{free: n}
 	}
@@ -34,9 +34,9 @@ func newDevices(declared map[string]int) *devices {
 }
 
 // place chooses where each node of a workflow runs: on the first device of its device: (else of those that its type offers) that the
-// type offers and the machine has. The device is no part of an action key: a module is the same program with the same result on
-// each device that it offers; where results may differ by device, the host function that makes them differ says so in the key.
-func (d *devices) place(g *graph.Graph) (map[*graph.Node]string, error) {
+// type offers and the machine has, with as much memory as the node may have. The device is no part of an action key: a module is the
+// same program on each device that it offers. Where its results may differ by device, the GPU work that makes them differ says so.
+func (d *devices) place(g *graph.Graph, grants Grants) (map[*graph.Node]string, error) {
 	placed := map[*graph.Node]string{}
 	var missing DeviceError
 	var found *inventory.Report // asked for once a node could use it
@@ -45,39 +45,77 @@ func (d *devices) place(g *graph.Graph) (map[*graph.Node]string, error) {
 		if !ok {
 			return
 		}
-		want := n.Device
-		if len(want) == 0 {
-			want = t.Devices
-		}
-		lacks := false
-		for _, name := range want {
-			switch {
-			case !slices.Contains(t.Devices, name):
-				continue
-			case name == cpu:
+		lacks := ""
+		for _, name := range choices(n, t) {
+			if name == cpu {
 				return
-			case d.slots[name] != nil:
+			}
+			if d.slots[name] != nil {
 				placed[n] = name
 				return
 			}
 			if found == nil {
-				r := d.prober.Report(context.Background())
+				r := d.gpus.prober.Report(context.Background())
 				found = &r
 			}
-			if found.Outcome == inventory.Present {
+			if lacks = lacking(found, gpuMemory(n, grants)); lacks == "" {
 				placed[n] = name
 				return
 			}
-			lacks = true
 		}
-		if lacks {
-			missing.Needs = append(missing.Needs, fmt.Sprintf("node %q (%s) requires a GPU, but no GPU is available: %s", n.Site, t.FullName, found.Reason))
+		if lacks != "" {
+			missing.Needs = append(missing.Needs, fmt.Sprintf("node %q (%s) requires a GPU, but %s", n.Site, t.FullName, lacks))
 		}
 	})
 	if len(missing.Needs) > 0 {
 		return nil, &missing
 	}
 	return placed, nil
+}
+
+// fingerprints are the devices on which a node that was placed would run now: where results may differ, theirs may be used.
+func (d *devices) fingerprints(ctx context.Context, placed string) (list []string) {
+	if placed != "" && d.slots[placed] == nil {
+		r := d.gpus.prober.Report(ctx)
+		for _, gpu := range r.Usable() {
+			list = append(list, r.Fingerprint(gpu))
+		}
+		slices.Sort(list)
+		list = slices.Compact(list)
+	}
+	if len(list) == 0 {
+		list = append(list, cpu)
+	}
+	return list
+}
+
+// choices are the devices on which a node may run, in order of preference.
+func choices(n *graph.Node, t nodeType) (list []string) {
+	want := n.Device
+	if len(want) == 0 {
+		want = t.Devices
+	}
+	for _, name := range want {
+		if slices.Contains(t.Devices, name) {
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
+// lacking says what keeps the machine's GPUs from ever taking a node with so much memory; "" when nothing does.
+func lacking(found *inventory.Report, memory int64) string {
+	if found.Outcome != inventory.Present {
+		return "no GPU is available: " + found.Reason
+	}
+	var largest int64
+	for _, d := range found.Usable() {
+		largest = max(largest, most(d))
+	}
+	if memory > largest {
+		return fmt.Sprintf("it may have %s of GPU memory, and the largest GPU has %s for nodes", SizeText(memory), SizeText(largest))
+	}
+	return ""
 }
 
 // slots are the places on one device. Who asks first is first, whatever run it belongs to.

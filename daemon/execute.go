@@ -24,12 +24,12 @@ func (r *Run) invoke(ctx context.Context, inv *graph.Invocation) ([]value.Value,
 	}
 	t, _ := handle(inv.Node)
 	c := &invocation{Invocation: inv, run: r, typ: t, limits: limitsOf(inv.Node, r.grants), began: time.Now()}
-	c.key = key(t, c.limits, inv.Node.Outputs, c.Inputs)
+	c.key = c.keyed("")
 	if t.wantsAnswer() {
 		if err := c.ask(); err != nil {
 			return nil, c.suspended(err)
 		}
-		c.key = key(t, c.limits, inv.Node.Outputs, c.Inputs)
+		c.key = c.keyed("")
 	}
 	if past, err := c.before(ctx); err != nil {
 		return nil, c.failed(ctx, err)
@@ -66,6 +66,7 @@ type invocation struct {
 	typ    nodeType
 	key    *cache.KeyBuilder
 	limits runtime.Limits
+	grant  *grant    // the place on a GPU that it had; nil: it ran on the processors
 	began  time.Time // when it was asked for, or when it ran
 
 	given   *items // what it gave while it ran
@@ -87,11 +88,25 @@ func (c *invocation) checkRanges() error {
 	return nil
 }
 
+// lookup finds a result that is the same everywhere, else one of a device on which the node would run now.
 func (c *invocation) lookup(ctx context.Context) (*cache.Entry, error) {
-	if !c.typ.files() {
-		return c.run.daemon.cache.Get(ctx, c.key.Key())
+	entry, err := c.stored(ctx, c.key.Key())
+	if !errors.Is(err, cache.ErrMiss) || !c.worksOnGPU() {
+		return entry, err
 	}
-	return c.run.daemon.cache.Lookup(ctx, c.key.Key(), c.run.observeNow)
+	for _, device := range c.run.daemon.devices.fingerprints(ctx, c.run.flow.placed[c.Node]) {
+		if entry, err = c.stored(ctx, c.keyed(device).Key()); !errors.Is(err, cache.ErrMiss) {
+			return entry, err
+		}
+	}
+	return nil, cache.ErrMiss
+}
+
+func (c *invocation) stored(ctx context.Context, k cache.Key) (*cache.Entry, error) {
+	if !c.typ.files() {
+		return c.run.daemon.cache.Get(ctx, k)
+	}
+	return c.run.daemon.cache.Lookup(ctx, k, c.run.observeNow)
 }
 
 // join runs the module unless equal work is in flight. Work that touches files is never joined: the same name may be
@@ -101,7 +116,11 @@ func (c *invocation) join(ctx context.Context) (entry *cache.Entry, ran bool, er
 		entry, err = c.execute(ctx)
 		return entry, true, err
 	}
-	entry, _, err = c.run.daemon.cache.Join(ctx, c.key.Key(), func(ctx context.Context) (*cache.Entry, error) {
+	same := c.key.Key()
+	if c.worksOnGPU() { // what runs on another device may give something else
+		same = c.keyed("any " + c.run.flow.placed[c.Node]).Key()
+	}
+	entry, _, err = c.run.daemon.cache.Join(ctx, same, func(ctx context.Context) (*cache.Entry, error) {
 		// Equal work may have ended between the lookup and here.
 		if stored, err := c.lookup(ctx); err == nil {
 			return stored, nil
@@ -130,8 +149,12 @@ func (c *invocation) execute(ctx context.Context) (*cache.Entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	key := c.key
+	if res.DeviceClass {
+		key = c.keyed(c.device())
+	}
 	entry := &cache.Entry{
-		Key: c.key.Key(), Outputs: outputs, Node: c.typ.FullName, Site: c.site(), Parts: c.key.Parts(), Log: c.log,
+		Key: key.Key(), Outputs: outputs, Node: c.typ.FullName, Site: c.site(), Parts: key.Parts(), Log: c.log,
 		Observations: seen, Cost: res.Duration,
 	}
 	if !whole {
@@ -151,7 +174,7 @@ func (c *invocation) execute(ctx context.Context) (*cache.Entry, error) {
 func (c *invocation) call(ctx context.Context, access *fileAccess) (*runtime.Result, error) {
 	var err error
 	call := &runtime.Call{
-		Module: c.run.flow.modules[c.typ.Module.Hash], Export: c.typ.Export, Outputs: max(len(c.typ.Outputs), 1), Owner: c.run.rec.ID,
+		Module: c.module(), Export: c.typ.Export, Outputs: max(len(c.typ.Outputs), 1), Owner: c.run.rec.ID,
 		Limits: c.limits, Files: access.functions(), Seed: c.key.Key(),
 		Progress: func(done, total int64) {
 			c.run.event("node_progress", c.Path, map[string]any{"progress": done, "total": total})
@@ -233,7 +256,7 @@ func (c *invocation) done(ctx context.Context, got *cache.Entry, status journal.
 		c.run.cached.Add(1)
 	}
 	rec := c.record(status)
-	rec.Key = c.key.Key().Observed(got.Observations)
+	rec.Key = got.Key.Observed(got.Observations)
 	for i, p := range c.Node.Outputs {
 		if !got.Outputs[i].IsZero() {
 			rec.Outputs = append(rec.Outputs, journal.Named{Name: p.Name, Value: got.Outputs[i]})

@@ -156,7 +156,7 @@ func DiffText(diff []cache.Difference) string {
 // PartText shows the content of a part of a key: sizes as people write them.
 func PartText(p cache.Part) string {
 	switch p.Label {
-	case "memory", "output limit":
+	case "memory", "output limit", "gpu memory":
 		if n, err := strconv.ParseInt(p.Preview, 10, 64); err == nil {
 			return SizeText(n)
 		}

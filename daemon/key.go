@@ -34,6 +34,34 @@ func key(t nodeType, limits runtime.Limits, outputs []value.Port, inputs []value
 	return k
 }
 
+// keyed makes the key of an invocation, as far as its inputs are known. What it gave to a GPU to do has the same result everywhere,
+// unless the worker says that it has not: then device, on which it ran, is part of the key. "" is everywhere.
+func (c *invocation) keyed(device string) *cache.KeyBuilder {
+	k := key(c.typ, c.limits, c.Node.Outputs, c.Inputs)
+	if !c.worksOnGPU() {
+		return k
+	}
+	k.String("gpu work", c.module().Extension())
+	k.Int("gpu memory", gpuMemory(c.Node, c.run.grants))
+	if device != "" {
+		k.String("device", device)
+	}
+	return k
+}
+
+func (c *invocation) module() *runtime.Module { return c.run.flow.modules[c.typ.Module.Hash] }
+
+// worksOnGPU reports whether the module can give work to a GPU.
+func (c *invocation) worksOnGPU() bool { return c.module().Extension() != "" }
+
+// device names what a result of the class "device" depends on.
+func (c *invocation) device() string {
+	if c.grant == nil {
+		return cpu
+	}
+	return c.grant.fingerprint
+}
+
 // limitsOf are an invocation's limits: the node's own, else the workflow's.
 func limitsOf(n *graph.Node, g Grants) runtime.Limits {
 	l := runtime.Limits{Memory: g.Memory, Time: g.Time, Output: maxOutput, Log: maxLog}
@@ -43,5 +71,17 @@ func limitsOf(n *graph.Node, g Grants) runtime.Limits {
 	if n.Limits.Time > 0 {
 		l.Time = n.Limits.Time
 	}
+	l.Companion = min(gpuMemory(n, g), mostCompanion)
 	return l
+}
+
+// mostCompanion is the most memory in which tensors can lie on the processors: the address space of a 32-bit guest.
+const mostCompanion = 4 << 30
+
+// gpuMemory is what an invocation may have in tensors.
+func gpuMemory(n *graph.Node, g Grants) int64 {
+	if n.Limits.GPU > 0 {
+		return n.Limits.GPU
+	}
+	return g.GPU
 }

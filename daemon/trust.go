@@ -16,7 +16,8 @@ type Grants struct {
 	Read, Write []string // folders relative to the workflow's folder
 	Memory      int64    // the most that an invocation may have
 	Time        time.Duration
-	AskedTime   bool // Time is what the workflow says, not the default
+	AskedTime   bool  // Time is what the workflow says, not the default
+	GPU         int64 // bytes of tensors, of a node that does not say how much
 }
 
 // DeniedError says what a workflow asks for beyond the ceiling. The workflow waits until the operator allows it.
@@ -53,7 +54,11 @@ func grants(g *graph.Graph, ceiling Ceiling, base string) (Grants, error) {
 	if got.Time == 0 {
 		got.Time = min(defaultTime, ceiling.Time)
 	}
+	got.GPU = min(defaultGPU, ceiling.GPU)
 	g.Walk(func(n *graph.Node) {
+		if m := n.Limits.GPU; m > ceiling.GPU {
+			denied.Wants = append(denied.Wants, fmt.Sprintf("%s of GPU memory for %s", SizeText(m), n.Site))
+		}
 		if m := max(n.Limits.Memory, got.Memory); m > ceiling.Memory {
 			denied.Wants = append(denied.Wants, fmt.Sprintf("%s of memory for %s", SizeText(m), n.Site))
 		}

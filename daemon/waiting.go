@@ -2,10 +2,13 @@ package daemon
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"sync"
 	"time"
 
 	"levee/daemon/journal"
+	"levee/runtime"
 )
 
 // presence knows how many invocations of a run are under way and how many of these wait for a place on a device: when all do, the
@@ -98,18 +101,34 @@ func (c *invocation) place(ctx context.Context) (give func(), err error) {
 	if device == "" {
 		return func() {}, nil
 	}
-	slots := c.run.daemon.devices.slots[device]
-	if slots == nil {
-		return func() {}, nil
-	}
 	waited := false
-	err = slots.take(ctx, func() {
+	waits := func() {
 		waited = true
 		c.run.event("node_update", c.Path, map[string]any{"status": "waiting", "device": device})
 		c.run.presence.change(0, 1)
-	})
-	if waited {
-		c.run.presence.change(0, -1)
 	}
-	return slots.give, err
+	defer func() {
+		if waited {
+			c.run.presence.change(0, -1)
+		}
+	}()
+	d := c.run.daemon.devices
+	if slots := d.slots[device]; slots != nil {
+		return slots.give, slots.take(ctx, waits)
+	}
+	c.grant, err = d.gpus.take(ctx, gpuMemory(c.Node, c.run.grants), waits)
+	var gone *noGPUError
+	switch {
+	case err == nil:
+		return func() { d.gpus.give(c.grant) }, nil
+	case errors.As(err, &gone) && slices.Contains(choices(c.Node, c.typ), cpu):
+		c.run.daemon.log.Warn("a node runs on the processors: its GPU is gone", "node", c.Path, "why", gone.reason)
+		return func() {}, nil
+	case errors.As(err, &gone):
+		return nil, &runtime.Error{Code: codeNoGPU, Module: c.typ.Module.Name, Detail: gone.Error()}
+	}
+	return nil, err
 }
+
+// codeNoGPU is the failure of a node whose GPU went away after its workflow was checked.
+const codeNoGPU = "E_NO_GPU"

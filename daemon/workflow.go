@@ -168,7 +168,7 @@ func (c *Checker) checkNested(name string, source []byte, dir *watch.Dir, base s
 	id.Sum(w.ID[:0])
 	w.Graph = g
 	if w.Grants, w.Denied = grants(g, c.cfg.Ceiling, base); w.Denied == nil {
-		w.placed, w.Denied = c.devices.place(g)
+		w.placed, w.Denied = c.devices.place(g, w.Grants)
 	}
 	w.Denied = deniedBelow(g, w.Denied)
 	return w, nil

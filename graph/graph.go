@@ -126,6 +126,7 @@ type Type struct {
 type Limits struct {
 	Time   time.Duration
 	Memory int64
+	GPU    int64 // bytes of tensors, on whatever device they are
 }
 
 // Retry repeats a failed invocation Times times, waiting Wait, 2*Wait, 4*Wait...

@@ -63,10 +63,11 @@ var (
 	inputFields    = []string{"type", "default", "doc"}
 	allowFields    = []string{"read", "write", "memory", "time"}
 	bothFields     = []string{"if", "after", "on_error"} // of tasks and of groups
-	taskFields     = []string{"uses", "with", "in", "timeout", "memory", "retry", "device"}
+	taskFields     = []string{"uses", "with", "in", "timeout", "memory", "retry", "device", "gpu"}
 	groupFields    = []string{"nodes", "out", "each", "as", "parallel", "repeat"}
 	nodeFields     = slices.Concat(taskFields, groupFields, bothFields)
 	retryFields    = []string{"times", "wait"}
+	gpuFields      = []string{"memory"}
 	onErrorFields  = []string{"value"}
 	repeatFields   = []string{"max", "until", "carry"}
 	carryFields    = []string{"from", "next"}

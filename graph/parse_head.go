@@ -134,7 +134,7 @@ func (p *parser) allow(t *tree) {
 	p.file.Allow.Read = p.folders(t.get("read"), "allow.read", checkFolder)
 	p.file.Allow.Write = p.folders(t.get("write"), "allow.write", checkWritable)
 	if m := t.get("memory"); m != nil {
-		p.file.Allow.Memory = p.size(m, "allow.memory")
+		p.file.Allow.Memory = p.size(m, "allow.memory", maxMemory)
 	}
 	if d := t.get("time"); d != nil {
 		p.file.Allow.Time = p.duration(d, "allow.time", maxTimeout)

@@ -106,7 +106,7 @@ func (p *parser) task(n *rawNode, t *tree, what string) {
 	}
 	if IsWorkflow(n.node.Uses) {
 		for _, f := range t.fields {
-			if f.key == "memory" || f.key == "device" {
+			if f.key == "memory" || f.key == "device" || f.key == "gpu" {
 				p.report.add(f.pos, "shape", "%s: %s is for modules; in a workflow its own nodes say it", what, f.key)
 			}
 		}
@@ -117,7 +117,13 @@ func (p *parser) task(n *rawNode, t *tree, what string) {
 		n.node.Limits.Time = p.duration(d, what+": timeout", maxTimeout)
 	}
 	if m := t.get("memory"); m != nil {
-		n.node.Limits.Memory = p.size(m, what+": memory")
+		n.node.Limits.Memory = p.size(m, what+": memory", maxMemory)
+	}
+	if g := t.get("gpu"); g != nil && p.object(g, what+": gpu", gpuFields) {
+		p.need(g, g.pos, "memory", gpuFields, what+": gpu needs memory: the most that it may have in tensors")
+		if m := g.get("memory"); m != nil {
+			n.node.Limits.GPU, n.gpuPos = p.size(m, what+": gpu.memory", maxTensors), g.pos
+		}
 	}
 	if r := t.get("retry"); r != nil {
 		p.retry(n, r, what)

@@ -45,6 +45,7 @@ type rawNode struct {
 	graph    *rawGraph // that it is in
 	body     *rawGraph // of a group
 	usesPos  Pos
+	gpuPos   Pos
 	with, in []field
 	cond     *tree // if:
 	over     []rawLane

@@ -98,7 +98,7 @@ func TestSchemaListsTheFields(t *testing.T) {
 	require.NoError(t, json.Unmarshal(Schema(), &doc))
 	doc.Definitions["workflow"] = doc.object
 	for name, fields := range map[string][]string{
-		"workflow": workflowFields, "starter": triggerFields, "input": inputFields, "allow": allowFields, "node": nodeFields, "retry": retryFields,
+		"workflow": workflowFields, "starter": triggerFields, "input": inputFields, "allow": allowFields, "node": nodeFields, "retry": retryFields, "gpu": gpuFields,
 		"on_error": onErrorFields, "output": outputFields, "repeat": repeatFields, "carry": carryFields,
 	} {
 		var listed []string
@@ -110,7 +110,7 @@ func TestSchemaListsTheFields(t *testing.T) {
 	}
 	for name, def := range doc.Definitions {
 		if def.AdditionalProperties == false {
-			require.Contains(t, []string{"workflow", "starter", "input", "allow", "node", "retry", "on_error", "output", "repeat", "carry"}, name)
+			require.Contains(t, []string{"workflow", "starter", "input", "allow", "node", "retry", "gpu", "on_error", "output", "repeat", "carry"}, name)
 		}
 	}
 }

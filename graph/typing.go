@@ -111,6 +111,9 @@ func (c *checker) checkDevices(n *rawNode, typ *Type) {
 	if len(offered) == 0 {
 		offered = []string{"cpu"}
 	}
+	if n.node.Limits.GPU > 0 && !slices.Contains(offered, "gpu") && !IsWorkflow(n.node.Uses) {
+		c.report.add(n.gpuPos, "device", "node %q asks for GPU memory, but %s runs on %s", n.node.ID, typ.Name, orList(offered))
+	}
 	for _, d := range n.node.Device {
 		if slices.Contains(offered, d) {
 			return

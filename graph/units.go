@@ -16,6 +16,7 @@ const (
 	maxRetryWait = time.Hour
 	minMemory    = 64 << 10 // a page of wasm
 	maxMemory    = 4 << 30  // the address space of a 32-bit guest
+	maxTensors   = 1 << 40
 )
 
 var (
@@ -48,7 +49,7 @@ func shortDuration(d time.Duration) string {
 }
 
 // size reads texts such as 256MiB.
-func (p *parser) size(t *tree, what string) int64 {
+func (p *parser) size(t *tree, what string, most int64) int64 {
 	s, _ := t.text()
 	m := sizePattern.FindStringSubmatch(s)
 	if m == nil {
@@ -61,8 +62,8 @@ func (p *parser) size(t *tree, what string) int64 {
 	}
 	n, err := strconv.ParseInt(m[1], 10, 64)
 	shift := map[string]int{"B": 0, "KiB": 10, "MiB": 20, "GiB": 30}[m[2]]
-	if err != nil || n > maxMemory>>shift || n<<shift < minMemory {
-		p.report.add(t.pos, "range", "%s must be from 64KiB to 4GiB, got %s", what, s)
+	if err != nil || n > most>>shift || n<<shift < minMemory {
+		p.report.add(t.pos, "range", "%s must be from 64KiB to %dGiB, got %s", what, most>>30, s)
 		return 0
 	}
 	return n << shift

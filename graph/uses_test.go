@@ -44,7 +44,7 @@ func TestProblemsOfAUsedFile(t *testing.T) {
 }
 
 func TestLimitsOfAWorkflowAsANode(t *testing.T) {
-	text := "levee: 1\ntimeout: 90s\nnodes:\n  a: { uses: ./in.flow.yaml, timeout: 5s, memory: 1MiB, device: cpu }\n"
+	text := "levee: 1\ntimeout: 90s\nnodes:\n  a: { uses: ./in.flow.yaml, timeout: 5s, memory: 1MiB, device: cpu, gpu: { memory: 1MiB } }\n"
 	resolve := func(uses string) (*Type, error) {
 		if uses != "./in.flow.yaml" {
 			return nil, fmt.Errorf("asked for %s", uses)
@@ -52,9 +52,10 @@ func TestLimitsOfAWorkflowAsANode(t *testing.T) {
 		return &Type{Name: uses, Signature: value.Signature{}}, nil
 	}
 	_, problems := Load("out.flow.yaml", []byte(text), resolve)
-	require.Len(t, problems, 2)
+	require.Len(t, problems, 3)
 	require.Equal(t, "node \"a\": memory is for modules; in a workflow its own nodes say it", problems[0].Message)
 	require.Contains(t, problems[1].Message, "device is for modules")
+	require.Contains(t, problems[2].Message, "gpu is for modules")
 
 	g, problems := Load("out.flow.yaml", []byte("levee: 1\ntimeout: 90s\nnodes:\n  a: { uses: ./in.flow.yaml, timeout: 5s }\n"), resolve)
 	require.Empty(t, problems)

@@ -33,6 +33,7 @@ type app struct {
 	verbose   bool
 	readOnly  bool
 	maxMemory string
+	maxGPU    string
 	cacheMax  string
 }
 
@@ -134,6 +135,7 @@ func (a *app) ceilingFlags(cmd *cobra.Command) {
 	f.StringSliceVar(&a.config.Ceiling.Write, "allow-write", nil, "the most that workflows may write (default: all of the served folder)")
 	f.BoolVar(&a.readOnly, "read-only", false, "workflows may write nothing")
 	f.StringVar(&a.maxMemory, "max-memory", "", "the most memory that one node may have (default 1GiB)")
+	f.StringVar(&a.maxGPU, "max-gpu-memory", "", "the most memory that one node may have in tensors, on a GPU or not (default 4GiB)")
 	f.DurationVar(&a.config.Ceiling.Time, "max-time", 0, "the most time that one node may take (default 1h)")
 	f.StringToIntVar(&a.config.Devices, "device", nil, "NAME=SLOTS: declares a device that nodes may ask for, with how many run on it at once; for tests")
 	f.BoolVar(&a.config.SharedFiles, "shared-files", false, "also take files that others may write")
@@ -162,7 +164,7 @@ func (a *app) settings() (daemon.Config, error) {
 	for _, size := range []struct {
 		flag, text string
 		to         *int64
-	}{{"max-memory", a.maxMemory, &cfg.Ceiling.Memory}, {"cache-max", a.cacheMax, &cfg.CacheMax}} {
+	}{{"max-memory", a.maxMemory, &cfg.Ceiling.Memory}, {"max-gpu-memory", a.maxGPU, &cfg.Ceiling.GPU}, {"cache-max", a.cacheMax, &cfg.CacheMax}} {
 		if size.text == "" {
 			continue
 		}

@@ -5,6 +5,7 @@ package inventory
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Outcome is how asking for the GPUs ended.
@@ -25,6 +26,8 @@ type Report struct {
 	Driver  string   `json:"driver,omitempty"` // its version
 	CUDA    string   `json:"cuda,omitempty"`   // the version that the driver supports
 	Devices []Device `json:"devices"`
+
+	At time.Time `json:"-"` // when it was found
 }
 
 // Device is a GPU, or an instance of one that is divided (MIG). What NVML did not say is zero; a device always has a name.
@@ -41,6 +44,14 @@ type Device struct {
 	Note       string `json:"note,omitempty"`     // a worry that does not keep it from working
 	Unusable   string `json:"unusable,omitempty"` // why it gets no work
 	Sick       bool   `json:"sick,omitempty"`     // and that is a fault, not somebody's wish
+}
+
+// Identity is what tells a device from all others.
+func (d Device) Identity() string {
+	if d.UUID != "" {
+		return d.UUID
+	}
+	return d.Label()
 }
 
 // Label names a device for people.

@@ -149,7 +149,7 @@ func TestAnswersAreKeptForAWhile(t *testing.T) {
 	require.Equal(t, first, p.Report(t.Context()))
 	require.Len(t, p.Renew(t.Context()).Devices, 2)
 	require.Len(t, p.Report(t.Context()).Devices, 2)
-	p.at = p.at.Add(-freshFor)
+	p.last.At = p.last.At.Add(-freshFor)
 	t.Setenv("LD_LIBRARY_PATH", fake.NVML(t, "COUNT=3"))
 	require.Len(t, p.Report(t.Context()).Devices, 3)
 }

@@ -22,7 +22,6 @@ type Prober struct {
 
 	mu    sync.Mutex
 	last  Report
-	at    time.Time
 	stuck <-chan struct{} // closed when an abandoned probe has ended after all; nil: there is none
 }
 
@@ -70,16 +69,17 @@ func (p *Prober) Renew(ctx context.Context) Report {
 func (p *Prober) known() (Report, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.last, !p.at.IsZero() && time.Since(p.at) < freshFor
+	return p.last, !p.last.At.IsZero() && time.Since(p.last.At) < freshFor
 }
 
 func (p *Prober) ask(ctx context.Context) Report {
 	r := p.probe(ctx)
+	r.At = time.Now()
 	if ctx.Err() != nil {
 		return r // it was cut short by the one who asked: that says nothing about the GPU
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.last, p.at = r, time.Now()
+	p.last = r
 	return r
 }
