@@ -23,6 +23,7 @@ var mayImport = map[string][]string{
 	"cache":          {"graph/value", "cache/sqlite"},
 	"runtime":        {"graph/value", "runtime/wasm"},
 	"gpu":            {"graph/value"},
+	"gpu/kernel":     {"gpu/op"},
 	"gpu/device":     {"gpu/op", "gpu/kernel", "gpu/builtin", "gpu/cuda"},
 	"nodes":          {"graph/value"},
 	"daemon/journal": {"graph/value", "cache/sqlite"},

@@ -1,0 +1,161 @@
+package kernel
+
+import "levee/gpu/op"
+
+// valType is a type of values, as in the module.
+type valType byte
+
+const (
+	i32     valType = 0x7f
+	i64     valType = 0x7e
+	f32     valType = 0x7d
+	f64     valType = 0x7c
+	unknown valType = 0 // of a value in code that is never reached
+)
+
+func number(t valType) bool { return t >= f64 && t <= i32 }
+
+func (t valType) dtype() op.DType {
+	return [...]op.DType{op.F64, op.F32, op.I64, op.I32}[t-f64]
+}
+
+func (t valType) size() int64 { return t.dtype().Size() }
+
+// The instructions that are more than a function of numbers.
+const (
+	opUnreachable = 0x00
+	opNop         = 0x01
+	opBlock       = 0x02
+	opLoop        = 0x03
+	opIf          = 0x04
+	opElse        = 0x05
+	opEnd         = 0x0b
+	opBr          = 0x0c
+	opBrIf        = 0x0d
+	opBrTable     = 0x0e
+	opReturn      = 0x0f
+	opCall        = 0x10
+	opDrop        = 0x1a
+	opSelect      = 0x1b
+	opTypedSelect = 0x1c
+	opLocalGet    = 0x20
+	opLocalSet    = 0x21
+	opLocalTee    = 0x22
+	opI32Const    = 0x41
+	opI64Const    = 0x42
+	opF32Const    = 0x43
+	opF64Const    = 0x44
+	opMisc        = 0xfc // a prefix: conversions that saturate, and what kernels may not do
+)
+
+// Instructions of numbers that somebody treats on their own.
+const (
+	opI32Eqz       = 0x45
+	opI32LtU       = 0x49
+	opI64Eqz       = 0x50
+	opI64Eq        = 0x51
+	opI64GeS       = 0x59
+	opF32Eq        = 0x5b
+	opF64Eq        = 0x61
+	opI32DivS      = 0x6d
+	opI32RemU      = 0x70
+	opI64DivS      = 0x7f
+	opI64RemU      = 0x82
+	opF32Copysign  = 0x98
+	opF64Copysign  = 0xa6
+	opReinterpretI = 0xbc // f32 to i32
+	opReinterpretL = 0xbd // f64 to i64
+	opLastNumber   = 0xc4
+)
+
+// Instructions that a module has no single byte for.
+const (
+	opSat     = 0xc5 // first of the eight conversions that saturate
+	opLastSat = 0xcc
+	opGid     = 0xd0 // a call of gid
+	opLoad    = 0xd1 // a call of one of the loads
+)
+
+// numeric is what an instruction takes and gives: i, l, f and d for i32, i64, f32 and f64, the result last. Nothing where it is none.
+var numeric = makeNumeric()
+
+func makeNumeric() (t [256]string) {
+	set := func(types string, from, to int) {
+		for c := from; c <= to; c++ {
+			t[c] = types
+		}
+	}
+	set("ii", 0x45, 0x45) // i32.eqz
+	set("iii", 0x46, 0x4f)
+	set("li", 0x50, 0x50)
+	set("lli", 0x51, 0x5a)
+	set("ffi", 0x5b, 0x60)
+	set("ddi", 0x61, 0x66)
+	set("ii", 0x67, 0x69) // clz ctz popcnt
+	set("iii", 0x6a, 0x78)
+	set("ll", 0x79, 0x7b)
+	set("lll", 0x7c, 0x8a)
+	set("ff", 0x8b, 0x91) // abs neg ceil floor trunc nearest sqrt
+	set("fff", 0x92, 0x98)
+	set("dd", 0x99, 0x9f)
+	set("ddd", 0xa0, 0xa6)
+	conversions := "li fi fi di di il il fl fl dl dl if if lf lf df id id ld ld fd fi dl if ld ii ii ll ll ll fi fi di di fl fl dl dl"
+	for i := 0; i < len(conversions); i += 3 { // i32.wrap_i64 and what follows
+		set(conversions[i:i+2], 0xa7+i/3, 0xa7+i/3)
+	}
+	return t
+}
+
+func typeOf(letter byte) valType {
+	switch letter {
+	case 'i':
+		return i32
+	case 'l':
+		return i64
+	case 'f':
+		return f32
+	}
+	return f64
+}
+
+// forbidden says what an instruction is that no kernel may have.
+func forbidden(c byte) string {
+	switch {
+	case c >= 0x06 && c <= 0x0a, c == 0x18, c == 0x19, c == 0x1f:
+		return "an exception"
+	case c == 0x11:
+		return "a call through a table"
+	case c >= 0x12 && c <= 0x15:
+		return "a tail call"
+	case c == 0x23, c == 0x24:
+		return "a global variable"
+	case c == 0x25, c == 0x26:
+		return "a table"
+	case c >= 0x28 && c <= 0x40:
+		return "memory"
+	case c >= 0xd0 && c <= 0xd6:
+		return "a reference"
+	case c == 0xfc:
+		return "memory or a table"
+	case c == 0xfd:
+		return "SIMD"
+	case c == 0xfe:
+		return "an atomic operation"
+	}
+	return "no instruction that is known"
+}
+
+// weight is roughly how many additions an instruction is worth.
+func weight(c byte) int64 {
+	switch {
+	case c >= opI32DivS && c <= opI32RemU, c >= opI64DivS && c <= opI64RemU:
+		return 16
+	case c == 0x91, c == 0x95, c == 0x9f, c == 0xa3: // roots and quotients
+		return 8
+	case c == opLoad:
+		return 4
+	case numeric[c] != "":
+		return 1
+	}
+	return 0
+}
