@@ -17,7 +17,7 @@ compile() { # file.c, output
 	target=$(sed -n 's|^// target: *\(sm_[0-9a]*\) *\(ptx[0-9]*\)$|\1 \2|p' "$1")
 	set -- "$1" "$2" ${target:-sm_70 ptx63}
 	"$clang" --target=nvptx64-nvidia-cuda -march="$3" -Xclang -target-feature -Xclang "+$4" -nocudalib -nocudainc -ffreestanding -fno-builtin \
-		-ffp-contract=off -std=gnu11 -Wall -Wextra -Werror -Wno-unused-function -x c -O3 -S -o "$2.body" "$1"
+		-ffp-contract=off -std=gnu11 -Wall -Wextra -Werror -Wno-unused-function -Wno-unused-parameter -x c -O3 -S -o "$2.body" "$1"
 	{
 		echo "// $1 by build.sh: sources $(sources "$1" | hash) text $(hash <"$2.body")"
 		cat "$2.body"

@@ -1,0 +1,53 @@
+// Transpose and Slice.
+#include "device.h"
+#include "units.h"
+
+// place is where unit i of an output lies in the input: dimensions d0 (the last) to d5, strides s0 to s5. Dimensions that are not there are 1.
+INLINE u64 place(u64 i, u32 rank, u64 d0, u64 d1, u64 d2, u64 d3, u64 d4, u64 s0, u64 s1, u64 s2, u64 s3, u64 s4, u64 s5) {
+	u64 q, at = 0;
+	if (rank == 1) return i * s0;
+	q = quotient(i, d0); at += (i - q * d0) * s0; i = q;
+	if (rank == 2) return at + i * s1;
+	q = quotient(i, d1); at += (i - q * d1) * s1; i = q;
+	if (rank == 3) return at + i * s2;
+	q = quotient(i, d2); at += (i - q * d2) * s2; i = q;
+	if (rank == 4) return at + i * s3;
+	q = quotient(i, d3); at += (i - q * d3) * s3; i = q;
+	if (rank == 5) return at + i * s4;
+	q = quotient(i, d4);
+	return at + (i - q * d4) * s4 + q * s5;
+}
+
+// strided: out[i] = in[start + place(i)].
+#define STRIDED(S) \
+	KERNEL strided##S(GLOBAL unit##S *__restrict out, GLOBAL const unit##S *__restrict in, u64 n, u64 start, u32 rank, u64 d0, u64 d1, u64 d2, u64 d3, \
+		u64 d4, u64 s0, u64 s1, u64 s2, u64 s3, u64 s4, u64 s5) { \
+		in += start; \
+		EACH4(unit##S, n, v = in[place(i, rank, d0, d1, d2, d3, d4, s0, s1, s2, s3, s4, s5)], out[i] = v) \
+	}
+EACH_UNIT(STRIDED)
+
+// tiles moves squares of 32 by 32 through shared memory: the output is in one piece along n, which is read with stride, and the input
+// is nearest along count, which is read with near and written with pitch. Up to four dimensions b are outside of that. 256 threads.
+#define TILES(S) \
+	KERNEL tiles##S(GLOBAL unit##S *__restrict out, GLOBAL const unit##S *__restrict in, u64 start, u64 n, u64 stride, u64 count, u64 near, u64 pitch, \
+		u64 all, u64 b0, u64 b1, u64 b2, u64 i0, u64 i1, u64 i2, u64 i3, u64 o0, u64 o1, u64 o2, u64 o3) { \
+		static SHARED unit##S tile[32][33]; \
+		u32 x = tid() & 31, y = tid() >> 5; \
+		u64 across = (n + 31) / 32, down = (count + 31) / 32; \
+		for (u64 t = block(); t < all; t += blocks()) { \
+			u64 q = quotient(t, across), c = (t - q * across) * 32; \
+			u64 b = quotient(q, down), r = (q - b * down) * 32; \
+			u64 from = start, to = 0, k; \
+			k = quotient(b, b0); from += (b - k * b0) * i0; to += (b - k * b0) * o0; b = k; \
+			k = quotient(b, b1); from += (b - k * b1) * i1; to += (b - k * b1) * o1; b = k; \
+			k = quotient(b, b2); from += (b - k * b2) * i2 + k * i3; to += (b - k * b2) * o2 + k * o3; \
+			_Pragma("unroll") for (u32 j = 0; j < 32; j += 8) \
+				if (r + x < count && c + y + j < n) tile[y + j][x] = in[from + (r + x) * near + (c + y + j) * stride]; \
+			sync(); \
+			_Pragma("unroll") for (u32 j = 0; j < 32; j += 8) \
+				if (r + y + j < count && c + x < n) out[to + (r + y + j) * pitch + c + x] = tile[x][y + j]; \
+			sync(); \
+		} \
+	}
+EACH_UNIT(TILES)

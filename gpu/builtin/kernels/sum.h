@@ -1,0 +1,118 @@
+// Reduce, in the order that gpu/cpu/reduce.go defines: a row in chunks of 65,536 elements, a chunk by 256 lanes that go through it in
+// steps of 256 and are then added in halves. How lanes are dealt out to threads is free; who adds what to what is not.
+//
+// A piece is a chunk of a row; each kernel reduces a piece to one value. Results of pieces that are not whole rows are sums as they
+// are, and go through the kernels of the type that they have once more. For device.h's includers.
+#pragma once
+
+enum { LANES = 256, CHUNK = 65536 };
+
+#define REPEAT(I, N) _Pragma("unroll") for (u32 I = 0; I < N; I++)
+
+// How elements are loaded: as the type that they are added up in.
+INLINE i32 load_u8(GLOBAL const u8 *p) { return *p; }
+INLINE i32 load_i32(GLOBAL const i32 *p) { return *p; }
+INLINE i64 load_i64(GLOBAL const i64 *p) { return *p; }
+INLINE f64 load_f64(GLOBAL const f64 *p) { return *p; }
+
+// put stores a sum as what it belongs: type is an op.DType; count is what a mean is divided by, else 0.
+INLINE void put_f32(GLOBAL void *out, u64 i, f32 v, u32 type, u64 count) {
+	if (count) v /= (f32)count;
+	if (type == F32) store_f32((GLOBAL f32 *)out + i, v);
+	else if (type == F16) store_f16((GLOBAL f16 *)out + i, v);
+	else store_bf16((GLOBAL bf16 *)out + i, v);
+}
+INLINE void put_f64(GLOBAL void *out, u64 i, f64 v, u32 type, u64 count) {
+	if (count) v /= (f64)count;
+	((GLOBAL f64 *)out)[i] = canon64(v);
+}
+INLINE void put_i32(GLOBAL void *out, u64 i, i32 v, u32 type, u64 count) { ((GLOBAL i32 *)out)[i] = v; }
+INLINE void put_i64(GLOBAL void *out, u64 i, i64 v, u32 type, u64 count) { ((GLOBAL i64 *)out)[i] = v; }
+
+INLINE i32 down_i32(i32 v, u32 d) { return (i32)lane_down((u32)v, d); }
+INLINE f32 down_f32(f32 v, u32 d) { return float_of(lane_down(bits_of(v), d)); }
+INLINE i64 down_i64(i64 v, u32 d) { return (i64)((u64)lane_down((u32)((u64)v >> 32), d) << 32 | lane_down((u32)v, d)); }
+INLINE f64 down_f64(f64 v, u32 d) { return float_of64((u64)down_i64((i64)bits_of64(v), d)); }
+
+// Integers wrap: they are added as unsigned ones.
+INLINE f32 both_f32(f32 a, f32 b, u32 prod) { return prod ? a * b : a + b; }
+INLINE f64 both_f64(f64 a, f64 b, u32 prod) { return prod ? a * b : a + b; }
+INLINE i32 both_i32(i32 a, i32 b, u32 prod) { return (i32)(prod ? (u32)a * (u32)b : (u32)a + (u32)b); }
+INLINE i64 both_i64(i64 a, i64 b, u32 prod) { return (i64)(prod ? (u64)a * (u64)b : (u64)a + (u64)b); }
+
+// sum_rows_T: one warp for each piece of a row whose elements lie side by side. Lane j of the order is thread j % 32, value j / 32.
+#define SUM_ROWS(T, A) \
+	KERNEL sum_rows_##T(GLOBAL void *out, GLOBAL const T *__restrict in, u64 rows, u64 n, u32 prod, u32 type, u64 count) { \
+		u64 pieces = (n + CHUNK - 1) / CHUNK, warps = gstride() / 32; \
+		u32 t = tid() & 31; \
+		for (u64 p = gid() / 32; p < rows * pieces; p += warps) { \
+			u64 row = p / pieces, from = (p - row * pieces) * CHUNK; \
+			u32 left = n - from < CHUNK ? (u32)(n - from) : CHUNK; \
+			GLOBAL const T *x = in + row * n + from; \
+			A acc[8]; \
+			REPEAT(k, 8) acc[k] = prod; \
+			u32 i = t; \
+			for (; i + 7 * 32 + 3 * LANES < left; i += 4 * LANES) { /* the same for all four: nothing waits for a load */ \
+				A v[32]; \
+				REPEAT(k, 32) v[k] = load_##T(x + i + 32 * k); \
+				REPEAT(k, 32) acc[k & 7] = both_##A(acc[k & 7], v[k], prod); \
+			} \
+			for (; i < left; i += LANES) \
+				REPEAT(k, 8) if (i + 32 * k < left) acc[k] = both_##A(acc[k], load_##T(x + i + 32 * k), prod); \
+			REPEAT(k, 4) acc[k] = both_##A(acc[k], acc[k + 4], prod); \
+			REPEAT(k, 2) acc[k] = both_##A(acc[k], acc[k + 2], prod); \
+			A v = both_##A(acc[0], acc[1], prod); \
+			for (u32 s = 16; s > 0; s /= 2) v = both_##A(v, down_##A(v, s), prod); \
+			if (t == 0) put_##A(out, p, v, type, count); \
+		} \
+	}
+
+// sum_short_T: one thread for each row of at most 32 elements.
+#define SUM_SHORT_OF(T, A, N) { \
+		A v[N]; \
+		REPEAT(k, N) v[k] = k < n ? both_##A(prod, load_##T(x + k), prod) : (A)prod; \
+		_Pragma("unroll") for (u32 s = N / 2; s > 0; s /= 2) \
+			_Pragma("unroll") for (u32 k = 0; k < N / 2; k++) if (k < s) v[k] = both_##A(v[k], v[k + s], prod); \
+		sum = v[0]; \
+	}
+#define SUM_SHORT(T, A) \
+	KERNEL sum_short_##T(GLOBAL void *out, GLOBAL const T *__restrict in, u64 rows, u64 n, u32 prod, u32 type, u64 count) { \
+		for (u64 row = gid(); row < rows; row += gstride()) { \
+			GLOBAL const T *x = in + row * n; \
+			A sum; \
+			if (n <= 4) SUM_SHORT_OF(T, A, 4) else if (n <= 8) SUM_SHORT_OF(T, A, 8) else SUM_SHORT_OF(T, A, 32) \
+			put_##A(out, row, sum, type, count); \
+		} \
+	}
+
+// sum_columns_T_W: an axis that is not the last: element i of row (o, c) is number (o*n+i)*inner + c. A block of 256 threads reduces a
+// piece of W neighbouring columns: thread t has column t % W and of its lanes those that are t / W modulo 256 / W, W of them. With W = 1
+// it is for rows again, of which there are too few to have a warp each.
+#define SUM_COLUMNS(T, A, W, UNROLL) \
+	KERNEL sum_columns_##T##_##W(GLOBAL void *out, GLOBAL const T *__restrict in, u64 outer, u64 n, u64 inner, u32 prod, u32 type, u64 count) { \
+		static SHARED A part[LANES]; \
+		u64 pieces = (n + CHUNK - 1) / CHUNK, bands = (inner + W - 1) / W, all = outer * pieces * bands; \
+		u32 t = tid(), g = t / W; \
+		for (u64 b = block(); b < all; b += blocks()) { \
+			u64 p = b / bands, c = (b - p * bands) * W + t % W, o = p / pieces, from = (p - o * pieces) * CHUNK; \
+			u32 left = n - from < CHUNK ? (u32)(n - from) : CHUNK; \
+			GLOBAL const T *x = in + (o * n + from) * inner + c; \
+			A acc[W]; \
+			REPEAT(k, W) acc[k] = prod; \
+			if (c < inner) \
+				_Pragma(UNROLL) for (u32 i = g; i < left; i += LANES) \
+					REPEAT(k, W) if (i + LANES / W * k < left) \
+						acc[k] = both_##A(acc[k], load_##T(x + (u64)(i + LANES / W * k) * inner), prod); \
+			_Pragma("unroll") for (u32 s = W / 2; s > 0; s /= 2) REPEAT(k, W / 2) if (k < s) acc[k] = both_##A(acc[k], acc[k + s], prod); \
+			part[t] = acc[0]; \
+			sync(); \
+			for (u32 s = LANES / W / 2; s > 0; s /= 2) { \
+				if (g < s) part[t] = both_##A(part[t], part[t + s * W], prod); \
+				sync(); \
+			} \
+			if (g == 0 && c < inner) put_##A(out, p * inner + c, part[t], type, count); \
+			sync(); \
+		} \
+	}
+
+#define SUMS(T, A) SUM_ROWS(T, A) SUM_SHORT(T, A) SUM_COLUMNS(T, A, 1, "unroll 8") SUM_COLUMNS(T, A, 4, "unroll 1") SUM_COLUMNS(T, A, 32, "unroll 1")
