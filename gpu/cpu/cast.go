@@ -45,11 +45,11 @@ func loadFloats(dst []float64, t tensor, from int64) {
 	switch t.DType {
 	case op.F16:
 		for i, h := range view[uint16](t)[from:][:len(dst)] {
-			dst[i] = float64(f16to32(h))
+			dst[i] = float64(op.F16ToF32(h))
 		}
 	case op.BF16:
 		for i, h := range view[uint16](t)[from:][:len(dst)] {
-			dst[i] = float64(bf16to32(h))
+			dst[i] = float64(op.BF16ToF32(h))
 		}
 	case op.F32:
 		convert(dst, view[float32](t)[from:])
@@ -78,9 +78,9 @@ func storeInts(t tensor, from int64, src []int64) {
 	case op.I64:
 		copy(view[int64](t)[from:], src)
 	case op.F16:
-		store(t, from, src, func(v int64) uint16 { return f32to16(odd(exactly(v))) })
+		store(t, from, src, func(v int64) uint16 { return op.F32ToF16(op.Odd(exactly(v))) })
 	case op.BF16:
-		store(t, from, src, func(v int64) uint16 { return f32toB16(odd(exactly(v))) })
+		store(t, from, src, func(v int64) uint16 { return op.F32ToBF16(op.Odd(exactly(v))) })
 	case op.F32:
 		convert(view[float32](t)[from:][:len(src)], src)
 	default:
@@ -97,9 +97,9 @@ func storeFloats(t tensor, from int64, src []float64) {
 	case op.I64:
 		store(t, from, src, func(x float64) int64 { return truncate(x, math.MinInt64, math.MaxInt64) })
 	case op.F16:
-		store(t, from, src, func(x float64) uint16 { return f32to16(odd(x)) })
+		store(t, from, src, func(x float64) uint16 { return op.F32ToF16(op.Odd(x)) })
 	case op.BF16:
-		store(t, from, src, func(x float64) uint16 { return f32toB16(odd(x)) })
+		store(t, from, src, func(x float64) uint16 { return op.F32ToBF16(op.Odd(x)) })
 	case op.F32:
 		store(t, from, src, func(x float64) float32 { return canon(float32(x)) })
 	default:

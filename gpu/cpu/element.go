@@ -15,7 +15,7 @@ func fill(r *run) error {
 	out := r.out[0]
 	size := out.DType.Size()
 	var b [8]byte
-	binary.LittleEndian.PutUint64(b[:], FillBits(out.DType, r.Params[0]))
+	binary.LittleEndian.PutUint64(b[:], op.FillBits(out.DType, r.Params[0]))
 	split(out.Elems(), grain, func(from, to int64) {
 		mem := out.mem[from*size : to*size]
 		for n := copy(mem, b[:size]); n < len(mem); n *= 2 {
@@ -23,22 +23,6 @@ func fill(r *run) error {
 		}
 	})
 	return nil
-}
-
-// FillBits gives the bits of a Fill's value as an element of type d.
-func FillBits(d op.DType, param uint64) uint64 {
-	f := math.Float64frombits(param)
-	switch d {
-	case op.F64:
-		return math.Float64bits(canon64(f))
-	case op.F32:
-		return uint64(math.Float32bits(canon(float32(f))))
-	case op.F16:
-		return uint64(f32to16(odd(f)))
-	case op.BF16:
-		return uint64(f32toB16(odd(f)))
-	}
-	return param
 }
 
 // move copies the same elements into another shape.

@@ -77,44 +77,6 @@ func TestMemoryThatCannotGrow(t *testing.T) {
 	require.False(t, ok)
 }
 
-func TestSixteenBitFloats(t *testing.T) {
-	for h := range 1 << 16 { // every value comes back, every half-way point goes to the even one
-		f, b := f16to32(uint16(h)), bf16to32(uint16(h))
-		if f != f {
-			require.Equal(t, uint16(nan16), f32to16(f))
-		} else {
-			require.Equal(t, uint16(h), f32to16(f))
-			requireHalfWay(t, uint16(h), f16to32, f32to16)
-		}
-		if b != b {
-			require.Equal(t, uint16(nanB16), f32toB16(b))
-		} else {
-			require.Equal(t, uint16(h), f32toB16(b))
-			requireHalfWay(t, uint16(h), bf16to32, f32toB16)
-		}
-	}
-	require.Equal(t, float32(65504), f16to32(0x7bff))
-	require.Equal(t, uint16(0x7bff), f32to16(65519.996))
-	require.Equal(t, uint16(0x7c00), f32to16(65520))
-	require.Equal(t, float32(5.9604645e-08), f16to32(1))
-	require.Equal(t, uint16(0x3f80), f32toB16(1))
-}
-
-func requireHalfWay(t *testing.T, h uint16, wide func(uint16) float32, narrow func(float32) uint16) {
-	t.Helper()
-	a, b := float64(wide(h)), float64(wide(h+1))
-	if math.IsInf(a, 0) || math.IsInf(b, 0) || b != b {
-		return
-	}
-	mid := (a + b) / 2
-	even := h + h&1
-	require.Equal(t, even, narrow(odd(mid)), "%v", mid)
-	up := math.Nextafter(mid, b) // nearer to b by what f32 does not keep
-	require.Equal(t, h+1, narrow(odd(up)), "%v", up)
-	down := math.Nextafter(mid, a)
-	require.Equal(t, h, narrow(odd(down)), "%v", down)
-}
-
 func TestExpIsNearTheTruth(t *testing.T) {
 	worst := 0.0
 	for x := float32(-87.3); x < 88.7; x += 0.000917 {
