@@ -14,8 +14,11 @@ var lowerings = [...]lowering{
 	op.Copy: lowerCopy,
 
 	// lower_elementwise.go
+	op.Fill: lowerFill, op.Cast: lowerCast, op.Transpose: lowerStrided, op.Concat: lowerConcat, op.Slice: lowerStrided, op.Gather: lowerGather,
+	op.Random: lowerRandom,
 
 	// lower_row.go
+	op.Reduce: lowerReduce, op.Softmax: lowerSoftmax, op.LayerNorm: lowerLayerNorm,
 
 	// lower_gemm.go
 

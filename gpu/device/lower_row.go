@@ -1,0 +1,232 @@
+package device
+
+import (
+	"fmt"
+
+	"levee/gpu/cuda"
+	"levee/gpu/op"
+)
+
+// reduceChunk is as in kernels/sum.h: a longer row is reduced in pieces, whose results are a row again.
+const reduceChunk = 1 << 16
+
+// rows is a tensor as rows along an axis: see kernels/sum.h.
+type rows struct{ outer, n, inner int64 }
+
+func (r rows) pieces() int64 { return (r.n + reduceChunk - 1) / reduceChunk }
+
+func lowerReduce(l *lower, o *op.Op) error {
+	in, out, kind := l.in[0], l.out[0], o.Int(0)
+	r := rows{1, in.Shape[o.Int(1)], 1}
+	for _, d := range in.Shape[:o.Int(1)] {
+		r.outer *= d
+	}
+	for _, d := range in.Shape[o.Int(1)+1:] {
+		r.inner *= d
+	}
+	switch kind {
+	case op.Min, op.Max, op.ArgMin, op.ArgMax:
+		return l.extreme(in.at, in.DType, r, out.at, out.DType, kind)
+	}
+	count := int64(0)
+	if kind == op.Mean {
+		count = r.n
+	}
+	return l.sum(in.at, in.DType, r, out.at, out.DType, kind == op.Prod, count)
+}
+
+// sumType is what elements are added up as.
+func sumType(d op.DType) op.DType {
+	switch d {
+	case op.U8:
+		return op.I32
+	case op.F16, op.BF16:
+		return op.F32
+	}
+	return d
+}
+
+// sum adds up rows, or multiplies; with a count each sum is divided by it.
+func (l *lower) sum(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, as op.DType, prod bool, count int64) error {
+	pieces := r.pieces()
+	if pieces == 1 {
+		return l.sumPieces(in, d, r, out, as, prod, count)
+	}
+	part, err := l.scratch(r.outer * pieces * r.inner * sumType(d).Size())
+	if err != nil {
+		return err
+	}
+	if err := l.sumPieces(in, d, r, part, sumType(d), prod, 0); err != nil {
+		return err
+	}
+	return l.sumPieces(part, sumType(d), rows{r.outer, pieces, r.inner}, out, as, prod, count)
+}
+
+func (l *lower) sumPieces(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, as op.DType, prod bool, count int64) error {
+	p := uint32(0)
+	if prod {
+		p = 1
+	}
+	file, args := fmt.Sprint("reduce_", d), l.args().Ptr(out).Ptr(in).I64(r.outer)
+	if r.inner > 1 {
+		width := int64(32)
+		if r.inner <= 4 {
+			width = 4
+		}
+		args.I64(r.n).I64(r.inner).U32(p).U32(uint32(as)).I64(count)
+		return l.launch(file, fmt.Sprintf("sum_columns_%v_%d", d, width), l.each(r.outer*r.pieces()*((r.inner+width-1)/width)), eachThread, 0, args)
+	}
+	warps := r.outer * r.pieces()
+	switch {
+	case r.n <= 32:
+		args.I64(r.n).U32(p).U32(uint32(as)).I64(count)
+		return l.launch(file, fmt.Sprint("sum_short_", d), l.blocks(r.outer), eachThread, 0, args)
+	case r.n >= 2048 && warps < int64(l.dev.sms)*32: // too few to have a warp each
+		args.I64(r.n).I64(1).U32(p).U32(uint32(as)).I64(count)
+		return l.launch(file, fmt.Sprintf("sum_columns_%v_1", d), l.each(warps), eachThread, 0, args)
+	}
+	args.I64(r.n).U32(p).U32(uint32(as)).I64(count)
+	return l.launch(file, fmt.Sprint("sum_rows_", d), l.blocks(warps*32), eachThread, 0, args)
+}
+
+// each is a block for each of n things, as long as there are not too many.
+func (l *lower) each(n int64) dim { return dim{X: uint32(min(n, int64(l.dev.sms)*64))} }
+
+// extreme finds the least or largest of each row, or its place.
+func (l *lower) extreme(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, as op.DType, kind int64) error {
+	flip, places := int64(0), uint32(0)
+	if kind == op.Max || kind == op.ArgMax {
+		flip = -1
+	}
+	if kind == op.ArgMin || kind == op.ArgMax {
+		places = 1
+	}
+	pieces := r.pieces()
+	if pieces == 1 {
+		return l.extremePieces(fmt.Sprint(d), in, r, out, flip, places, as)
+	}
+	part, err := l.scratch(r.outer * pieces * r.inner * 16)
+	if err != nil {
+		return err
+	}
+	if err := l.extremePieces(fmt.Sprint(d), in, r, part, flip, 0, 0); err != nil {
+		return err
+	}
+	return l.extremePieces("found", part, rows{r.outer, pieces, r.inner}, out, flip, places, as)
+}
+
+func (l *lower) extremePieces(of string, in cuda.Ptr, r rows, out cuda.Ptr, flip int64, places uint32, as op.DType) error {
+	args := l.args().Ptr(out).Ptr(in).I64(r.outer).I64(r.n)
+	all := r.outer * r.pieces()
+	if r.inner == 1 && (r.n < 2048 || all >= int64(l.dev.sms)*32) {
+		width := powerOfTwo(r.n, 32)
+		args.U32(uint32(width)).I64(flip).U32(places).U32(uint32(as))
+		return l.launch("reduce_"+of, "extreme_rows_"+of, l.blocks(all*width), eachThread, 0, args)
+	}
+	width := powerOfTwo(r.inner, 32)
+	args.I64(r.inner).U32(uint32(width)).I64(flip).U32(places).U32(uint32(as))
+	return l.launch("reduce_"+of, "extreme_columns_"+of, l.each(all*((r.inner+width-1)/width)), eachThread, 0, args)
+}
+
+// powerOfTwo is the least that is not below n, but at most most.
+func powerOfTwo(n, most int64) int64 {
+	p := int64(1)
+	for p < n && p < most {
+		p *= 2
+	}
+	return p
+}
+
+// fits are the rows that softmax and layer normalisation keep in registers: up to which length in a warp, or a block, at so many
+// elements a thread.
+var fits = []struct {
+	most   int64
+	kernel string
+	warp   bool
+}{{256, "warp8", true}, {1024, "warp32", true}, {2048, "block8", false}, {8192, "block32", false}}
+
+func lowerSoftmax(l *lower, _ *op.Op) error {
+	in, out := l.in[0], l.out[0]
+	outer, n := in.Rows()
+	if done, err := l.fitting("softmax", in, out, l.args().Ptr(out.at).Ptr(in.at).I64(outer).U32(uint32(n))); done {
+		return err
+	}
+	r := rows{outer, n, 1}
+	most, err := l.scratch(outer * 4)
+	if err != nil {
+		return err
+	}
+	sums, err := l.scratch(outer * 4)
+	if err != nil {
+		return err
+	}
+	if err := l.extreme(in.at, in.DType, r, most, op.F32, op.Max); err != nil {
+		return err
+	}
+	if err := l.sumOf("exps", in, most, r, sums, 0); err != nil {
+		return err
+	}
+	args := l.args().Ptr(out.at).Ptr(in.at).Ptr(most).Ptr(sums).I64(outer).I64(n)
+	return l.long("softmax", in, args)
+}
+
+func lowerLayerNorm(l *lower, o *op.Op) error {
+	in, gamma, beta, out := l.in[0], l.in[1].at, l.in[2].at, l.out[0]
+	eps := float32(o.Float(0))
+	outer, n := in.Rows()
+	args := l.args().Ptr(out.at).Ptr(in.at).I64(outer).U32(uint32(n)).Ptr(gamma).Ptr(beta).F32(eps)
+	if done, err := l.fitting("layernorm", in, out, args); done {
+		return err
+	}
+	r := rows{outer, n, 1}
+	means, err := l.scratch(outer * 4)
+	if err != nil {
+		return err
+	}
+	variances, err := l.scratch(outer * 4)
+	if err != nil {
+		return err
+	}
+	if err := l.sum(in.at, in.DType, r, means, op.F32, false, n); err != nil {
+		return err
+	}
+	if err := l.sumOf("squares", in, means, r, variances, n); err != nil {
+		return err
+	}
+	args = l.args().Ptr(out.at).Ptr(in.at).Ptr(means).Ptr(variances).I64(outer).I64(n).Ptr(gamma).Ptr(beta).F32(eps)
+	return l.long("layernorm", in, args)
+}
+
+// fitting launches a kernel for rows that registers hold, if they do.
+func (l *lower) fitting(name string, in, out tensor, args *cuda.Args) (bool, error) {
+	outer, n := in.Rows()
+	for _, f := range fits {
+		if n > f.most {
+			continue
+		}
+		grid := l.each(outer)
+		if f.warp {
+			grid = l.each((outer + 7) / 8)
+		}
+		return true, l.launch(fmt.Sprint("norm_", in.DType), fmt.Sprintf("%s_%s_%v", name, f.kernel, in.DType), grid, eachThread, 0, args)
+	}
+	return false, nil
+}
+
+// sumOf adds up what exps or squares make of the elements of long rows and their numbers.
+func (l *lower) sumOf(what string, in tensor, numbers cuda.Ptr, r rows, out cuda.Ptr, count int64) error {
+	part, err := l.scratch(r.outer * r.pieces() * 4)
+	if err != nil {
+		return err
+	}
+	args := l.args().Ptr(part).Ptr(in.at).Ptr(numbers).I64(r.outer).I64(r.n)
+	if err := l.launch(fmt.Sprint("norm_", in.DType), fmt.Sprintf("%s_%v", what, in.DType), l.blocks(r.outer*r.pieces()*32), eachThread, 0, args); err != nil {
+		return err
+	}
+	return l.sumPieces(part, op.F32, rows{r.outer, r.pieces(), 1}, out, op.F32, false, count)
+}
+
+func (l *lower) long(name string, in tensor, args *cuda.Args) error {
+	outer, n := in.Rows()
+	return l.launch(fmt.Sprint("norm_", in.DType), fmt.Sprintf("%s_long_%v", name, in.DType), l.each(outer*((n+threads-1)/threads)), eachThread, 0, args)
+}
