@@ -18,7 +18,7 @@
 #define CONV(name, sum, bits)                                                                                                               \
 	KERNEL name(GLOBAL const sum *x, GLOBAL const sum *weights, GLOBAL u8 *y, GLOBAL const sum *bias, i64 m, i64 n, i64 first, u32 relu, u32 out, WINDOW) { \
 		window g = GEOMETRY;                                                                                                            \
-		i64 k = kh * kw * c;                                                                                                            \
+		i64 k = (i64)kh * kw * c;                                                                                                            \
 		exact_tile##bits((exact##bits){{x, 0, 1}, {weights, k, 1}, y, bias, m, n, k, 0, 0, first, 1, relu, out}, &g);                   \
 	}
 
@@ -27,7 +27,7 @@ CONV(conv_f64, f64, 64)
 
 // windows lays the windows of output pixels first to first + rows out as rows of ld elements of 16 bits: k of the window, then zeros.
 KERNEL windows(GLOBAL const u16 *x, GLOBAL u16 *out, i64 first, i64 rows, i64 ld, WINDOW) {
-	i64 k = kh * kw * c, all = rows * ld;
+	i64 k = (i64)kh * kw * c, all = rows * ld;
 	for (i64 i = (i64)gid(); i < all; i += (i64)gstride()) {
 		i64 row = first + i / ld, at = i % ld, tap = at / c, channel = at % c;
 		i64 image = row / ((i64)oh * ow), pixel = row % ((i64)oh * ow);
