@@ -26,6 +26,13 @@ type Device struct {
 	mu      sync.Mutex
 	modules map[[sha256.Size]byte]*module // guarded by mu
 	pinned  [][]byte                      // guarded by mu: memory of ours that is registered
+	traps   []*traps                      // guarded by mu: nobody's
+
+	// code is held for reading from where a kernel is found until its launch is in the stream. Modules of nodes' kernels are unloaded
+	// under the lock.
+	code sync.RWMutex
+	maps map[mapKey]*mapCode // guarded by mu: nodes' kernels
+	blas blas
 }
 
 // module is PTX that the driver compiled.
@@ -45,7 +52,7 @@ func Open(d *cuda.Driver, index int) (*Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Device{Context: c, cc: c.CC, sms: c.SMs, sharedOptIn: c.Shared, modules: map[[sha256.Size]byte]*module{}}, nil
+	return &Device{Context: c, cc: c.CC, sms: c.SMs, sharedOptIn: c.Shared, modules: map[[sha256.Size]byte]*module{}, maps: map[mapKey]*mapCode{}}, nil
 }
 
 // Close ends the context. Every session was closed before.
@@ -59,7 +66,16 @@ func (d *Device) Close() error {
 	for _, p := range d.pinned {
 		err = errors.Join(err, d.Unregister(p))
 	}
-	d.modules, d.pinned = nil, nil
+	for _, t := range d.traps {
+		err = errors.Join(err, d.Free(t.words), d.FreePinned(t.host))
+	}
+	for _, m := range d.maps {
+		err = errors.Join(err, d.Unload(m.module))
+	}
+	if d.blas.Blas != nil {
+		err = errors.Join(err, d.blas.Close())
+	}
+	d.modules, d.pinned, d.traps, d.maps = nil, nil, nil, nil
 	return errors.Join(err, d.Context.Close())
 }
 

@@ -19,11 +19,19 @@ const maxPending = 64
 
 // fences are the places in a session's stream that somebody may wait for.
 type fences struct {
-	last    uint64           // of those that were given out
-	pending []mark           // in the stream's order
-	failed  map[uint64]error // graphs that are done and went wrong
-	since   time.Time        // when the first of pending became the first
+	last    uint64    // of those that were given out
+	pending []mark    // in the stream's order
+	since   time.Time // when the first of pending became the first
 	spare   []cuda.Event
+	traps   *traps        // of this session, once a kernel was submitted
+	trapped *trappedGraph // the first one
+}
+
+// trappedGraph is a graph of which a kernel trapped. What it and later ones wrote is not defined.
+type trappedGraph struct {
+	fence uint64
+	err   error
+	told  bool // from then on the session is broken
 }
 
 // mark is the end of a graph, or of transfers, in the stream.
@@ -31,26 +39,30 @@ type mark struct {
 	fence uint64
 	event cuda.Event
 	most  time.Duration // it may take
+	maps  int           // ops of the graph that may trap
 }
 
-// mark ends a graph in the stream, and names its end.
-func (s *Session) mark(estimate time.Duration) (uint64, error) {
-	if len(s.pending) >= maxPending {
-		if err := s.wait(s.pending[0].fence, -1); err != nil {
-			return 0, err
-		}
+// room waits until one more graph can be in the stream.
+func (s *Session) room() error {
+	if len(s.pending) < maxPending {
+		return nil
 	}
-	if err := s.put(s.last+1, max(patience, slack*estimate)); err != nil {
+	return s.wait(s.pending[0].fence, -1)
+}
+
+// mark puts the end of a graph into the stream and names it.
+func (s *Session) mark(estimate time.Duration, maps int) (uint64, error) {
+	if err := s.put(mark{fence: s.last + 1, most: max(patience, slack*estimate), maps: maps}); err != nil {
 		return 0, err
 	}
 	s.last++
 	return s.last, nil
 }
 
-func (s *Session) put(fence uint64, most time.Duration) error {
-	event, err := s.event()
-	if err == nil {
-		err = s.dev.Record(event, s.stream)
+func (s *Session) put(m mark) error {
+	var err error
+	if m.event, err = s.event(); err == nil {
+		err = s.dev.Record(m.event, s.stream)
 	}
 	if err != nil {
 		return s.dev.fault(err)
@@ -58,7 +70,7 @@ func (s *Session) put(fence uint64, most time.Duration) error {
 	if len(s.pending) == 0 {
 		s.since = time.Now()
 	}
-	s.pending = append(s.pending, mark{fence, event, most})
+	s.pending = append(s.pending, m)
 	return nil
 }
 
@@ -73,7 +85,7 @@ func (s *Session) event() (cuda.Event, error) {
 
 // drain waits until the stream is empty: graphs and transfers.
 func (s *Session) drain() error {
-	if err := s.put(s.last, 10*patience); err != nil {
+	if err := s.put(mark{fence: s.last, most: 10 * patience}); err != nil {
 		return err
 	}
 	for len(s.pending) > 0 {
@@ -124,6 +136,7 @@ func (s *Session) reap() error {
 		if !reached {
 			return nil
 		}
+		s.look(first)
 		s.spare = append(s.spare, first.event)
 		s.pending = append(s.pending[:0], s.pending[1:]...)
 		s.since = time.Now()
@@ -138,5 +151,24 @@ func (s *Session) closeFences() error {
 		}
 	}
 	s.spare = nil
+	s.dev.keepTraps(s.traps)
+	s.traps = nil
 	return nil
+}
+
+// usable says whether calls can still succeed.
+func (s *Session) usable() error {
+	if s.trapped != nil && s.trapped.told {
+		return s.trapped.err
+	}
+	return s.dev.Lost()
+}
+
+// tell gives the trap of a graph up to this fence, if there was one.
+func (s *Session) tell(fence uint64) error {
+	if s.trapped == nil || s.trapped.fence > fence {
+		return nil
+	}
+	s.trapped.told = true
+	return s.trapped.err
 }

@@ -21,10 +21,8 @@ var lowerings = [...]lowering{
 	op.Reduce: lowerReduce, op.Softmax: lowerSoftmax, op.LayerNorm: lowerLayerNorm,
 
 	// lower_gemm.go
-	op.Gemm: lowerGemm,
 
 	// lower_conv.go
-	op.Conv2D: lowerConv,
 
 	// lower_sort.go
 
@@ -56,6 +54,7 @@ type lower struct {
 	params    []byte // of the launches
 	next      cuda.Args
 	tables    []string // keys of those that this graph brings
+	maps      int      // ops that may trap
 }
 
 // command is one entry of the stream: a launch, or what set8, set32, copy and table do.
@@ -69,6 +68,7 @@ type command struct {
 	n           int64
 	v           uint32
 	bytes       []byte
+	call        func(cuda.Stream) error
 }
 
 type commandKind uint8
@@ -79,6 +79,7 @@ const (
 	setWords
 	copyBytes
 	uploadBytes
+	callLibrary
 )
 
 // graph lowers every op, each with the memory that its tensors need from there on.
@@ -86,7 +87,6 @@ func (l *lower) graph() error {
 	for i := range l.plan.Ops {
 		o := &l.plan.Ops[i]
 		if err := l.op(o); err != nil {
-			l.abandon()
 			return err
 		}
 		for _, list := range [2][]uint16{o.In, o.Out} {
@@ -209,6 +209,9 @@ func (l *lower) launchFunction(f *function, grid, block dim, shared int, args *c
 
 // play puts the commands into the session's stream.
 func (l *lower) play() error {
+	if err := l.s.readyTraps(l.maps); err != nil {
+		return err
+	}
 	for i := range l.list {
 		c := &l.list[i]
 		var err error
@@ -223,10 +226,12 @@ func (l *lower) play() error {
 			err = l.dev.Copy(c.at, c.source, c.n, l.s.stream)
 		case uploadBytes:
 			err = l.dev.Upload(c.at, c.bytes, l.s.stream)
+		case callLibrary:
+			err = c.call(l.s.stream)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return nil
+	return l.s.fetchTraps(l.maps)
 }

@@ -15,6 +15,7 @@ type Session struct {
 	stream  cuda.Stream
 	arena   arena
 	tensors op.Table[tensor]
+	kernels op.Table[*mapKernel]
 	tables  map[string]cuda.Ptr
 	limits  op.Limits
 	class   op.Class
@@ -59,6 +60,9 @@ func (s *Session) Alloc(d op.Desc) (op.Handle, error) {
 	if err := d.Check(); err != nil {
 		return 0, op.Errorf(op.BadGraph, "%v", err)
 	}
+	if err := s.oneMore(); err != nil {
+		return 0, err
+	}
 	at, err := s.alloc(d.Bytes())
 	if err != nil {
 		return 0, err
@@ -70,6 +74,17 @@ func (s *Session) Alloc(d op.Desc) (op.Handle, error) {
 	return s.tensors.Add(tensor{at, d}), nil
 }
 
+// oneMore says whether there may be another handle.
+func (s *Session) oneMore() error {
+	if err := s.usable(); err != nil {
+		return err
+	}
+	if s.tensors.Len()+s.kernels.Len() >= op.MaxObjects {
+		return op.Errorf(op.OverQuota, "a session has at most %d tensors and kernels", op.MaxObjects)
+	}
+	return nil
+}
+
 // Desc says what a tensor is.
 func (s *Session) Desc(h op.Handle) (op.Desc, error) {
 	t, err := s.tensor(h)
@@ -77,6 +92,9 @@ func (s *Session) Desc(h op.Handle) (op.Desc, error) {
 }
 
 func (s *Session) tensor(h op.Handle) (tensor, error) {
+	if err := s.usable(); err != nil {
+		return tensor{}, err
+	}
 	t, ok := s.tensors.Get(h)
 	if !ok {
 		return t, op.Errorf(op.BadHandle, "%#x is no tensor of this session", uint64(h))
@@ -88,6 +106,9 @@ func (s *Session) tensor(h op.Handle) (tensor, error) {
 func (s *Session) Free(h op.Handle) error {
 	if t, ok := s.tensors.Remove(h); ok {
 		s.arena.free(t.at)
+		return nil
+	}
+	if _, ok := s.kernels.Remove(h); ok {
 		return nil
 	}
 	return op.Errorf(op.BadHandle, "%#x names nothing of this session", uint64(h))
@@ -122,13 +143,13 @@ func (s *Session) Download(h op.Handle, off int64, p []byte) error {
 	if err := s.dev.Download(p, at, s.stream); err != nil {
 		return s.dev.fault(err)
 	}
-	return s.drain()
+	if err := s.drain(); err != nil {
+		return err
+	}
+	return s.tell(s.last)
 }
 
 func (s *Session) within(h op.Handle, off int64, n int) (cuda.Ptr, error) {
-	if err := s.dev.Lost(); err != nil {
-		return 0, err
-	}
 	t, err := s.tensor(h)
 	if err != nil {
 		return 0, err
@@ -141,11 +162,11 @@ func (s *Session) within(h op.Handle, off int64, n int) (cuda.Ptr, error) {
 
 // Submit checks a graph and puts it into the stream.
 func (s *Session) Submit(graph []byte) (uint64, error) {
-	if err := s.dev.Lost(); err != nil {
-		return 0, err
-	}
 	plan, err := s.check(graph)
 	if err != nil {
+		return 0, err
+	}
+	if err := s.room(); err != nil {
 		return 0, err
 	}
 	l := &lower{s: s, dev: s.dev, plan: plan, at: make([]cuda.Ptr, len(plan.Tensors))}
@@ -155,16 +176,19 @@ func (s *Session) Submit(graph []byte) (uint64, error) {
 			l.at[i] = known.at
 		}
 	}
+	s.dev.code.RLock() // what was found in it stays until it is in the stream
+	defer s.dev.code.RUnlock()
 	s.arena.hold = true // what is given out from here on is in commands that are not in the stream yet
 	if err = l.graph(); err == nil {
 		err = s.dev.fault(l.play())
 	}
 	s.arena.letGo()
 	if err != nil {
+		l.abandon()
 		return 0, err
 	}
 	s.class = max(s.class, plan.Class)
-	return s.mark(s.dev.Estimate(plan.Cost))
+	return s.mark(s.dev.Estimate(plan.Cost), l.maps)
 }
 
 // Estimate says what a graph would take. It runs nothing.
@@ -177,6 +201,9 @@ func (s *Session) Estimate(graph []byte) (op.Cost, error) {
 }
 
 func (s *Session) check(graph []byte) (*op.Plan, error) {
+	if err := s.usable(); err != nil {
+		return nil, err
+	}
 	g, err := op.Decode(graph)
 	if err != nil {
 		return nil, err
@@ -186,7 +213,7 @@ func (s *Session) check(graph []byte) (*op.Plan, error) {
 	return op.Check(g, func(h op.Handle) (op.Desc, bool) {
 		t, ok := s.tensors.Get(h)
 		return t.Desc, ok
-	}, func(op.Handle) (op.Signature, bool) { return op.Signature{}, false }, limits)
+	}, s.signature, limits)
 }
 
 // alloc gives memory of the arena. Where there is none, what only saves time goes first.
@@ -232,13 +259,16 @@ func (s *Session) dropTable(key string) {
 	}
 }
 
-// Wait waits until a graph is done, at most so long.
+// Wait waits until a graph is done, at most so long; less than zero: as long as it takes.
 func (s *Session) Wait(fence uint64, most time.Duration) error {
+	if err := s.usable(); err != nil {
+		return err
+	}
 	if fence == 0 || fence > s.last {
 		return op.Errorf(op.BadHandle, "%d is no fence of this session", fence)
 	}
 	if err := s.wait(fence, most); err != nil {
 		return err
 	}
-	return s.failed[fence]
+	return s.tell(fence)
 }
