@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -24,16 +25,27 @@ func NVML(t testing.TB, macros ...string) (dir string) {
 	return dir
 }
 
-// BuildNVML is NVML for a folder that is there.
+// BuildNVML is NVML for a folder that is there. Beside it lies a libcuda.so.1 in which there is nothing: who needs one that does
+// something puts its folder first.
 func BuildNVML(dir string, macros ...string) error {
 	source := filepath.Join(dir, "nvml.c")
 	if err := os.WriteFile(source, nvmlSource, 0o600); err != nil {
 		return err
 	}
-	args := []string{"-O1", "-shared", "-fPIC", "-Wl,-soname,libnvidia-ml.so.1", "-o", filepath.Join(dir, "libnvidia-ml.so.1"), source}
+	if !slices.Contains(macros, "NOCUDA") {
+		if err := compile(filepath.Join(dir, "libcuda.so.1"), "/dev/null"); err != nil {
+			return err
+		}
+	}
+	args := []string{source}
 	for _, m := range macros {
 		args = append(args, "-D"+m)
 	}
+	return compile(filepath.Join(dir, "libnvidia-ml.so.1"), args...)
+}
+
+func compile(library string, args ...string) error {
+	args = append([]string{"-O1", "-shared", "-fPIC", "-Wl,-soname," + filepath.Base(library), "-o", library, "-x", "c"}, args...)
 	if out, err := exec.Command("gcc", args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("gcc: %w\n%s", err, out)
 	}

@@ -11,6 +11,9 @@ import (
 // maxDevices bounds what a library can make us list.
 const maxDevices = 128
 
+// leastMajor is the compute capability from which on GPUs take what levee's kernels are compiled to.
+const leastMajor = '7'
+
 // reader asks NVML. go-nvml calls functions without knowing whether the library has them, and the dynamic linker ends the process
 // when it has not: so each is looked up first. nvml.Return's own texts are calls too, and are not used.
 type reader struct {
@@ -72,7 +75,13 @@ func (r *reader) report() Report {
 	for i := range min(max(n, 0), maxDevices) {
 		rep.Devices = append(rep.Devices, r.gpu(i)...)
 	}
-	rep.judge()
+	if rep.judge(); rep.Outcome != Present {
+		return rep
+	}
+	// Containers get NVML alone when nobody asked for more. The library is opened only to see that it is there.
+	if err := dl.New(cudaLibrary, dl.RTLD_LAZY).Open(); err != nil {
+		rep.Outcome, rep.Reason = None, "the driver gives no computing here: "+printable(err.Error(), 300)
+	}
 	return rep
 }
 
@@ -156,6 +165,10 @@ func size(n uint64) int64 { return int64(min(n, 1<<60)) }
 // health finds out whether a GPU may and can be used.
 func (r *reader) health(h nvml.Device, d *Device) {
 	if d.Unusable != "" {
+		return
+	}
+	if major, _, _ := strings.Cut(d.Capability, "."); len(major) == 1 && major[0] < leastMajor {
+		d.Unusable = fmt.Sprintf("its compute capability is %s, and 7.0 is needed", d.Capability)
 		return
 	}
 	if r.has("nvmlDeviceGetComputeMode") {

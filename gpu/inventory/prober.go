@@ -8,6 +8,7 @@ import (
 
 const (
 	library     = "libnvidia-ml.so.1"
+	cudaLibrary = "libcuda.so.1"
 	freshFor    = 30 * time.Second
 	defaultTime = 5 * time.Second
 )

@@ -3,6 +3,7 @@
 //   OLD         no names with _v2        BARE      count, handle, name and nothing else       NOINIT  not even nvmlInit
 //   MIG=n       GPU 0 is in MIG mode, with n instances                PROHIBITED, EXCLUSIVE   compute mode
 //   ROWS=1|2    remapped rows: pending, failed                        ECC=n  uncorrected errors       LOST  GPU 0 is lost
+//   CC=n    compute capability times ten                              NOCUDA  there is no libcuda.so.1 beside it
 //   FREE="f"    a file with the free memory in MiB (else all but 1 GiB)
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,9 @@
 #endif
 #ifndef ROWS
 #define ROWS 0
+#endif
+#ifndef CC
+#define CC 90
 #endif
 #ifndef ECC
 #define ECC 0
@@ -75,7 +79,7 @@ int nvmlDeviceGetUUID(gpu *g, char *s, unsigned n) {
 }
 int nvmlDeviceGetCudaComputeCapability(gpu *g, int *major, int *minor) {
 	if (g->part) return UNSUPPORTED;
-	*major = 9, *minor = 0;
+	*major = CC / 10, *minor = CC % 10;
 	return 0;
 }
 int nvmlDeviceGetNumGpuCores(gpu *g, unsigned *n) {
