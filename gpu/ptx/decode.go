@@ -1,0 +1,252 @@
+package ptx
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// decoder makes one instruction ready to run. Decoders of the opcodes take the modifiers that they know; one that is left makes the
+// instruction unknown.
+type decoder struct {
+	fr    *frame
+	in    *inst
+	out   instr
+	mods  []string
+	types []typ
+	err   error
+}
+
+// opcodes has the decoder of each opcode, by what stands before the first dot.
+var opcodes map[string]func(d *decoder)
+
+func init() {
+	opcodes = map[string]func(d *decoder){}
+	for _, table := range []map[string]func(d *decoder){integerOps, bitOps, floatOps, compareOps, memoryOps, flowOps, warpOps, matrixOps} {
+		for name, op := range table {
+			opcodes[name] = op
+		}
+	}
+}
+
+// instruction adds one instruction of the body to the code.
+func (fr *frame) instruction(in *inst) {
+	parts := strings.Split(in.op, ".")
+	d := &decoder{fr: fr, in: in, out: instr{guard: -1, line: in.line, not: in.not, text: in.op + " " + in.operands()}}
+	if in.guard >= 0 {
+		d.out.guard = fr.base + row(in.guard)
+	}
+	for _, s := range parts[1:] {
+		if t, ok := types[s]; ok {
+			d.types = append(d.types, t)
+		} else {
+			d.mods = append(d.mods, s)
+		}
+	}
+	op := opcodes[parts[0]]
+	if op == nil {
+		d.fail("%s is not known", parts[0])
+	} else {
+		op(d)
+	}
+	if d.err == nil && len(d.mods)+len(d.types) > 0 {
+		d.fail("what it says with %v is not known", append(d.mods, make([]string, len(d.types))...))
+	}
+	if d.err != nil {
+		fr.c.err = d.err
+		return
+	}
+	if d.out.run != nil || d.out.flow != flowNext {
+		fr.c.p.code = append(fr.c.p.code, d.out)
+	}
+}
+
+func (d *decoder) fail(format string, args ...any) {
+	if d.err == nil {
+		d.err = &Finding{
+			Kind: Unknown, Kernel: d.fr.c.p.name, Line: d.in.line, Instruction: d.out.text, Detail: fmt.Sprintf(format, args...),
+		}
+	}
+}
+
+// take removes a modifier if it is there.
+func (d *decoder) take(mod string) bool {
+	i := slices.Index(d.mods, mod)
+	if i >= 0 {
+		d.mods = slices.Delete(d.mods, i, i+1)
+	}
+	return i >= 0
+}
+
+// oneOf removes the first modifier that is one of the list, and gives it.
+func (d *decoder) oneOf(list ...string) string {
+	for _, mod := range list {
+		if d.take(mod) {
+			return mod
+		}
+	}
+	return ""
+}
+
+// typ removes the next type.
+func (d *decoder) typ() typ {
+	if len(d.types) == 0 {
+		d.fail("it says no type")
+		return types["b32"]
+	}
+	t := d.types[0]
+	d.types = d.types[1:]
+	return t
+}
+
+// arg gives an operand; one that is not there is an error.
+func (d *decoder) arg(i int) operand {
+	if i >= len(d.in.args) {
+		d.fail("%d operands are too few", len(d.in.args))
+		return operand{kind: opSink}
+	}
+	return d.in.args[i]
+}
+
+func (d *decoder) count(n int) bool {
+	if len(d.in.args) != n {
+		d.fail("%d operands, and it takes %d", len(d.in.args), n)
+	}
+	return d.err == nil
+}
+
+// register gives the row of a register that may be an operand of the type.
+func (d *decoder) register(o operand, t typ, takes func(t, r typ) bool) row {
+	if o.kind != opRegister {
+		d.fail("%s is no register", o)
+		return 0
+	}
+	if r := d.fr.f.regs[o.reg]; !takes(t, r) {
+		d.fail("%s is a register of another type", o.name)
+	}
+	return d.fr.base + row(o.reg)
+}
+
+func (d *decoder) dst(i int, t typ) row { return d.register(d.arg(i), t, typ.takes) }
+func (d *decoder) src(i int, t typ) row { return d.source(d.arg(i), t, typ.takes) }
+
+// source gives the row of what is read: a register, a special one, a number, an address.
+func (d *decoder) source(o operand, t typ, takes func(t, r typ) bool) row {
+	if o.not {
+		d.fail("a predicate that is turned round is not known here")
+	}
+	switch o.kind {
+	case opImmediate, opFloat:
+		if o.kind == opFloat && t.integer() || o.kind == opImmediate && t.floating() {
+			d.fail("a number of another type")
+		}
+		return d.fr.c.constant(constant{val: o.value(t)})
+	case opSpecial:
+		if !takes(t, specials[o.name].typ) {
+			d.fail("%s has another type", o.name)
+		}
+		return d.fr.c.specialRow(o.name)
+	case opSymbol:
+		pl, ok := d.fr.symbol(o)
+		if !ok || t.size < 4 || pl.space == "global" && t.size != 8 {
+			d.fail("%s is no variable whose address fits", o.name)
+			return 0
+		}
+		return d.fr.c.address(pl)
+	}
+	return d.register(o, t, takes)
+}
+
+// width is the size of the register that an operand is, or that of the type.
+func (d *decoder) width(o operand, t typ) typ {
+	if o.kind == opRegister {
+		return d.fr.f.regs[o.reg]
+	}
+	return t
+}
+
+// unary, binary and ternary make the instruction compute its destination in every lane from its operands.
+func (d *decoder) unary(dst, a row, f func(x uint64) uint64) {
+	d.out.run = func(w *warp, m uint32) {
+		to, a := &w.regs[dst], &w.regs[a]
+		if m == allLanes {
+			for i := range to {
+				to[i] = f(a[i])
+			}
+			return
+		}
+		for ; m != 0; m &= m - 1 {
+			i := first(m)
+			to[i] = f(a[i])
+		}
+	}
+}
+
+func (d *decoder) binary(dst, a, b row, f func(x, y uint64) uint64) {
+	d.out.run = func(w *warp, m uint32) {
+		to, a, b := &w.regs[dst], &w.regs[a], &w.regs[b]
+		if m == allLanes {
+			for i := range to {
+				to[i] = f(a[i], b[i])
+			}
+			return
+		}
+		for ; m != 0; m &= m - 1 {
+			i := first(m)
+			to[i] = f(a[i], b[i])
+		}
+	}
+}
+
+func (d *decoder) ternary(dst, a, b, c row, f func(x, y, z uint64) uint64) {
+	d.out.run = func(w *warp, m uint32) {
+		to, a, b, c := &w.regs[dst], &w.regs[a], &w.regs[b], &w.regs[c]
+		if m == allLanes {
+			for i := range to {
+				to[i] = f(a[i], b[i], c[i])
+			}
+			return
+		}
+		for ; m != 0; m &= m - 1 {
+			i := first(m)
+			to[i] = f(a[i], b[i], c[i])
+		}
+	}
+}
+
+// operands writes the operands as they were.
+func (in *inst) operands() string {
+	list := make([]string, len(in.args))
+	for i, o := range in.args {
+		list[i] = o.String()
+	}
+	return strings.Join(list, ", ")
+}
+
+func (o operand) String() string {
+	inner := make([]string, len(o.list))
+	for i, p := range o.list {
+		inner[i] = p.String()
+	}
+	s := strings.Join(inner, ", ")
+	switch o.kind {
+	case opImmediate:
+		return fmt.Sprint(int64(o.imm))
+	case opFloat:
+		return fmt.Sprintf("%#x", o.imm)
+	case opMemory:
+		return fmt.Sprintf("[%s%+d]", s, int64(o.imm))
+	case opVector:
+		return "{" + s + "}"
+	case opList:
+		return "(" + s + ")"
+	case opPair:
+		return strings.Join(inner, "|")
+	case opSink:
+		return "_"
+	}
+	if o.not {
+		return "!" + o.name
+	}
+	return o.name
+}

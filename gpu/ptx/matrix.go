@@ -1,0 +1,3 @@
+package ptx
+
+var matrixOps = map[string]func(d *decoder){}

@@ -1,0 +1,55 @@
+package ptx
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func module(t testing.TB, name string) *Module {
+	t.Helper()
+	src, err := os.ReadFile("testdata/" + name + ".ptx")
+	require.NoError(t, err)
+	m, err := Parse(string(src))
+	require.NoError(t, err)
+	return m
+}
+
+// array puts the bytes of a slice into a memory.
+func array(mem *Memory, data any) uint64 {
+	var buf bytes.Buffer
+	if err := binary.Write(&buf, binary.LittleEndian, data); err != nil {
+		panic(err)
+	}
+	return mem.Put(buf.Bytes())
+}
+
+// read gives n values at an address.
+func read[T any](t testing.TB, mem *Memory, addr uint64, n int) []T {
+	t.Helper()
+	out := make([]T, n)
+	p := mem.Bytes(addr, binary.Size(out))
+	require.NotNil(t, p)
+	require.NoError(t, binary.Read(bytes.NewReader(p), binary.LittleEndian, out))
+	return out
+}
+
+// both runs a test in both orders of the warps.
+func both(t *testing.T, f func(t *testing.T, descending bool)) {
+	t.Run("ascending", func(t *testing.T) { f(t, false) })
+	t.Run("descending", func(t *testing.T) { f(t, true) })
+}
+
+func dim(x uint32) Dim { return Dim{X: x} }
+
+func finding(t *testing.T, err error, kind Kind) *Finding {
+	t.Helper()
+	var f *Finding
+	require.True(t, errors.As(err, &f), "%v", err)
+	require.Equal(t, kind.String(), f.Kind.String(), "%v", err)
+	return f
+}
