@@ -21,8 +21,10 @@ var lowerings = [...]lowering{
 	op.Reduce: lowerReduce, op.Softmax: lowerSoftmax, op.LayerNorm: lowerLayerNorm,
 
 	// lower_gemm.go
+	op.Gemm: lowerGemm,
 
 	// lower_conv.go
+	op.Conv2D: lowerConv,
 
 	// lower_sort.go
 

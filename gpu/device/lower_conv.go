@@ -1,0 +1,110 @@
+package device
+
+import (
+	"levee/gpu/cuda"
+	"levee/gpu/op"
+)
+
+// conv is a convolution in numbers: [0] is down, [1] across.
+type conv struct {
+	pixels, outputs, channels int64
+	size, out, kernel         [2]int64
+	stride, pad, dilation     [2]int64
+	relu                      bool
+	bias                      cuda.Ptr
+}
+
+func convOf(l *lower, o *op.Op) conv {
+	x, w, y := l.in[0].Shape, l.in[1].Shape, l.out[0]
+	c := conv{channels: x[3], relu: o.Int(6) == op.ReLU}
+	c.pixels, c.outputs = y.Rows()
+	for i := range 2 {
+		c.size[i], c.kernel[i], c.out[i] = x[1+i], w[1+i], y.Shape[1+i]
+		c.stride[i], c.pad[i], c.dilation[i] = o.Int(i), o.Int(2+i), o.Int(4+i)
+	}
+	if len(l.in) == 3 {
+		c.bias = l.in[2].at
+	}
+	return c
+}
+
+// k is how many elements a window has.
+func (c *conv) k() int64 { return c.kernel[0] * c.kernel[1] * c.channels }
+
+// window adds the parameters that conv.c calls so.
+func (c *conv) window(args *cuda.Args) *cuda.Args {
+	args.I64(c.channels)
+	for _, pair := range [...][2]int64{c.size, c.out, c.kernel, c.stride, c.pad, c.dilation} {
+		args.I32(int32(pair[0])).I32(int32(pair[1]))
+	}
+	return args
+}
+
+// lowerConv makes a convolution as the product of its windows and the weights. The exact kernels find a window's elements where they are.
+func lowerConv(l *lower, o *op.Op) error {
+	c := convOf(l, o)
+	in := l.in[0].DType
+	if in.Size() == 2 && l.dev.cc >= tensorCores {
+		return l.convByWindows(&c)
+	}
+	x, weights := operandOf(l.in[0].at, false, l.in[0].Elems(), 1), operandOf(l.in[1].at, false, c.outputs, c.k())
+	if in.Size() == 2 {
+		var err error
+		if x, err = l.inF32(x, in, 1, 1); err != nil {
+			return err
+		}
+		if weights, err = l.inF32(weights, in, 1, c.k()); err != nil {
+			return err
+		}
+	}
+	kernel, side, pace := "conv_f32", int64(128), 16
+	if in == op.F64 {
+		kernel, side, pace = "conv_f64", 64, 1
+	}
+	p := product{batch: 1, m: c.pixels, n: c.outputs, k: c.k()}
+	return l.tiled(p, side, side, pace, func(first int64, blocks uint32) error {
+		args := l.args().Ptr(x.at).Ptr(weights.at).Ptr(l.out[0].at).Ptr(c.bias).I64(c.pixels).I64(c.outputs).I64(first)
+		args = c.window(args.U32(word(c.relu)).U32(uint32(l.out[0].DType)))
+		return l.launch("conv", kernel, dim{X: blocks}, dim{X: 256}, 0, args)
+	})
+}
+
+// convByWindows lays windows out as rows for the tensor cores, some thousands of pixels at a time.
+func (l *lower) convByWindows(c *conv) error {
+	in, out := l.in[0], l.out[0]
+	p := product{in: in.DType, out: out.DType, batch: 1, m: c.pixels, n: c.outputs, k: c.k(), c: out.at, alpha: 1, relu: c.relu, bias: c.bias}
+	p.b = operandOf(l.in[1].at, false, c.outputs, p.k)
+	if c.plain() {
+		p.a = operandOf(in.at, false, c.pixels, p.k)
+		return l.tensorProduct(p)
+	}
+	const most = 256 << 20 // bytes of windows at a time
+	ld := roundUp(p.k, 8)
+	rows := min(c.pixels, max(128, most/(2*ld)/128*128))
+	at, err := l.scratch(rows * ld * 2)
+	if err != nil {
+		return err
+	}
+	if p.b, err = l.aligned(p.b, 1, p.k); err != nil { // once for all pieces
+		return err
+	}
+	for first := int64(0); first < c.pixels; first += rows {
+		n := min(rows, c.pixels-first)
+		args := c.window(l.args().Ptr(in.at).Ptr(at).I64(first).I64(n).I64(ld))
+		if err := l.launch("conv", "windows", l.cover(n*ld), dim{X: 256}, 0, args); err != nil {
+			return err
+		}
+		p.m, p.c = n, out.at+cuda.Ptr(first*c.outputs*out.DType.Size())
+		p.a = operand{at: at, rows: n, ld: ld, step: n * ld}
+		if err := l.tensorProduct(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// plain says that the windows are the pixels themselves, in their order.
+func (c *conv) plain() bool {
+	one := [2]int64{1, 1}
+	return c.kernel == one && c.stride == one && c.pad == [2]int64{}
+}

@@ -1,0 +1,208 @@
+package device
+
+import (
+	"levee/gpu/cuda"
+	"levee/gpu/op"
+)
+
+// product is a matrix product to be put into the stream: a [m,k] times b [k,n], each of a batch; across says of a that it is stored
+// [k,m], of b that it is stored [k,n].
+type product struct {
+	in, out        op.DType
+	batch, m, n, k int64
+	a, b           operand
+	c, bias        cuda.Ptr // no bias: zero
+	alpha          float64
+	relu           bool
+}
+
+// operand is a or b: its rows are a's rows or b's columns, ld elements from one stored row to the next, step from one matrix of the
+// batch to the next.
+type operand struct {
+	at       cuda.Ptr
+	across   bool
+	rows     int64
+	ld, step int64
+}
+
+func lowerGemm(l *lower, o *op.Op) error {
+	s := o.GemmShape(l.in[0].Desc, l.in[1].Desc)
+	p := product{in: l.in[0].DType, out: l.out[0].DType, batch: s.Batch, m: s.M, n: s.N, k: s.K, c: l.out[0].at,
+		alpha: o.Float(2), relu: o.Int(3) == op.ReLU}
+	p.a = operandOf(l.in[0].at, o.Int(0) == 1, s.M, s.K)
+	p.b = operandOf(l.in[1].at, o.Int(1) == 0, s.N, s.K)
+	if s.SharedB {
+		p.b.step = 0
+	}
+	if len(l.in) == 3 {
+		p.bias = l.in[2].at
+	}
+	return l.product(p)
+}
+
+func operandOf(at cuda.Ptr, across bool, rows, k int64) operand {
+	if across {
+		return operand{at, true, rows, rows, rows * k}
+	}
+	return operand{at, false, rows, k, rows * k}
+}
+
+// tensorCores is the compute capability from which on the kernels for tensor cores run.
+const tensorCores = 80
+
+// product picks the kernel: tensor cores for 16-bit floats where there are any, else the exact ones, with 16-bit floats made f32 before.
+func (l *lower) product(p product) error {
+	if p.in.Size() != 2 {
+		return l.exactProduct(p)
+	}
+	if l.dev.cc >= tensorCores {
+		return l.tensorProduct(p)
+	}
+	var err error
+	if p.a, err = l.inF32(p.a, p.in, p.batch, p.k); err != nil {
+		return err
+	}
+	if p.b, err = l.inF32(p.b, p.in, p.batch, p.k); err != nil {
+		return err
+	}
+	return l.exactProduct(p)
+}
+
+// inF32 gives an operand of a 16-bit type as f32.
+func (l *lower) inF32(o operand, d op.DType, batch, k int64) (operand, error) {
+	n := o.rows * k
+	if o.step != 0 {
+		n *= batch
+	}
+	at, err := l.scratch(n * 4)
+	if err != nil {
+		return o, err
+	}
+	args := l.args().Ptr(o.at).Ptr(at).I64(n).U32(uint32(d))
+	o.at = at
+	return o, l.launch("conv", "to_f32", l.cover(n), dim{X: 256}, 0, args)
+}
+
+// cover is a grid for kernels of 256 threads in which each thread takes every so many elements.
+func (l *lower) cover(n int64) dim {
+	return dim{X: uint32(min((n+255)/256, int64(l.dev.sms)*16))}
+}
+
+// exactProduct puts launches of the kernels in gemm.c.
+func (l *lower) exactProduct(p product) error {
+	kernel, side, pace := "gemm_f32", int64(128), 16
+	if p.in == op.F64 {
+		kernel, side, pace = "gemm_f64", 64, 1
+	}
+	return l.tiled(p, side, side, pace, func(first int64, blocks uint32) error {
+		args := l.args()
+		for _, o := range []operand{p.a, p.b} {
+			row, k := o.ld, int64(1)
+			if o.across {
+				row, k = 1, o.ld
+			}
+			args.Ptr(o.at).I64(row).I64(k)
+		}
+		args.Ptr(p.c).Ptr(p.bias).I64(p.m).I64(p.n).I64(p.k).I64(p.a.step).I64(p.b.step).I64(first)
+		if p.in == op.F64 {
+			args.F64(p.alpha)
+		} else {
+			args.F32(float32(p.alpha))
+		}
+		return l.launch("gemm", kernel, dim{X: blocks}, dim{X: 256}, 0, args.U32(word(p.relu)).U32(uint32(p.out)))
+	})
+}
+
+func word(b bool) uint32 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// tiled puts the tiles of a product into as many launches as keep each of them short: other work gets its turn between them. pace is how
+// many products a multiprocessor adds up in one clock, at the least.
+func (l *lower) tiled(p product, m, n int64, pace int, launch func(first int64, blocks uint32) error) error {
+	const most = 50e-3 // seconds
+	clock := 1e9
+	if l.dev.ClockKHz != 0 {
+		clock = float64(l.dev.ClockKHz) * 1e3
+	}
+	all := p.batch * ((p.m + m - 1) / m) * ((p.n + n - 1) / n)
+	each := float64(m*n) * float64(p.k) / (float64(pace) * clock) // seconds for one tile
+	step := int64(min(max(most/each, 1), 1<<20)) * int64(l.dev.sms)
+	for first := int64(0); first < all; first += step {
+		if err := launch(first, uint32(min(step, all-first))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// variant is a tile shape of the kernels in gemm_mma.h.
+type variant struct {
+	name    string
+	m, n    int64
+	threads uint32
+	shared  int
+}
+
+var (
+	wide   = variant{"wide", 128, 256, 256, 96 << 10}
+	square = variant{"square", 128, 128, 128, 64 << 10}
+)
+
+// tensorProduct puts launches of the kernels in gemm_bf16.c and gemm_f16.c.
+func (l *lower) tensorProduct(p product) error {
+	v := square
+	if p.batch*((p.m+127)/128)*((p.n+255)/256) >= int64(l.dev.sms) {
+		v = wide
+	}
+	return l.tensorVariant(p, v)
+}
+
+func (l *lower) tensorVariant(p product, v variant) error {
+	var err error
+	if p.a, err = l.aligned(p.a, p.batch, p.k); err != nil {
+		return err
+	}
+	if p.b, err = l.aligned(p.b, p.batch, p.k); err != nil {
+		return err
+	}
+	kernel := v.name + "_" + letter(p.a.across) + letter(!p.b.across)
+	return l.tiled(p, v.m, v.n, 256, func(first int64, blocks uint32) error {
+		args := l.args().Ptr(p.a.at).Ptr(p.b.at).Ptr(p.c).Ptr(p.bias).I64(p.m).I64(p.n).I64(p.k).I64(p.a.ld).I64(p.b.ld)
+		args.I64(p.a.step).I64(p.b.step).I64(first).F32(float32(p.alpha)).U32(uint32(p.out)).U32(word(p.relu))
+		return l.launch("gemm_"+p.in.String(), kernel, dim{X: blocks}, dim{X: v.threads}, v.shared, args)
+	})
+}
+
+func letter(transposed bool) string {
+	if transposed {
+		return "t"
+	}
+	return "n"
+}
+
+// aligned gives an operand whose stored rows start at multiples of 16 bytes, which the kernels read at once.
+func (l *lower) aligned(o operand, batch, k int64) (operand, error) {
+	if o.ld%8 == 0 {
+		return o, nil
+	}
+	rows := o.rows
+	if o.across {
+		rows = k
+	}
+	ld, step := roundUp(o.ld, 8), int64(0)
+	all := rows
+	if o.step != 0 {
+		all, step = rows*batch, rows*ld
+	}
+	at, err := l.scratch(all * ld * 2)
+	if err != nil {
+		return o, err
+	}
+	args := l.args().Ptr(o.at).Ptr(at).I64(all).I64(o.ld).I64(ld)
+	o.at, o.ld, o.step = at, ld, step
+	return o, l.launch("conv", "widen", l.cover(all*ld), dim{X: 256}, 0, args)
+}
