@@ -61,7 +61,7 @@ func lowerConv(l *lower, o *op.Op) error {
 	if in == op.F64 {
 		kernel, side, pace = "conv_f64", 64, 1
 	}
-	p := product{batch: 1, m: c.pixels, n: c.outputs, k: c.k()}
+	p := multiplication{batch: 1, m: c.pixels, n: c.outputs, k: c.k()}
 	return l.tiled(p, side, side, pace, func(first int64, blocks uint32) error {
 		args := l.args().Ptr(x.at).Ptr(weights.at).Ptr(l.out[0].at).Ptr(c.bias).I64(c.pixels).I64(c.outputs).I64(first)
 		args = c.window(args.U32(word(c.relu)).U32(uint32(l.out[0].DType)))
@@ -72,7 +72,7 @@ func lowerConv(l *lower, o *op.Op) error {
 // convByWindows lays windows out as rows for the tensor cores, some thousands of pixels at a time.
 func (l *lower) convByWindows(c *conv) error {
 	in, out := l.in[0], l.out[0]
-	p := product{in: in.DType, out: out.DType, batch: 1, m: c.pixels, n: c.outputs, k: c.k(), c: out.at, alpha: 1, relu: c.relu, bias: c.bias}
+	p := multiplication{in: in.DType, out: out.DType, batch: 1, m: c.pixels, n: c.outputs, k: c.k(), c: out.at, alpha: 1, relu: c.relu, bias: c.bias}
 	p.b = operandOf(l.in[1].at, false, c.outputs, p.k)
 	if c.plain() {
 		p.a = operandOf(in.at, false, c.pixels, p.k)

@@ -5,9 +5,9 @@ import (
 	"levee/gpu/op"
 )
 
-// product is a matrix product to be put into the stream: a [m,k] times b [k,n], each of a batch; across says of a that it is stored
+// multiplication is a matrix product to be put into the stream: a [m,k] times b [k,n], each of a batch; across says of a that it is stored
 // [k,m], of b that it is stored [k,n].
-type product struct {
+type multiplication struct {
 	in, out        op.DType
 	batch, m, n, k int64
 	a, b           operand
@@ -26,8 +26,14 @@ type operand struct {
 }
 
 func lowerGemm(l *lower, o *op.Op) error {
+	if done, err := l.product(o); done || err != nil {
+		return err
+	}
 	s := o.GemmShape(l.in[0].Desc, l.in[1].Desc)
-	p := product{in: l.in[0].DType, out: l.out[0].DType, batch: s.Batch, m: s.M, n: s.N, k: s.K, c: l.out[0].at,
+	if s.SharedB && o.Int(0) == 0 { // the batch is more rows
+		s.M, s.Batch = s.M*s.Batch, 1
+	}
+	p := multiplication{in: l.in[0].DType, out: l.out[0].DType, batch: s.Batch, m: s.M, n: s.N, k: s.K, c: l.out[0].at,
 		alpha: o.Float(2), relu: o.Int(3) == op.ReLU}
 	p.a = operandOf(l.in[0].at, o.Int(0) == 1, s.M, s.K)
 	p.b = operandOf(l.in[1].at, o.Int(1) == 0, s.N, s.K)
@@ -37,7 +43,7 @@ func lowerGemm(l *lower, o *op.Op) error {
 	if len(l.in) == 3 {
 		p.bias = l.in[2].at
 	}
-	return l.product(p)
+	return l.multiply(p)
 }
 
 func operandOf(at cuda.Ptr, across bool, rows, k int64) operand {
@@ -50,8 +56,8 @@ func operandOf(at cuda.Ptr, across bool, rows, k int64) operand {
 // tensorCores is the compute capability from which on the kernels for tensor cores run.
 const tensorCores = 80
 
-// product picks the kernel: tensor cores for 16-bit floats where there are any, else the exact ones, with 16-bit floats made f32 before.
-func (l *lower) product(p product) error {
+// multiply picks the kernel: tensor cores for 16-bit floats where there are any, else the exact ones, with 16-bit floats made f32 before.
+func (l *lower) multiply(p multiplication) error {
 	if p.in.Size() != 2 {
 		return l.exactProduct(p)
 	}
@@ -89,7 +95,7 @@ func (l *lower) cover(n int64) dim {
 }
 
 // exactProduct puts launches of the kernels in gemm.c.
-func (l *lower) exactProduct(p product) error {
+func (l *lower) exactProduct(p multiplication) error {
 	kernel, side, pace := "gemm_f32", int64(128), 16
 	if p.in == op.F64 {
 		kernel, side, pace = "gemm_f64", 64, 1
@@ -122,7 +128,7 @@ func word(b bool) uint32 {
 
 // tiled puts the tiles of a product into as many launches as keep each of them short: other work gets its turn between them. pace is how
 // many products a multiprocessor adds up in one clock, at the least.
-func (l *lower) tiled(p product, m, n int64, pace int, launch func(first int64, blocks uint32) error) error {
+func (l *lower) tiled(p multiplication, m, n int64, pace int, launch func(first int64, blocks uint32) error) error {
 	const most = 50e-3 // seconds
 	clock := 1e9
 	if l.dev.ClockKHz != 0 {
@@ -153,7 +159,7 @@ var (
 )
 
 // tensorProduct puts launches of the kernels in gemm_bf16.c and gemm_f16.c.
-func (l *lower) tensorProduct(p product) error {
+func (l *lower) tensorProduct(p multiplication) error {
 	v := square
 	if p.batch*((p.m+127)/128)*((p.n+255)/256) >= int64(l.dev.sms) {
 		v = wide
@@ -161,7 +167,7 @@ func (l *lower) tensorProduct(p product) error {
 	return l.tensorVariant(p, v)
 }
 
-func (l *lower) tensorVariant(p product, v variant) error {
+func (l *lower) tensorVariant(p multiplication, v variant) error {
 	var err error
 	if p.a, err = l.aligned(p.a, p.batch, p.k); err != nil {
 		return err
