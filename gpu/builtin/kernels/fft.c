@@ -1,0 +1,122 @@
+// Transforms of rows of complex numbers: op.FFTRoots says in which order.
+#include "device.h"
+
+typedef f32 c32 __attribute__((ext_vector_type(2)));
+typedef f64 c64 __attribute__((ext_vector_type(2)));
+
+enum { DIRECT = 13, ROOTS_LOG = 25, STEP_LOG = 12 }; // op.FFTDirect, of op.FFTRoots, of op.RootStep
+
+extern SHARED c32 held[] __attribute__((aligned(128)));
+
+INLINE c32 times(c32 a, c32 b) { return (c32){a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x}; }
+INLINE c32 conj_if(u32 inverse, c32 w) { return (c32){w.x, inverse ? -w.y : w.y}; }
+INLINE c32 canon2(c32 a) { return (c32){canon(a.x), canon(a.y)}; }
+
+// root_of is op.RootOf.
+INLINE c32 root_of(GLOBAL const c64 *coarse, GLOBAL const c64 *fine, u64 k) {
+	c64 c = coarse[k >> STEP_LOG], f = fine[k & ((1 << STEP_LOG) - 1)];
+	return (c32){(f32)(c.x * f.x - c.y * f.y), (f32)(c.x * f.y + c.y * f.x)};
+}
+
+INLINE u32 reverse(u32 i, u32 log) { return log ? __builtin_bitreverse32(i) >> (32 - log) : 0; }
+
+// What one launch does: count stages from stage on, of transforms of 1 << log. A block takes 1 << columns_log columns, each the 1 << count
+// numbers that meet in these stages.
+typedef struct { u32 log, stage, count, columns_log, inverse; } pass;
+
+// place gives number e of a column: column q has those whose bits below the pass's stages and above them are q's, in all rows.
+INLINE u64 place(pass p, u64 q, u32 e) {
+	u32 rest = p.log - p.count;
+	u64 row = q >> rest, low = q & ((1ull << p.stage) - 1), high = (q & ((1ull << rest) - 1)) >> p.stage;
+	return row << p.log | high << (p.stage + p.count) | (u64)e << p.stage | low;
+}
+
+// column gives the column that a place in the block is of. The first pass reads what its columns need where they lie in reversed order,
+// so a block's columns are those that lie beside each other there.
+INLINE u64 column(pass p, u32 c) {
+	u64 q = ((u64)block() << p.columns_log) + c;
+	u32 rest = p.log - p.count;
+	if (p.stage) return q;
+	return q >> rest << rest | reverse((u32)(q & ((1ull << rest) - 1)), rest);
+}
+
+INLINE c32 twiddle(GLOBAL const c32 *direct, GLOBAL const c64 *coarse, GLOBAL const c64 *fine, u32 stage, u64 j, u32 inverse) {
+	if (stage < DIRECT) return conj_if(inverse, direct[j << (DIRECT - 1 - stage)]);
+	return conj_if(inverse, root_of(coarse, fine, j << (ROOTS_LOG - 1 - stage)));
+}
+
+// fft_pass: in is read by the first pass only, the others work in place. divide is 0, or what the results of the last one are divided by.
+KERNEL fft_pass(GLOBAL const c32 *in, GLOBAL c32 *out, GLOBAL const c32 *direct, GLOBAL const c64 *coarse, GLOBAL const c64 *fine,
+	u64 columns, u32 log, u32 stage, u32 count, u32 columns_log, u32 inverse, f32 divide) {
+	pass p = {log, stage, count, columns_log, inverse};
+	u32 n = 1u << count, width = 1u << columns_log, pitch = width + (columns_log != 0), rest = log - count;
+	u64 first = (u64)block() << columns_log;
+	for (u32 i = tid(); i < n << columns_log; i += ntid()) { // neighbours in memory by neighbouring threads
+		u32 c = rest ? i & (width - 1) : i >> count, e = rest ? i >> columns_log : i & (n - 1);
+		u64 q = first + c;
+		if (q >= columns) continue;
+		if (stage) {
+			held[e * pitch + c] = out[place(p, q, e)];
+		} else {
+			u64 from = q >> rest << log | (u64)e << rest | (q & ((1ull << rest) - 1));
+			held[reverse(e, count) * pitch + c] = in[from];
+		}
+	}
+	sync();
+	for (u32 s = 0; s < count; s++) {
+		for (u32 i = tid(); i < n / 2 << columns_log; i += ntid()) {
+			u32 c = i & (width - 1), b = i >> columns_log, j = b & ((1u << s) - 1), e = 2 * b - j;
+			u64 low = (first + c) & ((1ull << stage) - 1);
+			c32 w = twiddle(direct, coarse, fine, stage + s, (u64)j << stage | low, inverse);
+			SHARED c32 *x = &held[e * pitch + c], *y = x + (pitch << s);
+			c32 u = *x, v = times(*y, w);
+			*x = u + v;
+			*y = u - v;
+		}
+		sync();
+	}
+	for (u32 i = tid(); i < n << columns_log; i += ntid()) {
+		u32 c = stage ? i & (width - 1) : i >> count, e = stage ? i >> columns_log : i & (n - 1);
+		if (first + c >= columns) continue;
+		c32 v = held[e * pitch + c];
+		if (divide != 0) v = (c32){v.x / divide, v.y / divide};
+		if (stage + count == log) v = canon2(v);
+		out[place(p, column(p, c), e)] = v;
+	}
+}
+
+// chirp_at is e^(-πik²/n), or its conjugate: coarse and fine are op.Roots(2n).
+INLINE c32 chirp_at(GLOBAL const c64 *coarse, GLOBAL const c64 *fine, u64 k, u64 n, u32 inverse) {
+	return conj_if(inverse, root_of(coarse, fine, k * k % (2 * n)));
+}
+
+// chirp_filter gives what the convolution is with: the chirp's conjugate, on both sides of zero.
+KERNEL chirp_filter(GLOBAL c32 *out, GLOBAL const c64 *coarse, GLOBAL const c64 *fine, u64 n, u32 log, u32 inverse) {
+	u64 m = 1ull << log;
+	for (u64 i = gid(); i < m; i += gstride()) {
+		u64 k = i < n ? i : m - i;
+		out[i] = k < n ? conj_if(1, chirp_at(coarse, fine, k, n, inverse)) : (c32)0;
+	}
+}
+
+// chirp_in gives rows of 1 << log: those of n times the chirp, and zeros.
+KERNEL chirp_in(GLOBAL const c32 *in, GLOBAL c32 *out, GLOBAL const c64 *coarse, GLOBAL const c64 *fine, u64 rows, u64 n, u32 log, u32 inverse) {
+	for (u64 i = gid(); i < rows << log; i += gstride()) {
+		u64 j = i & ((1ull << log) - 1);
+		out[i] = j < n ? times(in[(i >> log) * n + j], chirp_at(coarse, fine, j, n, inverse)) : (c32)0;
+	}
+}
+
+KERNEL chirp_times(GLOBAL c32 *x, GLOBAL const c32 *spectrum, u64 rows, u32 log) {
+	for (u64 i = gid(); i < rows << log; i += gstride()) x[i] = times(x[i], spectrum[i & ((1ull << log) - 1)]);
+}
+
+// chirp_out takes the first n of each row, times the chirp, and divides by divide where it is not 0.
+KERNEL chirp_out(GLOBAL const c32 *in, GLOBAL c32 *out, GLOBAL const c64 *coarse, GLOBAL const c64 *fine, u64 rows, u64 n, u32 log, u32 inverse, f32 divide) {
+	for (u64 i = gid(); i < rows * n; i += gstride()) {
+		u64 j = i % n;
+		c32 v = times(in[i / n << log | j], chirp_at(coarse, fine, j, n, inverse));
+		if (divide != 0) v = (c32){v.x / divide, v.y / divide};
+		out[i] = canon2(v);
+	}
+}
