@@ -26,11 +26,17 @@ var lowerings = [...]lowering{
 	// lower_conv.go
 	op.Conv2D: lowerConv,
 
-	// lower_sort.go
+	// lower_sort.go, lower_scan.go
+	op.Sort:      lowerSort,
+	op.Scan:      lowerScan,
+	op.Histogram: lowerHistogram,
 
 	// lower_picture.go
+	op.Resize:    lowerResize,
+	op.Normalise: lowerNormalise,
 
 	// lower_fft.go
+	op.FFT: lowerFFT,
 }
 
 // tensor is one on the device, aligned to 256 bytes.

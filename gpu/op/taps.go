@@ -13,14 +13,13 @@ type Taps struct {
 // ResizeTaps gives the taps of a filter that is not Nearest. The filter is as wide as the output's places are in the input, but no
 // narrower than the input's; it is cut at the edges, and its weights add up to 1.
 func ResizeTaps(filter int64, in, out int64) *Taps {
-	support, weight := 1.0, triangle
+	weight := triangle
 	if filter == Lanczos3 {
-		support, weight = 3, lanczos3
+		weight = lanczos3
 	}
 	scale := float64(in) / float64(out)
-	wide := max(scale, 1)
-	reach := float64(support * wide)
-	t := &Taps{First: make([]int32, out), Count: make([]int32, out), Stride: int(min(2*math.Ceil(reach)+1, float64(in)))}
+	wide, reach := max(scale, 1), resizeReach(filter, in, out)
+	t := &Taps{First: make([]int32, out), Count: make([]int32, out), Stride: int(ResizeStride(filter, in, out))}
 	t.Weights = make([]float32, int(out)*t.Stride)
 	row := make([]float64, t.Stride)
 	for i := range int(out) {
@@ -44,6 +43,19 @@ func ResizeTaps(filter int64, in, out int64) *Taps {
 		}
 	}
 	return t
+}
+
+// ResizeStride is the Stride of these taps.
+func ResizeStride(filter int64, in, out int64) int64 {
+	return int64(min(2*math.Ceil(resizeReach(filter, in, out))+1, float64(in)))
+}
+
+func resizeReach(filter int64, in, out int64) float64 {
+	support := 1.0
+	if filter == Lanczos3 {
+		support = 3
+	}
+	return float64(support * max(float64(in)/float64(out), 1))
 }
 
 // NearestTap is the place of the input whose area holds the middle of place i of the output.

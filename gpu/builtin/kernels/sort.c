@@ -163,14 +163,13 @@ KERNEL sort_move_##N(GLOBAL const K *in, GLOBAL const u32 *index, GLOBAL K *out,
 	u64 row = block() / tiles, tile = block() % tiles, at = tile * TILE; \
 	u32 left = n - at < TILE ? (u32)(n - at) : TILE; \
 	K key[ITEMS]; \
-	u32 rank[ITEMS], from[ITEMS]; \
+	u32 rank[ITEMS]; \
 	in += row * n + at; \
 	for (u32 w = 0; w < WARPS; w++) ranks[w][tid()] = 0; \
 	sync(); \
 	_Pragma("unroll") for (u32 i = 0; i < ITEMS; i++) { /* a warp's items follow each other */ \
 		u32 p = (warp() * ITEMS + i) * 32 + lane(); \
 		key[i] = p < left ? key##N(in[p], kind, flip) : ~(K)0; \
-		from[i] = p >= left ? 0 : index ? index[row * n + at + p] : (u32)at + p; \
 		u32 digit = key[i] >> shift & (DIGITS - 1), lanes = same(digit), lower = lanes & ((1u << lane()) - 1); \
 		u32 seen = ranks[warp()][digit]; \
 		sync_warp(); \
@@ -190,9 +189,9 @@ KERNEL sort_move_##N(GLOBAL const K *in, GLOBAL const u32 *index, GLOBAL K *out,
 	to[tid()] = offsets[(row * DIGITS + tid()) * tiles + tile] - start; \
 	sync(); \
 	_Pragma("unroll") for (u32 i = 0; i < ITEMS; i++) { \
-		u32 p = ranks[warp()][key[i] >> shift & (DIGITS - 1)] + rank[i]; \
+		u32 p = ranks[warp()][key[i] >> shift & (DIGITS - 1)] + rank[i], from = (warp() * ITEMS + i) * 32 + lane(); \
 		moved[p] = key[i]; \
-		moved_index[p] = from[i]; \
+		moved_index[p] = from >= left ? 0 : index ? index[row * n + at + from] : (u32)at + from; \
 	} \
 	sync(); \
 	for (u32 p = tid(); p < left; p += THREADS) { \

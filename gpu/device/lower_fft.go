@@ -1,0 +1,141 @@
+package device
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"levee/gpu/cuda"
+	"levee/gpu/op"
+)
+
+const (
+	fftBlockLog = 12 // numbers that a block holds
+	fftStages   = 9  // of a pass, where one pass does not do it all: then a block has runs of at least 8 numbers, which lie beside each other
+	fftScratch  = 1 << 25
+	complexSize = 8
+)
+
+// roots are tables of op.Roots on the device.
+type roots struct{ coarse, fine cuda.Ptr }
+
+func (l *lower) roots(n int64) (roots, error) {
+	at, err := l.table(fmt.Sprintf("roots %d", n), func() []byte {
+		coarse, fine := op.Roots(n)
+		b, _ := binary.Append(nil, binary.LittleEndian, coarse)
+		b, _ = binary.Append(b, binary.LittleEndian, fine)
+		return b
+	})
+	return roots{at, at + cuda.Ptr((n+op.RootStep-1)/op.RootStep*16)}, err
+}
+
+func lowerFFT(l *lower, o *op.Op) error {
+	in, out := l.in[0], l.out[0]
+	n := in.Shape[len(in.Shape)-2]
+	rows := in.Elems() / 2 / n
+	divide := float32(0)
+	if o.Int(0) == 1 {
+		divide = float32(n)
+	}
+	if n&(n-1) == 0 {
+		return l.transform(in.at, out.at, rows, op.FFTLog(n), uint32(o.Int(0)), divide)
+	}
+	return l.bluestein(rows, n, uint32(o.Int(0)), divide)
+}
+
+// transform is of rows of 1<<log numbers: all stages in one pass where a block holds a row, else in passes that are about equal.
+func (l *lower) transform(in, out cuda.Ptr, rows int64, log int, inverse uint32, divide float32) error {
+	r, err := l.roots(op.FFTRoots)
+	if err != nil {
+		return err
+	}
+	direct, err := l.table("fft direct", func() []byte {
+		coarse, fine := op.Roots(op.FFTRoots)
+		var b []byte
+		for _, c := range coarse[:1<<(op.FFTDirect-1)] {
+			re, im := op.RootOf(c, fine[0])
+			b, _ = binary.Append(b, binary.LittleEndian, [2]float32{re, im})
+		}
+		return b
+	})
+	if err != nil {
+		return err
+	}
+	passes := 1
+	if log > fftBlockLog {
+		passes = (log + fftStages - 1) / fftStages
+	}
+	stage := 0
+	for i := range passes {
+		count := (log - stage) / (passes - i)
+		last := float32(0)
+		if i == passes-1 {
+			last = divide
+		}
+		if err := l.fftPass(in, out, direct, r, rows<<(log-count), log, stage, count, inverse, last); err != nil {
+			return err
+		}
+		stage += count
+	}
+	return nil
+}
+
+func (l *lower) fftPass(in, out, direct cuda.Ptr, r roots, columns int64, log, stage, count int, inverse uint32, divide float32) error {
+	together := min(fftBlockLog-count, max(op.FFTLog(columns), 0))
+	if log == count {
+		together = max(min(together, 9-count), 0) // short rows: as many as give every thread something to do
+	}
+	width := 1 << together
+	pitch := width
+	if width > 1 {
+		pitch++
+	}
+	blocks := (columns + int64(width) - 1) / int64(width)
+	if blocks > maxGrid {
+		return op.Errorf(op.OverBudget, "a transform of %d numbers in %d columns", 1<<log, columns)
+	}
+	args := l.args().Ptr(in).Ptr(out).Ptr(direct).Ptr(r.coarse).Ptr(r.fine).
+		I64(columns).U32(uint32(log)).U32(uint32(stage)).U32(uint32(count)).U32(uint32(together)).U32(inverse).F32(divide)
+	return l.launch("fft", "fft_pass", dim{X: uint32(blocks)}, dim{X: 256}, pitch<<count*complexSize, args)
+}
+
+// bluestein makes a transform of any length a convolution with a chirp, of rows that a power of two is long.
+func (l *lower) bluestein(rows, n int64, inverse uint32, divide float32) error {
+	log := op.FFTLog(2*n - 1)
+	m := int64(1) << log
+	some := min(max(int64(fftScratch)>>log, 1), rows)
+	r, err := l.roots(2 * n)
+	if err != nil {
+		return err
+	}
+	space, err := l.scratch((2*some + 1) * m * complexSize)
+	if err != nil {
+		return err
+	}
+	a, b, spectrum := space, space+cuda.Ptr(some*m*complexSize), space+cuda.Ptr(2*some*m*complexSize)
+	block := dim{X: manyBlock}
+	args := l.args().Ptr(a).Ptr(r.coarse).Ptr(r.fine).I64(n).U32(uint32(log)).U32(inverse)
+	if err := l.launch("fft", "chirp_filter", l.many(m), block, 0, args); err != nil {
+		return err
+	}
+	if err := l.transform(a, spectrum, 1, log, 0, 0); err != nil {
+		return err
+	}
+	return inParts(rows, some, func(from, rows int64) error {
+		at := cuda.Ptr(from * n * complexSize)
+		args := l.args().Ptr(l.in[0].at + at).Ptr(a).Ptr(r.coarse).Ptr(r.fine).I64(rows).I64(n).U32(uint32(log)).U32(inverse)
+		if err := l.launch("fft", "chirp_in", l.many(rows*m), block, 0, args); err != nil {
+			return err
+		}
+		if err := l.transform(a, b, rows, log, 0, 0); err != nil {
+			return err
+		}
+		if err := l.launch("fft", "chirp_times", l.many(rows*m), block, 0, l.args().Ptr(b).Ptr(spectrum).I64(rows).U32(uint32(log))); err != nil {
+			return err
+		}
+		if err := l.transform(b, a, rows, log, 1, float32(m)); err != nil {
+			return err
+		}
+		args = l.args().Ptr(a).Ptr(l.out[0].at + at).Ptr(r.coarse).Ptr(r.fine).I64(rows).I64(n).U32(uint32(log)).U32(inverse).F32(divide)
+		return l.launch("fft", "chirp_out", l.many(rows*n), block, 0, args)
+	})
+}

@@ -1,0 +1,73 @@
+package device
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"levee/gpu/cuda"
+	"levee/gpu/op"
+)
+
+// picture is a tensor's pictures in numbers.
+type picture struct{ n, h, w, c int64 }
+
+func pictureOf(d op.Desc) picture {
+	s := d.Shape
+	p := picture{1, s[len(s)-3], s[len(s)-2], s[len(s)-1]}
+	if len(s) == 4 {
+		p.n = s[0]
+	}
+	return p
+}
+
+func lowerResize(l *lower, o *op.Op) error {
+	in, out := l.in[0], l.out[0]
+	a, b := pictureOf(in.Desc), pictureOf(out.Desc)
+	if o.Int(0) == op.Nearest {
+		kernel := fmt.Sprintf("nearest_%d", 8*in.DType.Size())
+		args := l.args().Ptr(in.at).Ptr(out.at).I64(a.n).I64(a.h).I64(a.w).I64(b.h).I64(b.w).I64(a.c)
+		return l.launch("image", kernel, l.many(out.Elems()), dim{X: manyBlock}, 0, args)
+	}
+	f32, t := op.F32, in.DType
+	if op.ResizeAcrossFirst(a.h, a.w, b.h, b.w) {
+		between, err := l.scratch(a.n * a.h * b.w * a.c * 4)
+		if err != nil {
+			return err
+		}
+		if err := l.filter(o.Int(0), in.at, between, t, f32, a.n*a.h, a.w, b.w, a.c); err != nil {
+			return err
+		}
+		return l.filter(o.Int(0), between, out.at, f32, t, a.n, a.h, b.h, b.w*a.c)
+	}
+	between, err := l.scratch(a.n * b.h * a.w * a.c * 4)
+	if err != nil {
+		return err
+	}
+	if err := l.filter(o.Int(0), in.at, between, t, f32, a.n, a.h, b.h, a.w*a.c); err != nil {
+		return err
+	}
+	return l.filter(o.Int(0), between, out.at, f32, t, a.n*b.h, a.w, b.w, a.c)
+}
+
+// filter resizes the middle dimension of [outer, n, inner].
+func (l *lower) filter(filter int64, in, out cuda.Ptr, from, to op.DType, outer, n, outN, inner int64) error {
+	at, err := l.table(fmt.Sprintf("taps %d %d %d", filter, n, outN), func() []byte {
+		t := op.ResizeTaps(filter, n, outN)
+		b, _ := binary.Append(nil, binary.LittleEndian, t.First)
+		b, _ = binary.Append(b, binary.LittleEndian, t.Count)
+		b, _ = binary.Append(b, binary.LittleEndian, t.Weights)
+		return b
+	})
+	if err != nil {
+		return err
+	}
+	args := l.args().Ptr(in).Ptr(out).Ptr(at).Ptr(at + cuda.Ptr(4*outN)).Ptr(at + cuda.Ptr(8*outN)).
+		I64(op.ResizeStride(filter, n, outN)).I64(outer).I64(n).I64(outN).I64(inner)
+	return l.launch("image", "filter_"+from.String()+"_"+to.String(), l.many(outer*outN*inner), dim{X: manyBlock}, 0, args)
+}
+
+func lowerNormalise(l *lower, o *op.Op) error {
+	p := pictureOf(l.in[0].Desc)
+	args := l.args().Ptr(l.in[0].at).Ptr(l.in[1].at).Ptr(l.in[2].at).Ptr(l.out[0].at).I64(p.n).I64(p.h * p.w).I64(p.c).U32(uint32(o.Int(0)))
+	return l.launch("image", "normalise", l.many(l.in[0].Elems()), dim{X: manyBlock}, 0, args)
+}

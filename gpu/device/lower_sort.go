@@ -1,0 +1,91 @@
+package device
+
+import (
+	"levee/gpu/cuda"
+	"levee/gpu/op"
+)
+
+// sorter are the kernels for elements of one size.
+type sorter struct {
+	bits  string
+	size  int64
+	short int64 // elements that a block sorts by itself
+	tile  int64 // elements of a long row that a block moves
+}
+
+var sorters = map[int64]sorter{4: {"32", 4, 4096, 4096}, 8: {"64", 8, 2048, 2048}}
+
+const (
+	sortThreads = 256
+	sortDigits  = 256
+	sortScratch = 1 << 28 // elements of long rows that are sorted at a time, or one row
+)
+
+func lowerSort(l *lower, o *op.Op) error {
+	in := l.in[0]
+	rows, n := in.Rows()
+	_, k := l.out[0].Rows()
+	s := sorters[in.DType.Size()]
+	flip := uint32(-o.Int(0))
+	if n <= s.short {
+		return l.sortShort(s, rows, n, k, flip)
+	}
+	return inParts(rows, max(sortScratch/n, 1), func(from, rows int64) error {
+		return l.sortLong(s, from, rows, n, k, flip)
+	})
+}
+
+// sortShort has several rows to a block where they are shorter than twice its threads.
+func (l *lower) sortShort(s sorter, rows, n, k int64, flip uint32) error {
+	log := op.FFTLog(n)
+	together := max(op.FFTLog(2*sortThreads)-log, 0)
+	each := int64(1) << together
+	return inParts(rows, maxGrid*each, func(from, rows int64) error {
+		args := l.args().Ptr(l.in[0].at + cuda.Ptr(from*n*s.size)).Ptr(l.out[0].at + cuda.Ptr(from*k*s.size)).Ptr(l.out[1].at + cuda.Ptr(from*k*4)).
+			I64(rows).U32(uint32(n)).U32(uint32(k)).U32(uint32(log)).U32(uint32(together)).U32(uint32(l.in[0].DType)).U32(flip)
+		return l.launch("sort", "sort_short_"+s.bits, dim{X: uint32((rows + each - 1) / each)}, dim{X: sortThreads}, 0, args)
+	})
+}
+
+// sortLong moves the elements by one digit after the other, to and fro between two places, and at last to the outputs.
+func (l *lower) sortLong(s sorter, first, rows, n, k int64, flip uint32) error {
+	tiles := (n + s.tile - 1) / s.tile
+	counts, err := l.scratch(rows * sortDigits * tiles * 4)
+	if err != nil {
+		return err
+	}
+	offsets, err := l.scratch(rows * sortDigits * tiles * 4)
+	if err != nil {
+		return err
+	}
+	var keys, index [2]cuda.Ptr
+	for i := range 2 {
+		if keys[i], err = l.scratch(rows * n * s.size); err != nil {
+			return err
+		}
+		if index[i], err = l.scratch(rows * n * 4); err != nil {
+			return err
+		}
+	}
+	grid, block := dim{X: uint32(rows * tiles)}, dim{X: sortThreads}
+	from, fromIndex, kind := l.in[0].at+cuda.Ptr(first*n*s.size), cuda.Ptr(0), uint32(l.in[0].DType)
+	for digit := range s.size {
+		shift := uint32(8 * digit)
+		if err := l.launch("sort", "sort_count_"+s.bits, grid, block, 0, l.args().Ptr(from).Ptr(counts).I64(n).I64(tiles).U32(shift).U32(kind).U32(flip)); err != nil {
+			return err
+		}
+		if err := l.scan(op.I32, counts, offsets, rows, sortDigits*tiles, true); err != nil {
+			return err
+		}
+		to, toIndex, length, outKind := keys[digit&1], index[digit&1], n, uint32(0)
+		if digit == s.size-1 {
+			to, toIndex, length, outKind = l.out[0].at+cuda.Ptr(first*k*s.size), l.out[1].at+cuda.Ptr(first*k*4), k, uint32(l.in[0].DType)
+		}
+		args := l.args().Ptr(from).Ptr(fromIndex).Ptr(to).Ptr(toIndex).Ptr(offsets).I64(n).I64(length).I64(tiles).U32(shift).U32(kind).U32(outKind).U32(flip)
+		if err := l.launch("sort", "sort_move_"+s.bits, grid, block, 0, args); err != nil {
+			return err
+		}
+		from, fromIndex, kind = to, toIndex, 0
+	}
+	return nil
+}
