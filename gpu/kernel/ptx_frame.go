@@ -1,0 +1,154 @@
+package kernel
+
+import (
+	"fmt"
+
+	"levee/gpu/op"
+)
+
+// kernel writes the loop over elements around the kernel's instructions.
+func (g *generator) kernel() {
+	f := g.f
+	last, trap := g.parameters()
+	number := g.set(i32, "mov.u32", "%ctaid.x")
+	size := g.set(i32, "mov.u32", "%ntid.x")
+	thread := g.set(i32, "mov.u32", "%tid.x")
+	blocks := g.set(i32, "mov.u32", "%nctaid.x")
+	at := g.set(i64, "mul.wide.u32", number, size)
+	wide := g.set(i64, "cvt.u64.u32", thread)
+	g.put("add.s64 %v, %v, %v", g.gid, g.gid, at)
+	g.put("add.s64 %v, %v, %v", g.gid, g.gid, wide)
+	stride := g.set(i64, "mul.wide.u32", blocks, size)
+	for i, t := range f.locals {
+		g.locals = append(g.locals, g.new(t))
+		if i < len(g.in) && g.types.One[i] {
+			g.in[i] = g.fetch(g.types.In[i], g.in[i])
+		}
+	}
+	g.fuel = g.new(i32)
+	g.mark("$NEXT")
+	done := g.set(pred, "setp.ge.s64", g.gid, last)
+	g.put("@%v bra $DONE", done)
+	g.inputs()
+	g.blocks = []block{{op: opBlock, sig: signature{results: f.sig.results}, label: "$END", carried: g.newAll(f.sig.results)}}
+	for i := range f.code {
+		g.instr(&f.code[i])
+	}
+	g.put("add.s64 %v, %v, %v", g.gid, g.gid, stride)
+	g.put("bra $NEXT")
+	g.ends(trap)
+}
+
+// parameters reads the entry's parameters.
+func (g *generator) parameters() (last, trap reg) {
+	n := 0
+	next := func() reg {
+		n++
+		return g.set(i64, "ld.param.u64", fmt.Sprintf("[p%d]", n-1))
+	}
+	for range g.f.sig.params {
+		g.in = append(g.in, next())
+	}
+	for range g.f.slots {
+		g.slot, g.count = append(g.slot, next()), append(g.count, next())
+	}
+	for range g.f.sig.results {
+		g.out = append(g.out, next())
+	}
+	g.gid = next()
+	return next(), next()
+}
+
+// inputs gives the locals their first values.
+func (g *generator) inputs() {
+	for i, d := range g.types.In {
+		x := g.in[i]
+		if !g.types.One[i] {
+			x = g.fetch(d, g.address(g.in[i], g.gid, d))
+		}
+		g.put("mov.%s %v, %v", x.t.ptx(), g.locals[i], x)
+	}
+	for _, r := range g.locals[len(g.in):] {
+		g.put("mov.%s %v, %v", r.t.ptx(), r, immediate(r.t, 0))
+	}
+	if g.f.loops {
+		g.put("mov.b32 %v, %d", g.fuel, Fuel)
+	}
+}
+
+// address gives that of an element.
+func (g *generator) address(base, index reg, d op.DType) reg {
+	if d != op.U8 {
+		shift := map[int64]int{2: 1, 4: 2, 8: 3}[d.Size()]
+		index = g.set(i64, "shl.b64", index, shift)
+	}
+	return g.set(i64, "add.s64", base, index)
+}
+
+// fetch loads an element of an input.
+func (g *generator) fetch(d op.DType, at reg) reg {
+	from := fmt.Sprintf("[%v]", at)
+	switch d {
+	case op.U8:
+		return g.set(i32, "ld.global.u8", from)
+	case op.F16:
+		return g.set(f32, "cvt.f32.f16", g.set(half, "ld.global.b16", from))
+	case op.BF16:
+		bits := g.set(i32, "shl.b32", g.set(i32, "ld.global.u16", from), 16)
+		return g.set(f32, "mov.b32", bits)
+	}
+	t := native(d)
+	return g.set(t, "ld.global."+t.ptx(), from)
+}
+
+func native(d op.DType) valType {
+	return map[op.DType]valType{op.I32: i32, op.I64: i64, op.F32: f32, op.F64: f64}[d]
+}
+
+// store writes an element of an output.
+func (g *generator) store(d op.DType, base, x reg) {
+	at := g.address(base, g.gid, d)
+	switch d {
+	case op.U8:
+		x = g.set(i32, "max.s32", x, 0)
+		x = g.set(i32, "min.s32", x, 255)
+		g.put("st.global.u8 [%v], %v", at, x)
+	case op.F16:
+		p := g.set(pred, "setp.nan.f32", x, x)
+		h := g.set(half, "cvt.rn.f16.f32", x)
+		g.put("st.global.b16 [%v], %v", at, g.set(half, "selp.b16", 0x7e00, h, p))
+	case op.BF16:
+		p := g.set(pred, "setp.nan.f32", x, x)
+		bits := g.set(i32, "mov.b32", x)
+		odd := g.set(i32, "shr.u32", bits, 16)
+		odd = g.set(i32, "and.b32", odd, 1)
+		bits = g.set(i32, "add.s32", bits, 0x7fff)
+		bits = g.set(i32, "add.s32", bits, odd)
+		bits = g.set(i32, "shr.u32", bits, 16)
+		g.put("st.global.u16 [%v], %v", at, g.set(i32, "selp.b32", 0x7fc0, bits, p))
+	default:
+		x = g.canonical(x)
+		g.put("st.global.%s [%v], %v", x.t.ptx(), at, x)
+	}
+}
+
+// ends writes where threads go that trapped, and where all end.
+func (g *generator) ends(trap reg) {
+	kind, any := g.new(i64), false
+	for t := Unreachable; t <= OutOfFuel; t++ {
+		if g.traps[t] {
+			any = true
+			g.mark(fmt.Sprint("$T", uint8(t)))
+			g.put("mov.b64 %v, %d", kind, uint8(t))
+			g.put("bra $TRAP")
+		}
+	}
+	if any {
+		g.mark("$TRAP")
+		word := g.set(i64, "shl.b64", g.gid, 8)
+		word = g.set(i64, "or.b64", word, kind)
+		g.set(i64, "atom.global.min.u64", fmt.Sprintf("[%v]", trap), word)
+	}
+	g.mark("$DONE")
+	g.text.WriteString("\tret;\n}\n")
+}

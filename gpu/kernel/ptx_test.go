@@ -1,0 +1,102 @@
+package kernel
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"levee/gpu/op"
+	"levee/gpu/ptx"
+)
+
+// plainTypes are the types of WebAssembly itself, for a work's tensors.
+func plainTypes(w work) Types {
+	sig := w.f.Signature()
+	t := Types{In: sig.Params, One: make([]bool, len(sig.Params)), Out: sig.Results}
+	for i, words := range w.in {
+		t.One[i] = len(words) == 1 && w.n != 1
+	}
+	return t
+}
+
+func pack(d op.DType, words []uint64) (b []byte) {
+	for _, v := range words {
+		b = append(b, binary.LittleEndian.AppendUint64(nil, v)[:d.Size()]...)
+	}
+	return b
+}
+
+func unpack(d op.DType, b []byte) (words []uint64) {
+	for ; len(b) > 0; b = b[d.Size():] {
+		words = append(words, binary.LittleEndian.Uint64(append(b[:d.Size():d.Size()], make([]byte, 8)...)))
+	}
+	return words
+}
+
+// device runs PTX in the interpreter.
+type device struct {
+	t          testing.TB
+	m          *ptx.Module
+	types      Types
+	descending bool
+}
+
+func newDevice(t testing.TB, f *Func, types Types) *device {
+	text, err := f.PTX(types)
+	require.NoError(t, err)
+	m, err := ptx.Parse(text)
+	require.NoError(t, err, text)
+	require.NoError(t, m.Check(), text)
+	return &device{t: t, m: m, types: types}
+}
+
+// run gives the results for the elements from on, and the trap word, or 0.
+func (d *device) run(w work, from int) ([][]uint64, uint64) {
+	mem := ptx.NewMemory()
+	var args []any
+	for i, words := range w.in {
+		args = append(args, mem.Put(pack(d.types.In[i], words)))
+	}
+	for i, t := range w.f.Signature().Slots {
+		if t == 0 {
+			t = op.I32
+		}
+		args = append(args, mem.Put(pack(t, w.slots[i])), uint64(len(w.slots[i])))
+	}
+	var outs []uint64
+	for _, t := range d.types.Out {
+		outs = append(outs, mem.Alloc(w.n*int(t.Size())))
+		args = append(args, outs[len(outs)-1])
+	}
+	trap := mem.Put(pack(op.I64, []uint64{1<<64 - 1}))
+	args = append(args, uint64(from), uint64(w.n), trap)
+	d.descending = !d.descending
+	err := d.m.Launch(mem, ptx.Launch{Kernel: "kernel", Grid: ptx.Dim{X: 3}, Block: ptx.Dim{X: 64}, Args: args, Descending: d.descending})
+	require.NoError(d.t, err)
+	results := make([][]uint64, len(outs))
+	for i, t := range d.types.Out {
+		results[i] = unpack(t, mem.Bytes(outs[i], w.n*int(t.Size())))[from:]
+	}
+	word := unpack(op.I64, mem.Bytes(trap, 8))[0]
+	if word == 1<<64-1 {
+		word = 0
+	}
+	return results, word
+}
+
+func TestCorpusOnTheDevice(t *testing.T) {
+	_, entries, err := Companion(corpus(t))
+	require.NoError(t, err)
+	r := rand.New(rand.NewPCG(3, 4))
+	for _, e := range entries {
+		n := 3001
+		if e.Name == "forever" {
+			n = 3 // each of them takes all its fuel
+		}
+		w := workFor(e.Func, r, n)
+		d := newDevice(t, e.Func, plainTypes(w))
+		same(t, e.Name, w, func(from int) ([][]uint64, uint64) { return d.run(w, from) })
+	}
+}
