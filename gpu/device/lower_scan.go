@@ -63,13 +63,6 @@ func (l *lower) scan(d op.DType, in, out cuda.Ptr, rows, n int64, exclusive bool
 	return l.launch("scan", "scan_"+d.String(), grid, block, 0, args)
 }
 
-func word(b bool) uint32 {
-	if b {
-		return 1
-	}
-	return 0
-}
-
 func lowerHistogram(l *lower, o *op.Op) error {
 	in, bins := l.in[0], l.out[0].Elems()
 	if err := l.set32(l.out[0].at, 0, bins); err != nil {
