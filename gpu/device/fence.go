@@ -40,6 +40,8 @@ type mark struct {
 	event cuda.Event
 	most  time.Duration // it may take
 	maps  int           // ops of the graph that may trap
+	loops []looped
+	begun time.Time // when it was put into the stream
 }
 
 // room waits until one more graph can be in the stream.
@@ -51,8 +53,9 @@ func (s *Session) room() error {
 }
 
 // mark puts the end of a graph into the stream and names it.
-func (s *Session) mark(estimate time.Duration, maps int) (uint64, error) {
-	if err := s.put(mark{fence: s.last + 1, most: max(patience, slack*estimate), maps: maps}); err != nil {
+func (s *Session) mark(l *lower) (uint64, error) {
+	most := max(patience, slack*s.dev.Estimate(l.plan.Cost))
+	if err := s.put(mark{fence: s.last + 1, most: most, maps: l.maps, loops: l.loops, begun: time.Now()}); err != nil {
 		return 0, err
 	}
 	s.last++
@@ -137,6 +140,9 @@ func (s *Session) reap() error {
 			return nil
 		}
 		s.look(first)
+		for _, m := range first.loops {
+			m.took(time.Since(first.begun))
+		}
 		s.spare = append(s.spare, first.event)
 		s.pending = append(s.pending[:0], s.pending[1:]...)
 		s.since = time.Now()
@@ -150,9 +156,6 @@ func (s *Session) closeFences() error {
 			return err
 		}
 	}
-	s.spare = nil
-	s.dev.keepTraps(s.traps)
-	s.traps = nil
 	return nil
 }
 

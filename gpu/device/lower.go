@@ -11,7 +11,7 @@ type lowering func(l *lower, o *op.Op) error
 // lowerings are by op.Code.
 var lowerings = [...]lowering{
 	// lower_map.go
-	op.Copy: lowerCopy,
+	op.Copy: lowerCopy, op.Map: lowerMap,
 
 	// lower_elementwise.go
 	op.Fill: lowerFill, op.Cast: lowerCast, op.Transpose: lowerStrided, op.Concat: lowerConcat, op.Slice: lowerStrided, op.Gather: lowerGather,
@@ -63,6 +63,7 @@ type lower struct {
 	next      cuda.Args
 	tables    []string // keys of those that this graph brings
 	maps      int      // ops that may trap
+	loops     []looped
 }
 
 // command is one entry of the stream: a launch, or what set8, set32, copy and table do.
@@ -217,9 +218,6 @@ func (l *lower) launchFunction(f *function, grid, block dim, shared int, args *c
 
 // play puts the commands into the session's stream.
 func (l *lower) play() error {
-	if err := l.s.readyTraps(l.maps); err != nil {
-		return err
-	}
 	for i := range l.list {
 		c := &l.list[i]
 		var err error

@@ -3,6 +3,7 @@ package device
 import (
 	"crypto/sha256"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"levee/gpu/cuda"
@@ -29,6 +30,7 @@ type mapKey struct {
 type mapCode struct {
 	function
 	module cuda.Module
+	fast   atomic.Int64 // so many elements are known to take no longer than launchTime, of a kernel with loops
 }
 
 const (
@@ -80,4 +82,125 @@ func (d *Device) unloadMaps() error {
 		delete(d.maps, key)
 	}
 	return err
+}
+
+// mapCode gives the code of a kernel for tensors of these types.
+func (d *Device) mapCode(k *mapKernel, t kernel.Types) (*mapCode, error) {
+	key := mapKey{k.key, typesKey(t)}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if m := d.maps[key]; m != nil {
+		return m, nil
+	}
+	ptx, err := k.PTX(t)
+	if err != nil {
+		return nil, err
+	}
+	module, err := d.Load(ptx)
+	if err != nil {
+		return nil, err
+	}
+	m := &mapCode{module: module}
+	if m.Function, err = d.Function(module, "kernel"); err != nil {
+		return nil, errors.Join(err, d.Unload(module))
+	}
+	d.maps[key] = m
+	return m, nil
+}
+
+func typesKey(t kernel.Types) string {
+	var key []byte
+	for i, d := range t.In {
+		one := byte(0)
+		if t.One[i] {
+			one = 0x80
+		}
+		key = append(key, byte(d)|one)
+	}
+	key = append(key, 0)
+	for _, d := range t.Out {
+		key = append(key, byte(d))
+	}
+	return string(key)
+}
+
+func lowerMap(l *lower, o *op.Op) error {
+	k, _ := l.s.kernels.Get(op.Handle(o.Params[0]))
+	sig := k.Signature()
+	inputs, slots := l.in[:len(sig.Params)], l.in[len(sig.Params):]
+	n := l.out[0].Elems()
+	var types kernel.Types
+	for _, t := range inputs {
+		types.In = append(types.In, t.DType)
+		types.One = append(types.One, t.Elems() == 1 && n != 1)
+	}
+	for _, t := range l.out {
+		types.Out = append(types.Out, t.DType)
+	}
+	code, err := l.dev.mapCode(k, types)
+	if err != nil {
+		return l.dev.fault(err)
+	}
+	word, err := l.trapWord()
+	if err != nil {
+		return err
+	}
+	step := l.mapStep(k, code)
+	if k.Loops() {
+		l.loops = append(l.loops, looped{code, n, (n + step - 1) / step})
+	}
+	for from := int64(0); from < n; from += step {
+		args := l.args()
+		for _, t := range inputs {
+			args.Ptr(t.at)
+		}
+		for _, t := range slots {
+			args.Ptr(t.at).I64(t.Elems())
+		}
+		for _, t := range l.out {
+			args.Ptr(t.at)
+		}
+		to := min(n, from+step)
+		args.I64(from).I64(to).Ptr(word)
+		blocks := min((to-from+mapThreads-1)/mapThreads, int64(l.dev.sms)*32)
+		if err := l.launchFunction(&code.function, dim{X: uint32(blocks)}, dim{X: mapThreads}, 0, args); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mapStep is how many elements one launch takes.
+func (l *lower) mapStep(k *mapKernel, code *mapCode) int64 {
+	if k.Loops() { // nobody knows how often
+		return max(l.dev.wave(), code.fast.Load())
+	}
+	const many = 1 << 20
+	c := op.Cost{Flops: min(k.Signature().Flops, 1<<40) * many}
+	for _, list := range [2][]tensor{l.in, l.out} {
+		for _, t := range list {
+			c.Moved += t.DType.Size() * many
+		}
+	}
+	return many * max(1, int64(launchTime/max(1, l.dev.Estimate(c))))
+}
+
+// wave is as many elements as run at once. Should each use up its fuel, they take about a tenth of a second.
+func (d *Device) wave() int64 { return int64(d.sms) * 2048 }
+
+// looped is a map of a kernel with loops in a graph.
+type looped struct {
+	code  *mapCode
+	n     int64 // elements
+	steps int64 // launches
+}
+
+// took takes in how long the map took at most: the time since its graph was submitted.
+func (m looped) took(most time.Duration) {
+	switch most = max(most, time.Microsecond); {
+	case most < launchTime:
+		m.code.fast.Store(max(m.code.fast.Load(), min(8*m.n, m.n*int64(launchTime/most))))
+	case most > 2*launchTime*time.Duration(m.steps):
+		m.code.fast.Store(0)
+	}
 }

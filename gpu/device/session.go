@@ -44,7 +44,7 @@ func (s *Session) Close() error {
 	if err := s.drain(); err != nil {
 		return err
 	}
-	return s.dev.fault(errors.Join(s.arena.close(), s.closeFences(), s.dev.FreeStream(s.stream)))
+	return s.dev.fault(errors.Join(s.arena.close(), s.closeFences(), s.closeTraps(), s.dev.FreeStream(s.stream)))
 }
 
 // Info says what the session runs on.
@@ -188,7 +188,7 @@ func (s *Session) Submit(graph []byte) (uint64, error) {
 		return 0, err
 	}
 	s.class = max(s.class, plan.Class)
-	return s.mark(s.dev.Estimate(plan.Cost), l.maps)
+	return s.mark(l)
 }
 
 // Estimate says what a graph would take. It runs nothing.

@@ -2,6 +2,7 @@ package device
 
 import (
 	"encoding/binary"
+	"errors"
 	"math"
 
 	"levee/gpu/cuda"
@@ -21,8 +22,8 @@ const (
 	noTrap    = math.MaxUint64
 )
 
-// trapMemory gives a session its own.
-func (d *Device) trapMemory() (*traps, error) {
+// trapMemory gives a session its own. Its words say that nothing trapped; so they do until something did, which ends the session.
+func (d *Device) trapMemory(stream cuda.Stream) (*traps, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if n := len(d.traps); n > 0 {
@@ -38,23 +39,29 @@ func (d *Device) trapMemory() (*traps, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &traps{words, host}, nil
+	return &traps{words, host}, d.Set8(words, 0xff, trapBytes, stream)
 }
 
-// keepTraps takes it back, for the next session.
-func (d *Device) keepTraps(t *traps) {
-	if t == nil {
-		return
+// closeTraps gives it back, for the next session.
+func (s *Session) closeTraps() error {
+	if s.traps == nil {
+		return nil
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.traps = append(d.traps, t)
+	if s.trapped != nil {
+		if err := errors.Join(s.dev.Set8(s.traps.words, 0xff, trapBytes, s.stream), s.dev.WaitStream(s.stream)); err != nil {
+			return err
+		}
+	}
+	s.dev.mu.Lock()
+	defer s.dev.mu.Unlock()
+	s.dev.traps = append(s.dev.traps, s.traps)
+	return nil
 }
 
 // trapWord is where the op that is being lowered says that it trapped.
 func (l *lower) trapWord() (cuda.Ptr, error) {
 	if l.s.traps == nil {
-		t, err := l.dev.trapMemory()
+		t, err := l.dev.trapMemory(l.s.stream)
 		if err != nil {
 			return 0, l.dev.fault(err)
 		}
@@ -70,14 +77,7 @@ func (t *traps) slot(fence uint64) []byte {
 	return t.host[at : at+trapBytes]
 }
 
-// readyTraps and fetchTraps stand around the commands of a graph in which so many ops may trap.
-func (s *Session) readyTraps(n int) error {
-	if n == 0 {
-		return nil
-	}
-	return s.dev.Set8(s.traps.words, 0xff, 8*int64(n), s.stream)
-}
-
+// fetchTraps brings the words to the host, behind a graph in which so many ops may trap.
 func (s *Session) fetchTraps(n int) error {
 	if n == 0 {
 		return nil
