@@ -1,7 +1,7 @@
 //! Matrices from tables and lists, and back.
 
 use crate::levee::{self, Cells, Table};
-use crate::levee_gpu::{Tensor, F32};
+use crate::levee_gpu::*;
 use crate::fail;
 
 /// A matrix input; its rows and columns.
@@ -96,4 +96,39 @@ pub fn to_lists() {
         levee::enc_list(&row)
     };
     levee::put_list(0, &(0..rows).map(encode).collect::<Vec<_>>());
+}
+
+/// Input: image. Output: matrix.
+pub fn from_image() {
+    let picture = Tensor::input(0);
+    if picture.dtype() != U8 {
+        levee::fail("this node takes pictures of 8 bits a channel");
+    }
+    let n = picture.len();
+    let out = Tensor::new(F32, &[1, n]);
+    let mut g = Graph::new();
+    let (from, to) = (g.tensor(&picture), g.tensor(&out));
+    g.op(MAP, &[from], &[to], &[Kernel::named("kernel_unit").param()]);
+    g.run();
+    out.output(0);
+}
+
+/// Input: parts. Output: matrix.
+pub fn stack() {
+    let parts = levee::list(0);
+    let (mut rows, mut columns, mut values) = (0, 0, Vec::new());
+    for (i, part) in parts.iter().enumerate() {
+        let (shape, raw) = levee::dec_tensor(part);
+        if i > 0 && shape[1] != columns {
+            fail!("part {i} has {} columns, part 0 has {columns}", shape[1]);
+        }
+        columns = shape[1];
+        rows += shape[0];
+        values.extend_from_slice(raw);
+    }
+    if rows == 0 {
+        levee::fail("parts is empty");
+    }
+    levee::write(0, &levee::tensor_head(&[rows, columns]));
+    levee::write(0, &values);
 }

@@ -87,3 +87,9 @@ pub extern "C" fn kernel_edges(channels: i64, width: i64, height: i64) -> f32 {
 pub extern "C" fn kernel_pixel(v: f32) -> i32 {
     v.round_ties_even() as i32
 }
+
+/// A pixel as a number from 0 to 1.
+#[no_mangle]
+pub extern "C" fn kernel_unit(v: i32) -> f32 {
+    v as f32 / 255.0
+}

@@ -23,6 +23,8 @@ pack! {
     "node_to_table" => convert::to_table,
     "node_from_lists" => convert::from_lists,
     "node_to_lists" => convert::to_lists,
+    "node_from_image" => convert::from_image,
+    "node_stack" => convert::stack,
     "node_multiply" => algebra::multiply,
     "node_reduce" => algebra::reduce,
     "node_softmax" => algebra::softmax,
