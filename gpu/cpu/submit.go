@@ -10,7 +10,7 @@ func init() { // not in the declaration: running an op looks into the table
 		op.Fill: fill, op.Copy: move, op.Cast: cast, op.Transpose: transpose, op.Concat: concat, op.Slice: slice, op.Gather: gather,
 		op.Map: mapOp, op.Random: random,
 		op.Reduce: reduce, op.Softmax: softmax, op.LayerNorm: layerNorm,
-		// gemm, conv
+		op.Gemm: gemm, op.Conv2D: conv2D,
 
 		op.Sort: sortRows, op.Scan: scan, op.Histogram: histogram, op.Resize: resize, op.Normalise: normalise, op.FFT: fft,
 	}
