@@ -7,6 +7,14 @@ extern "C" {
     fn f32_1(index: i64) -> f32;
 }
 
+/// Quotient and remainder of what is not negative. A kernel calls no function, and a division that may panic calls one: so the divisor
+/// is kept at 1 or more, which it is.
+#[inline(always)]
+fn divide(a: i64, b: i64) -> (i64, i64) {
+    let (a, b) = (a as u64, if b < 1 { 1 } else { b as u64 });
+    ((a / b) as i64, (a % b) as i64)
+}
+
 /// x * x, for lengths.
 #[no_mangle]
 pub extern "C" fn kernel_square(x: f32) -> f32 {
@@ -16,7 +24,7 @@ pub extern "C" fn kernel_square(x: f32) -> f32 {
 /// The distance of point and query: twice their product is given negative; the slots hold their squared lengths, of queries and of points.
 #[no_mangle]
 pub extern "C" fn kernel_distance(product: f32, points: i64) -> f32 {
-    let (query, point) = unsafe { (gid() / points, gid() % points) };
+    let (query, point) = divide(unsafe { gid() }, points);
     let squared = unsafe { f32_0(query) + f32_1(point) } + product;
     if squared > 0.0 { squared.sqrt() } else { 0.0 } // what rounding left below zero
 }
@@ -24,7 +32,7 @@ pub extern "C" fn kernel_distance(product: f32, points: i64) -> f32 {
 /// The cosine of the angle between query and point, from their product and their squared lengths; 0 where one has none.
 #[no_mangle]
 pub extern "C" fn kernel_cosine(product: f32, points: i64) -> f32 {
-    let (query, point) = unsafe { (gid() / points, gid() % points) };
+    let (query, point) = divide(unsafe { gid() }, points);
     let length = unsafe { f32_0(query).sqrt() * f32_1(point).sqrt() };
     if length > 0.0 { product / length } else { 0.0 }
 }
@@ -36,6 +44,7 @@ pub extern "C" fn kernel_magnitude(scale: f32) -> f32 {
     (re * re + im * im).sqrt() * scale
 }
 
+#[inline(always)]
 fn clamp(v: i64, most: i64) -> i64 {
     if v < 0 {
         0
@@ -51,9 +60,9 @@ fn clamp(v: i64, most: i64) -> i64 {
 #[no_mangle]
 pub extern "C" fn kernel_pass(step: i64, count: i64, taps: i64) -> f32 {
     let at = unsafe { gid() };
-    let here = at / step % count;
+    let here = divide(divide(at, step).0, count).1;
     let first = at - here * step;
-    let half = taps / 2;
+    let half = taps >> 1;
     let (mut sum, mut i) = (0.0, 0);
     while i < taps {
         let place = clamp(here + i - half, count - 1);
@@ -73,7 +82,7 @@ pub extern "C" fn kernel_sharpen(pixel: f32, soft: f32, amount: f32) -> f32 {
 #[no_mangle]
 pub extern "C" fn kernel_edges(channels: i64, width: i64, height: i64) -> f32 {
     let at = unsafe { gid() };
-    let (x, y) = (at / channels % width, at / channels / width);
+    let (y, x) = divide(divide(at, channels).0, width);
     let row = width * channels;
     let (left, right) = (clamp(x - 1, width - 1) - x, clamp(x + 1, width - 1) - x);
     let (up, down) = (clamp(y - 1, height - 1) - y, clamp(y + 1, height - 1) - y);
