@@ -84,18 +84,13 @@ func (l *lower) fftPass(in, out, direct cuda.Ptr, r roots, columns int64, log, s
 	if log == count {
 		together = max(min(together, 9-count), 0) // short rows: as many as give every thread something to do
 	}
-	width := 1 << together
-	pitch := width
-	if width > 1 {
-		pitch++
-	}
-	blocks := (columns + int64(width) - 1) / int64(width)
+	blocks := (columns + 1<<together - 1) >> together
 	if blocks > maxGrid {
 		return op.Errorf(op.OverBudget, "a transform of %d numbers in %d columns", 1<<log, columns)
 	}
 	args := l.args().Ptr(in).Ptr(out).Ptr(direct).Ptr(r.coarse).Ptr(r.fine).
 		I64(columns).U32(uint32(log)).U32(uint32(stage)).U32(uint32(count)).U32(uint32(together)).U32(inverse).F32(divide)
-	return l.launch("fft", "fft_pass", dim{X: uint32(blocks)}, dim{X: 256}, pitch<<count*complexSize, args)
+	return l.launch("fft", "fft_pass", dim{X: uint32(blocks)}, dim{X: 256}, complexSize<<(count+together), args)
 }
 
 // bluestein makes a transform of any length a convolution with a chirp, of rows that a power of two is long.
@@ -112,9 +107,8 @@ func (l *lower) bluestein(rows, n int64, inverse uint32, divide float32) error {
 		return err
 	}
 	a, b, spectrum := space, space+cuda.Ptr(some*m*complexSize), space+cuda.Ptr(2*some*m*complexSize)
-	block := dim{X: manyBlock}
 	args := l.args().Ptr(a).Ptr(r.coarse).Ptr(r.fine).I64(n).U32(uint32(log)).U32(inverse)
-	if err := l.launch("fft", "chirp_filter", l.many(m), block, 0, args); err != nil {
+	if err := l.launch("fft", "chirp_filter", l.blocks(m), eachThread, 0, args); err != nil {
 		return err
 	}
 	if err := l.transform(a, spectrum, 1, log, 0, 0); err != nil {
@@ -123,19 +117,19 @@ func (l *lower) bluestein(rows, n int64, inverse uint32, divide float32) error {
 	return inParts(rows, some, func(from, rows int64) error {
 		at := cuda.Ptr(from * n * complexSize)
 		args := l.args().Ptr(l.in[0].at + at).Ptr(a).Ptr(r.coarse).Ptr(r.fine).I64(rows).I64(n).U32(uint32(log)).U32(inverse)
-		if err := l.launch("fft", "chirp_in", l.many(rows*m), block, 0, args); err != nil {
+		if err := l.launch("fft", "chirp_in", l.blocks(rows*m), eachThread, 0, args); err != nil {
 			return err
 		}
 		if err := l.transform(a, b, rows, log, 0, 0); err != nil {
 			return err
 		}
-		if err := l.launch("fft", "chirp_times", l.many(rows*m), block, 0, l.args().Ptr(b).Ptr(spectrum).I64(rows).U32(uint32(log))); err != nil {
+		if err := l.launch("fft", "chirp_times", l.blocks(rows*m), eachThread, 0, l.args().Ptr(b).Ptr(spectrum).I64(rows).U32(uint32(log))); err != nil {
 			return err
 		}
 		if err := l.transform(b, a, rows, log, 1, float32(m)); err != nil {
 			return err
 		}
 		args = l.args().Ptr(a).Ptr(l.out[0].at + at).Ptr(r.coarse).Ptr(r.fine).I64(rows).I64(n).U32(uint32(log)).U32(inverse).F32(divide)
-		return l.launch("fft", "chirp_out", l.many(rows*n), block, 0, args)
+		return l.launch("fft", "chirp_out", l.blocks(rows*n), eachThread, 0, args)
 	})
 }

@@ -26,7 +26,7 @@ func lowerResize(l *lower, o *op.Op) error {
 	if o.Int(0) == op.Nearest {
 		kernel := fmt.Sprintf("nearest_%d", 8*in.DType.Size())
 		args := l.args().Ptr(in.at).Ptr(out.at).I64(a.n).I64(a.h).I64(a.w).I64(b.h).I64(b.w).I64(a.c)
-		return l.launch("image", kernel, l.many(out.Elems()), dim{X: manyBlock}, 0, args)
+		return l.launch("image", kernel, l.blocks(out.Elems()), eachThread, 0, args)
 	}
 	f32, t := op.F32, in.DType
 	if op.ResizeAcrossFirst(a.h, a.w, b.h, b.w) {
@@ -63,11 +63,11 @@ func (l *lower) filter(filter int64, in, out cuda.Ptr, from, to op.DType, outer,
 	}
 	args := l.args().Ptr(in).Ptr(out).Ptr(at).Ptr(at + cuda.Ptr(4*outN)).Ptr(at + cuda.Ptr(8*outN)).
 		I64(op.ResizeStride(filter, n, outN)).I64(outer).I64(n).I64(outN).I64(inner)
-	return l.launch("image", "filter_"+from.String()+"_"+to.String(), l.many(outer*outN*inner), dim{X: manyBlock}, 0, args)
+	return l.launch("image", "filter_"+from.String()+"_"+to.String(), l.blocks(outer*outN*inner), eachThread, 0, args)
 }
 
 func lowerNormalise(l *lower, o *op.Op) error {
 	p := pictureOf(l.in[0].Desc)
 	args := l.args().Ptr(l.in[0].at).Ptr(l.in[1].at).Ptr(l.in[2].at).Ptr(l.out[0].at).I64(p.n).I64(p.h * p.w).I64(p.c).U32(uint32(o.Int(0)))
-	return l.launch("image", "normalise", l.many(l.in[0].Elems()), dim{X: manyBlock}, 0, args)
+	return l.launch("image", "normalise", l.blocks(l.in[0].Elems()), eachThread, 0, args)
 }

@@ -11,13 +11,7 @@ const (
 	scanChunk = 1024 // elements that a warp takes
 	scanWarps = 4    // of a block
 	maxGrid   = math.MaxInt32
-	manyBlock = 256
 )
-
-// many is the grid of kernels whose threads go on, all together, over n elements.
-func (l *lower) many(n int64) dim {
-	return dim{X: uint32(min((n+manyBlock-1)/manyBlock, int64(l.dev.sms)*32))}
-}
 
 // inParts calls f for parts of n, none larger than most.
 func inParts(n, most int64, f func(from, n int64) error) error {
@@ -69,10 +63,13 @@ func lowerHistogram(l *lower, o *op.Op) error {
 		return err
 	}
 	kernel, shared := "histogram_", int(4*bins)
-	if shared > 32<<10 {
+	switch {
+	case in.DType == op.U8:
+		shared = 0
+	case shared > 32<<10:
 		kernel, shared = "histogram_wide_", 0
 	}
 	low, high := o.Float(0), o.Float(1)
 	args := l.args().Ptr(in.at).Ptr(l.out[0].at).I64(in.Elems()).U32(uint32(bins)).F64(low).F64(high).F64(float64(bins) / (high - low))
-	return l.launch("histogram", kernel+in.DType.String(), l.many(in.Elems()), dim{X: manyBlock}, shared, args)
+	return l.launch("histogram", kernel+in.DType.String(), l.blocks((in.Elems()+3)/4), eachThread, shared, args)
 }

@@ -45,40 +45,58 @@ INLINE c32 twiddle(GLOBAL const c32 *direct, GLOBAL const c64 *coarse, GLOBAL co
 	return conj_if(inverse, root_of(coarse, fine, j << (ROOTS_LOG - 1 - stage)));
 }
 
+// slot spreads what a block holds over the banks of its memory: steps by any power of two meet few of them twice.
+INLINE u32 slot(u32 x) { return x ^ (x >> 4 & 15) ^ (x >> 8 & 15); }
+
+// DEFINE_STEPS makes steps_N, which does N stages from stage s of the pass on, with 1 << N numbers in registers.
+#define DEFINE_STEPS(N) \
+INLINE void steps_##N(pass p, u32 s, GLOBAL const c32 *direct, GLOBAL const c64 *coarse, GLOBAL const c64 *fine) { \
+	u32 width = 1u << p.columns_log; \
+	u64 below = (1ull << p.stage) - 1; \
+	for (u32 i = tid(); i < 1u << (p.count - N + p.columns_log); i += ntid()) { \
+		u32 c = i & (width - 1), b = i >> p.columns_log, j = b & ((1u << s) - 1), e = (b - j) << N | j; \
+		u64 low = (((u64)block() << p.columns_log) + c) & below; \
+		c32 x[1 << N]; \
+		_Pragma("unroll") for (u32 k = 0; k < 1 << N; k++) x[k] = held[slot((e + (k << s)) << p.columns_log | c)]; \
+		_Pragma("unroll") for (u32 t = 0; t < N; t++) \
+			_Pragma("unroll") for (u32 h = 0; h < 1u << t; h++) { /* the numbers with the same root */ \
+				c32 w = twiddle(direct, coarse, fine, p.stage + s + t, (u64)(j + (h << s)) << p.stage | low, p.inverse); \
+				_Pragma("unroll") for (u32 k = h; k < 1 << N; k += 2u << t) { \
+					c32 u = x[k], v = times(x[k + (1u << t)], w); \
+					x[k] = u + v; \
+					x[k + (1u << t)] = u - v; \
+				} \
+			} \
+		_Pragma("unroll") for (u32 k = 0; k < 1 << N; k++) held[slot((e + (k << s)) << p.columns_log | c)] = x[k]; \
+	} \
+	sync(); \
+}
+
+DEFINE_STEPS(1)
+DEFINE_STEPS(2)
+DEFINE_STEPS(3)
+
 // fft_pass: in is read by the first pass only, the others work in place. divide is 0, or what the results of the last one are divided by.
 KERNEL fft_pass(GLOBAL const c32 *in, GLOBAL c32 *out, GLOBAL const c32 *direct, GLOBAL const c64 *coarse, GLOBAL const c64 *fine,
 	u64 columns, u32 log, u32 stage, u32 count, u32 columns_log, u32 inverse, f32 divide) {
 	pass p = {log, stage, count, columns_log, inverse};
-	u32 n = 1u << count, width = 1u << columns_log, pitch = width + (columns_log != 0), rest = log - count;
+	u32 n = 1u << count, width = 1u << columns_log, rest = log - count, s = 0;
 	u64 first = (u64)block() << columns_log;
 	for (u32 i = tid(); i < n << columns_log; i += ntid()) { // neighbours in memory by neighbouring threads
 		u32 c = rest ? i & (width - 1) : i >> count, e = rest ? i >> columns_log : i & (n - 1);
 		u64 q = first + c;
 		if (q >= columns) continue;
-		if (stage) {
-			held[e * pitch + c] = out[place(p, q, e)];
-		} else {
-			u64 from = q >> rest << log | (u64)e << rest | (q & ((1ull << rest) - 1));
-			held[reverse(e, count) * pitch + c] = in[from];
-		}
+		if (stage) held[slot(e << columns_log | c)] = out[place(p, q, e)];
+		else held[slot(reverse(e, count) << columns_log | c)] = in[q >> rest << log | (u64)e << rest | (q & ((1ull << rest) - 1))];
 	}
 	sync();
-	for (u32 s = 0; s < count; s++) {
-		for (u32 i = tid(); i < n / 2 << columns_log; i += ntid()) {
-			u32 c = i & (width - 1), b = i >> columns_log, j = b & ((1u << s) - 1), e = 2 * b - j;
-			u64 low = (first + c) & ((1ull << stage) - 1);
-			c32 w = twiddle(direct, coarse, fine, stage + s, (u64)j << stage | low, inverse);
-			SHARED c32 *x = &held[e * pitch + c], *y = x + (pitch << s);
-			c32 u = *x, v = times(*y, w);
-			*x = u + v;
-			*y = u - v;
-		}
-		sync();
-	}
+	for (; s + 3 <= count; s += 3) steps_3(p, s, direct, coarse, fine);
+	if (s + 2 == count) steps_2(p, s, direct, coarse, fine);
+	if (s + 1 == count) steps_1(p, s, direct, coarse, fine);
 	for (u32 i = tid(); i < n << columns_log; i += ntid()) {
 		u32 c = stage ? i & (width - 1) : i >> count, e = stage ? i >> columns_log : i & (n - 1);
 		if (first + c >= columns) continue;
-		c32 v = held[e * pitch + c];
+		c32 v = held[slot(e << columns_log | c)];
 		if (divide != 0) v = (c32){v.x / divide, v.y / divide};
 		if (stage + count == log) v = canon2(v);
 		out[place(p, column(p, c), e)] = v;
