@@ -147,15 +147,20 @@ func (l *lower) tiled(p multiplication, m, n int64, pace int, launch func(first 
 
 // variant is a tile shape of the kernels in gemm_mma.h.
 type variant struct {
+	file    string // behind the name of the element type
 	name    string
 	m, n    int64
 	threads uint32
 	shared  int
+	cc      int // compute capability, at least
 }
 
 var (
-	wide   = variant{"wide", 128, 256, 256, 96 << 10}
-	square = variant{"square", 128, 128, 128, 64 << 10}
+	wide   = variant{"", "wide", 128, 256, 256, 96 << 10, 80}
+	square = variant{"", "square", 128, 128, 128, 64 << 10, 80}
+
+	variants = []variant{wide, square, {"_more", "tall", 256, 128, 256, 96 << 10, 80}, {"_more", "deep", 128, 256, 256, 144 << 10, 80}, {"_more", "deeper", 128, 256, 256, 192 << 10, 80},
+		{"_more", "plain", 128, 128, 128, 96 << 10, 80}}
 )
 
 // tensorProduct puts launches of the kernels in gemm_bf16.c and gemm_f16.c.
@@ -179,7 +184,7 @@ func (l *lower) tensorVariant(p multiplication, v variant) error {
 	return l.tiled(p, v.m, v.n, 256, func(first int64, blocks uint32) error {
 		args := l.args().Ptr(p.a.at).Ptr(p.b.at).Ptr(p.c).Ptr(p.bias).I64(p.m).I64(p.n).I64(p.k).I64(p.a.ld).I64(p.b.ld)
 		args.I64(p.a.step).I64(p.b.step).I64(first).F32(float32(p.alpha)).U32(uint32(p.out)).U32(word(p.relu))
-		return l.launch("gemm_"+p.in.String(), kernel, dim{X: blocks}, dim{X: v.threads}, v.shared, args)
+		return l.launch("gemm_"+p.in.String()+v.file, kernel, dim{X: blocks}, dim{X: v.threads}, v.shared, args)
 	})
 }
 
