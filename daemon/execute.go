@@ -180,6 +180,9 @@ func (c *invocation) call(ctx context.Context, access *fileAccess) (*runtime.Res
 			c.run.event("node_progress", c.Path, map[string]any{"progress": done, "total": total})
 		},
 	}
+	for _, p := range c.Node.Outputs {
+		call.OutputTypes = append(call.OutputTypes, string(p.Type))
+	}
 	items, end := c.items(ctx, call)
 	defer end()
 	c.given = items

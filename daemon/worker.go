@@ -10,6 +10,3 @@ import (
 func WorkerMain() bool {
 	return inventory.ProbeMain() || runtime.WorkerMain(nodeExtension)
 }
-
-// nodeExtension is what nodes may import beside the node ABI itself.
-var nodeExtension *runtime.Extension

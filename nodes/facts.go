@@ -12,6 +12,9 @@ import (
 // hostModule is the name under which a module imports the host functions of the node ABI.
 const hostModule = "levee_v1"
 
+// tensorModule is the name of those for tensors and graphs, which run on a GPU where there is one.
+const tensorModule = "levee_gpu_v1"
+
 // facts is what a module's binary itself says: the functions it exports and what it imports of files. Manifests are
 // held against it.
 type facts struct {
@@ -19,6 +22,7 @@ type facts struct {
 	memory  bool            // exports a memory named memory
 	wanting []string        // the functions imported from hostModule that a manifest must state a want for
 	items   bool            // imports output_item
+	tensors bool            // imports from tensorModule
 }
 
 // maxExports bounds what a module makes us remember; the engine's preflight takes no more either.
@@ -57,6 +61,7 @@ func readFacts(wasm []byte) (*facts, error) {
 func (f *facts) readImports(c *cursor) {
 	for n := c.uleb(); n > 0 && !c.short; n-- {
 		module, name := c.name(), c.name()
+		f.tensors = f.tensors || string(module) == tensorModule
 		if string(module) == hostModule && string(name) == "output_item" {
 			f.items = true
 		}
@@ -120,6 +125,9 @@ func (m *Manifest) fits(f *facts) error {
 		if w := wantOf[name]; !wants[w] {
 			errs.add("manifest", "the module imports %s.%s, but no node type states %q in its wants", hostModule, name, w)
 		}
+	}
+	if f.tensors && !slices.ContainsFunc(m.Nodes, func(n Node) bool { return slices.Contains(n.Devices, "gpu") }) {
+		errs.add("manifest", "the module imports %s, but no node type states \"gpu\" in its devices (write [\"gpu\", \"cpu\"]: without a GPU its graphs run on the processors)", tensorModule)
 	}
 	streams := false
 	for i := range m.Nodes {

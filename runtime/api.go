@@ -93,11 +93,13 @@ type Call struct {
 	Inputs  []Input  // by port; for Stdio the first is stdin
 	Outputs int      // number of output ports; for Stdio the first is stdout
 	Streams []int    // the output ports that give items while the call runs, through Item, and nothing in the result
-	Owner   string   // whose turn it is among waiting calls: the run's id
-	Limits  Limits
-	Files   *Files
-	Handed  *os.File // for the extension that the module uses: the worker gets it with the call, and closes it when the call has ended
-	Seed    [32]byte // of random_get
+	// OutputTypes are the types of the output ports, for an extension that writes values; only where the module uses one.
+	OutputTypes []string
+	Owner       string // whose turn it is among waiting calls: the run's id
+	Limits      Limits
+	Files       *Files
+	Handed      *os.File // for the extension that the module uses: the worker gets it with the call, and closes it when the call has ended
+	Seed        [32]byte // of random_get
 	// Progress is called now and then while the guest reports progress; it must return quickly.
 	Progress func(done, total int64)
 	// Item takes the items of Streams, one after the other, in the order in which the guest made them; it is needed where there are

@@ -20,6 +20,7 @@ const (
 	CodeCrash          = "E_CRASH"           // the worker process died or spoke nonsense
 	CodeFailed         = "E_FAILED"          // the guest itself said that it failed
 	CodeBounds         = "E_BOUNDS"          // the guest passed a bad pointer, port or handle to a host function
+	CodeLost           = "E_LOST"            // what an extension kept for the call is gone; the same call may go well
 	CodeRefused        = "E_REFUSED"         // the module wants something that is not there or was not granted
 )
 

@@ -80,6 +80,9 @@ func (g *guest) leave() (device bool) {
 // Bounds ends the call: the guest passed what it may not pass. It does not return.
 func (c *ExtensionCall) Bounds(format string, args ...any) { bounds(format, args...) }
 
+// Lost ends the call: what the extension kept for it is gone, through no fault of the guest. It does not return.
+func (c *ExtensionCall) Lost(detail string) { panic(&stop{CodeLost, detail}) }
+
 // View returns the guest's bytes [ptr, ptr+size), or ends the call. They are valid until the guest runs on.
 func (c *ExtensionCall) View(what string, ptr, size uint32) []byte {
 	return view(c.memory, what, ptr, size)
@@ -106,11 +109,15 @@ func (c *ExtensionCall) ReadInput(port uint32, p []byte, off int64) int {
 	return in.readAt(p, uint64(off))
 }
 
-// Output ends the call unless there is such an output port.
-func (c *ExtensionCall) Output(what string, port uint32) {
+// Output gives the type of an output port, empty where the call did not say, or ends the call.
+func (c *ExtensionCall) Output(what string, port uint32) (typ string) {
 	if n := len(c.guest.call.outputs); int64(port) >= int64(n) {
 		bounds("%s: output port %d of %d", what, port, n)
 	}
+	if types := c.guest.call.msg.outputTypes; int64(port) < int64(len(types)) {
+		typ = types[port]
+	}
+	return typ
 }
 
 // WriteOutput appends to the value of an output port that Output took, within the limit of the call's outputs, or ends the call.
@@ -132,7 +139,7 @@ type Companion struct {
 	ext   *extended
 	mod   api.Module
 	funcs map[string]api.Function
-	stack [32]uint64
+	stack [16]uint64
 }
 
 // Companion instantiates the companion, once a call.
@@ -154,36 +161,33 @@ func (c *ExtensionCall) Companion() (*Companion, error) {
 // Memory is all of the companion's memory. It stays where it is when the memory grows.
 func (k *Companion) Memory() []byte { return k.ext.region.base[:k.ext.region.size:k.ext.region.size] }
 
-// Grow makes the memory at least so large, and says whether it may be.
-func (k *Companion) Grow(size int64) bool {
-	have := int64(k.ext.region.size)
-	if size <= have {
-		return true
-	}
-	if size > companionMost {
+// Grow adds at least so many zero bytes to the memory, and says whether it may.
+func (k *Companion) Grow(more int64) bool {
+	if more < 0 || more > companionMost {
 		return false
 	}
-	_, ok := k.mod.Memory().Grow(uint32((size - have + math.MaxUint16) >> 16))
+	_, ok := k.mod.Memory().Grow(uint32((more + math.MaxUint16) >> 16))
 	return ok
 }
 
-// Call calls a function that the companion exports. A trap is an error with the trap's own words. The results are valid until the
-// next call.
-func (k *Companion) Call(name string, args ...uint64) ([]uint64, error) {
+// Call calls a function that the companion exports, and gives its one result, or 0 where it has none. A trap is an error with the
+// trap's own words.
+func (k *Companion) Call(name string, args ...uint64) (uint64, error) {
 	fn := k.funcs[name]
 	if fn == nil {
 		if fn = k.mod.ExportedFunction(name); fn == nil {
-			return nil, fmt.Errorf("companion: it exports no function %q", name)
+			return 0, fmt.Errorf("companion: it exports no function %q", name)
 		}
 		k.funcs[name] = fn
 	}
 	params, results := len(fn.Definition().ParamTypes()), len(fn.Definition().ResultTypes())
-	if len(args) != params || max(params, results) > len(k.stack) {
-		return nil, fmt.Errorf("companion: %q called with %d arguments", name, len(args))
+	if len(args) != params || results > 1 || params >= len(k.stack) {
+		return 0, fmt.Errorf("companion: %q called with %d arguments", name, len(args))
 	}
+	k.stack[0] = 0
 	copy(k.stack[:], args)
-	if err := fn.CallWithStack(k.ext.ctx, k.stack[:max(params, results)]); err != nil {
-		return nil, errors.New(trapOf(err))
+	if err := fn.CallWithStack(k.ext.ctx, k.stack[:max(params, 1)]); err != nil {
+		return 0, errors.New(trapOf(err))
 	}
-	return k.stack[:results], nil
+	return k.stack[0] * uint64(results), nil
 }

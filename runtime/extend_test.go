@@ -88,7 +88,7 @@ func testDo(state any, args []uint64) {
 	switch what {
 	case doCopy:
 		typ, size := c.Input("do", 0)
-		if typ != "bytes" || !k.Grow(size) {
+		if typ != "bytes" || !k.Grow(size-int64(len(k.Memory()))) {
 			c.Bounds("an input of type %q and %d bytes", typ, size)
 		}
 		n := c.ReadInput(0, k.Memory(), 0)
@@ -99,12 +99,12 @@ func testDo(state any, args []uint64) {
 		if err != nil {
 			c.Bounds("%v", err)
 		}
-		args[0] = got[0]
+		args[0] = got
 	case doTrap:
 		_, err := k.Call("trap")
 		args[0] = uint64(len(err.Error()))
 	case doGrow:
-		if k.Grow(int64(arg) << 16) {
+		if k.Grow(int64(arg)<<16 - int64(len(k.Memory()))) {
 			args[0] = 1
 		}
 	case doDirty:

@@ -59,6 +59,9 @@ func newJob(ctx context.Context, c *Call) (*job, error) {
 		return nil, j.fault(CodeMemory, "the module begins with "+sizeText(int64(m.Min)<<16)+" of memory")
 	}
 	j.msg = callMsg{abi: c.ABI, export: export, outputs: c.Outputs, limits: j.limit, seed: c.Seed, args: c.Args}
+	if c.Module.ext != nil {
+		j.msg.outputTypes = c.OutputTypes
+	}
 	for _, port := range c.Streams {
 		j.msg.streams = append(j.msg.streams, int64(port))
 	}
@@ -91,7 +94,7 @@ func (j *job) admit(export string) error {
 	for _, a := range c.Args {
 		args += len(a) + 1
 	}
-	if len(c.Inputs) > maxPorts || c.Outputs > maxPorts || c.Outputs < 0 || args > inlineMax {
+	if len(c.Inputs) > maxPorts || c.Outputs > maxPorts || len(c.OutputTypes) > maxPorts || c.Outputs < 0 || args > inlineMax {
 		return errors.New("the call has too many ports or arguments")
 	}
 	for _, port := range c.Streams {

@@ -118,17 +118,18 @@ func (d *decoder) value(fds []int) (v wireValue, rest []int) {
 
 // callMsg is the payload of frameCall.
 type callMsg struct {
-	seq     uint64
-	abi     ABI
-	export  string
-	outputs int
-	streams []int64 // the outputs that are streams
-	limits  Limits  // Time is the daemon's business and does not travel
-	seed    [32]byte
-	args    []string
-	types   []string
-	inputs  []wireValue
-	handed  bool // the last descriptor is for the extension
+	seq         uint64
+	abi         ABI
+	export      string
+	outputs     int
+	streams     []int64 // the outputs that are streams
+	limits      Limits  // Time is the daemon's business and does not travel
+	seed        [32]byte
+	args        []string
+	types       []string
+	inputs      []wireValue
+	outputTypes []string // where the module uses an extension
+	handed      bool     // the last descriptor is for the extension
 
 	handedFD int // of a message that was read; -1: none
 }
@@ -155,6 +156,10 @@ func (m *callMsg) append(b []byte) []byte {
 	for i := range m.inputs {
 		b = appendBytes(b, m.types[i])
 		b = m.inputs[i].append(b)
+	}
+	b = binary.AppendUvarint(b, uint64(len(m.outputTypes)))
+	for _, t := range m.outputTypes {
+		b = appendBytes(b, t)
 	}
 	return appendBool(b, m.handed)
 }
@@ -186,6 +191,10 @@ func (m *callMsg) read(p []byte, fds []int) error {
 		var v wireValue
 		v, fds = d.value(fds)
 		m.inputs = append(m.inputs, v)
+	}
+	m.outputTypes = m.outputTypes[:0]
+	for range d.count() {
+		m.outputTypes = append(m.outputTypes, d.string())
 	}
 	m.handed, m.handedFD = d.bool(), -1
 	switch {
