@@ -22,6 +22,7 @@ var mayImport = map[string][]string{
 	"graph":          {"graph/value"},
 	"cache":          {"graph/value", "cache/sqlite"},
 	"runtime":        {"graph/value", "runtime/wasm"},
+	"gpu/fake":       {"gpu/ptx"},
 	"gpu/kernel":     {"gpu/op"},
 	"gpu":            {"graph/value", "gpu/op", "gpu/kernel", "gpu/cpu", "gpu/cuda", "gpu/device"},
 	"gpu/cpu":        {"gpu/op", "gpu/kernel"},
@@ -44,7 +45,8 @@ var onlyIn = map[string][]string{
 	"go.yaml.in/yaml/v4":               {"graph"},
 	"github.com/spf13/cobra":           {"daemon/levee"},
 	"github.com/NVIDIA/go-nvml":        {"gpu/inventory"},
-	"levee/gpu/fake":                   {"gpu/fake"}, // tests apart
+	"levee/gpu/fake":                   {"gpu/fake"},            // tests apart
+	"levee/gpu/ptx":                    {"gpu/ptx", "gpu/fake"}, // tests apart
 	"os/signal":                        {"daemon/levee"},
 	"unsafe":                           {"runtime", "gpu"},
 }

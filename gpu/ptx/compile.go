@@ -134,13 +134,20 @@ func (m *Module) Params(kernel string) []Param {
 	return p.params
 }
 
-// StaticShared is the static shared memory of a kernel, and Local the local memory of each of its threads; 0 for one that cannot run.
-func (m *Module) StaticShared(kernel string) (shared, local int) {
+// Use is what a kernel takes: threads that a block may have, static shared memory of a block, local memory of a thread.
+type Use struct{ Threads, Shared, Local int }
+
+// Use tells what a kernel takes.
+func (m *Module) Use(kernel string) (Use, error) {
 	p, err := m.program(kernel)
 	if err != nil {
-		return 0, 0
+		return Use{}, err
 	}
-	return p.sharedSize, p.localSize
+	u := Use{1024, p.sharedSize, p.localSize}
+	if p.maxTid > 0 {
+		u.Threads = min(u.Threads, p.maxTid)
+	}
+	return u, nil
 }
 
 func align(n, to int) int { return (n + to - 1) &^ (to - 1) }

@@ -13,7 +13,8 @@ type Launch struct {
 	Shared      int // dynamic shared memory, in bytes
 	// Args are the parameters: uint64 (pointers too), int64, uint32, int32, float32, float64, uint16, uint8, or []byte for what is
 	// passed by value.
-	Args []any
+	Args   []any
+	Params []byte // in the place of Args: the parameters as they lie
 	// Descending runs the last warp of a block first and the last block first. What is right gives the same in both orders.
 	Descending bool
 	Budget     int64 // most instructions, counted per thread; 0 means 10 billion
@@ -28,6 +29,9 @@ func (m *Module) Launch(mem *Memory, l Launch) error {
 		return err
 	}
 	params, err := p.pack(l.Args)
+	if l.Params != nil {
+		params, err = p.padded(l.Params)
+	}
 	if err != nil {
 		return err
 	}
@@ -70,6 +74,14 @@ func (p *program) check(l Launch) error {
 		return p.bad("%d bytes of static shared memory; at most 48 KiB", p.sharedSize)
 	}
 	return nil
+}
+
+// padded takes parameters that somebody else has laid out, with some bytes behind them or not.
+func (p *program) padded(params []byte) ([]byte, error) {
+	if len(params) < p.paramSize || len(params) >= p.paramSize+8 {
+		return nil, p.bad("%d bytes of parameters, and it takes %d", len(params), p.paramSize)
+	}
+	return params[:p.paramSize], nil
 }
 
 // pack lays the arguments out as the kernel's parameters.

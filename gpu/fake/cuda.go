@@ -1,0 +1,137 @@
+package fake
+
+import (
+	_ "embed" // the C source
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"levee/gpu/ptx"
+)
+
+//go:embed c/cuda.c
+var cudaSource []byte
+
+// CUDA is a libcuda.so.1 and the server that runs its kernels. Each process that opens the library has devices of its own.
+type CUDA struct {
+	Dir string // to stand in LD_LIBRARY_PATH; the library is Dir/libcuda.so.1
+
+	served sync.WaitGroup
+
+	mu       sync.Mutex
+	findings []*ptx.Finding         // guarded by mu
+	conns    map[*net.UnixConn]bool // guarded by mu; nil at the end
+}
+
+// Library is the path to open.
+func (c *CUDA) Library() string { return filepath.Join(c.Dir, "libcuda.so.1") }
+
+// NewCUDA builds a libcuda.so.1 and serves it until the test ends. The macros of c/cuda.c say what it pretends, as in "MEMORY=64". What
+// the interpreter finds wrong with a kernel is a failure of the test, unless Findings has asked for it.
+func NewCUDA(t testing.TB, macros ...string) *CUDA {
+	t.Helper()
+	c := &CUDA{Dir: t.TempDir(), conns: map[*net.UnixConn]bool{}}
+	socket := filepath.Join(c.Dir, "server")
+	if len(socket) > 100 { // a socket's name is short
+		dir, err := os.MkdirTemp("", "cuda")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = os.RemoveAll(dir) })
+		socket = filepath.Join(dir, "server")
+	}
+	if err := c.build(socket, macros); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.served.Go(func() { c.accept(l) })
+	t.Cleanup(func() {
+		_ = l.Close()
+		c.hangUp()
+		c.served.Wait()
+		for _, f := range c.Findings() {
+			t.Error(f)
+		}
+	})
+	return c
+}
+
+func (c *CUDA) build(socket string, macros []string) error {
+	source := filepath.Join(c.Dir, "cuda.c")
+	if err := os.WriteFile(source, cudaSource, 0o600); err != nil {
+		return err
+	}
+	args := []string{source, "-Wall", "-Wextra", "-Werror", "-Wno-unused", "-pthread", fmt.Sprintf("-DSOCKET=%q", socket)}
+	for _, m := range macros {
+		args = append(args, "-D"+m)
+	}
+	if err := compile(c.Library(), args...); err != nil {
+		return err
+	}
+	// The loader knows a library by its inode, and a process that has one open keeps it. So this inode is never given to another file.
+	_, err := unix.Open(c.Library(), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	return err
+}
+
+// Findings gives what the interpreter found wrong since the last time.
+func (c *CUDA) Findings() []*ptx.Finding {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	list := c.findings
+	c.findings = nil
+	return list
+}
+
+func (c *CUDA) found(f *ptx.Finding) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.findings = append(c.findings, f)
+}
+
+// accept serves one process after the other, all at once, until the listener is closed.
+func (c *CUDA) accept(l *net.UnixListener) {
+	for {
+		conn, err := l.AcceptUnix()
+		if err != nil {
+			return
+		}
+		c.mu.Lock()
+		if c.conns == nil {
+			_ = conn.Close()
+		} else {
+			c.conns[conn] = true
+			c.served.Go(func() { c.serve(conn) })
+		}
+		c.mu.Unlock()
+	}
+}
+
+// hangUp ends all connections, of processes that are still there too.
+func (c *CUDA) hangUp() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for conn := range c.conns {
+		_ = conn.Close()
+	}
+	c.conns = nil
+}
+
+// codes are what the driver would answer.
+var codes = map[ptx.Kind]int{
+	ptx.OutOfBounds: 700, ptx.Misaligned: 716, ptx.Budget: 702, ptx.BadLaunch: 1,
+}
+
+func codeOf(f *ptx.Finding) int {
+	if code, ok := codes[f.Kind]; ok {
+		return code
+	}
+	return 719
+}
