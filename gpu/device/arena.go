@@ -99,6 +99,10 @@ func (a *arena) grow(n int64) error {
 		return errFull
 	}
 	at, err := a.take(size)
+	if least := roundUp(n, largeStep); err != nil && least < size { // the device may still have room for what is wanted now
+		size = least
+		at, err = a.take(size)
+	}
 	if err != nil {
 		return err
 	}

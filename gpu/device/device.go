@@ -55,8 +55,11 @@ func Open(d *cuda.Driver, index int) (*Device, error) {
 	return &Device{Context: c, cc: c.CC, sms: c.SMs, sharedOptIn: c.Shared, modules: map[[sha256.Size]byte]*module{}, maps: map[mapKey]*mapCode{}}, nil
 }
 
-// Close ends the context. Every session was closed before.
+// Close ends the context. Every session was closed before. A lost one ends with the process.
 func (d *Device) Close() error {
+	if d.Lost() != nil {
+		return nil
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var err error
