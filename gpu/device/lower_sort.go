@@ -9,7 +9,7 @@ import (
 type sorter struct {
 	bits  string
 	size  int64
-	short int64 // elements that a block sorts by itself
+	short int64 // elements that a block holds
 	tile  int64 // elements of a long row that a block moves
 }
 
@@ -27,7 +27,7 @@ func lowerSort(l *lower, o *op.Op) error {
 	_, k := l.out[0].Rows()
 	s := sorters[in.DType.Size()]
 	flip := uint32(-o.Int(0))
-	if n <= s.short {
+	if n <= s.short || k <= s.short/8 {
 		return l.sortShort(s, rows, n, k, flip)
 	}
 	return inParts(rows, max(sortScratch/n, 1), func(from, rows int64) error {
@@ -35,16 +35,39 @@ func lowerSort(l *lower, o *op.Op) error {
 	})
 }
 
-// sortShort has several rows to a block where they are shorter than twice its threads.
+// sortShort sorts rows that a block can hold, several to a block where they are shorter than twice its threads. Of longer ones it takes the
+// first k of each tile, and goes on with those.
 func (l *lower) sortShort(s sorter, rows, n, k int64, flip uint32) error {
-	log := op.FFTLog(n)
-	together := max(op.FFTLog(2*sortThreads)-log, 0)
-	each := int64(1) << together
-	return inParts(rows, maxGrid*each, func(from, rows int64) error {
-		args := l.args().Ptr(l.in[0].at + cuda.Ptr(from*n*s.size)).Ptr(l.out[0].at + cuda.Ptr(from*k*s.size)).Ptr(l.out[1].at + cuda.Ptr(from*k*4)).
-			I64(rows).U32(uint32(n)).U32(uint32(k)).U32(uint32(log)).U32(uint32(together)).U32(uint32(l.in[0].DType)).U32(flip)
-		return l.launch("sort", "sort_short_"+s.bits, dim{X: uint32((rows + each - 1) / each)}, dim{X: sortThreads}, 0, args)
-	})
+	kind := uint32(l.in[0].DType)
+	from, fromIndex, outKind := l.in[0].at, cuda.Ptr(0), uint32(0)
+	for outKind == 0 {
+		log := op.FFTLog(min(n, s.short))
+		tiles := (n + 1<<log - 1) >> log
+		values, index := l.out[0].at, l.out[1].at
+		if tiles == 1 {
+			outKind = uint32(l.in[0].DType)
+		} else {
+			var err error
+			if values, err = l.scratch(rows * tiles * k * s.size); err != nil {
+				return err
+			}
+			if index, err = l.scratch(rows * tiles * k * 4); err != nil {
+				return err
+			}
+		}
+		together := max(op.FFTLog(2*sortThreads)-log, 0)
+		blocks := (rows*tiles + 1<<together - 1) >> together
+		if blocks > maxGrid {
+			return op.Errorf(op.OverBudget, "%d rows to sort at a time", rows)
+		}
+		args := l.args().Ptr(from).Ptr(fromIndex).Ptr(values).Ptr(index).I64(rows).I64(n).U32(uint32(k)).I64(tiles).
+			U32(uint32(log)).U32(uint32(together)).U32(kind).U32(outKind).U32(flip)
+		if err := l.launch("sort", "sort_short_"+s.bits, dim{X: uint32(blocks)}, dim{X: sortThreads}, 0, args); err != nil {
+			return err
+		}
+		from, fromIndex, kind, n = values, index, 0, tiles*k
+	}
+	return nil
 }
 
 // sortLong moves the elements by one digit after the other, to and fro between two places, and at last to the outputs.

@@ -38,71 +38,72 @@ INLINE u64 bits64(u64 k, u32 kind, u32 flip) {
 	return k ^ (~(u64)((i64)k >> 63) | top);
 }
 
-// Short rows: a block sorts 1 << (log + rows_log) elements in its own memory, the rows padded to 1 << log with what comes last, by a
-// bitonic network. The place is part of what is compared, so the network need not be stable.
+// Short rows, and tiles of rows of which only the first few elements are wanted: a block sorts several at once in its own memory, by a
+// bitonic network. The place is part of what is compared, so the network need not be stable. An element is its key, and below its place.
+typedef unsigned __int128 u128;
 enum { SHORT32 = 4096, SHORT64 = 2048 };
 
-// pair gives the lower place of compare-and-exchange i of a step with distance d, and whether the larger goes up.
-INLINE u32 pair(u32 i, u32 d) { return 2 * i - (i & (d - 1)); }
+// slot spreads what a block holds over the banks of its memory: steps by any power of two meet few of them twice.
+INLINE u32 slot(u32 x) { return x ^ (x >> 4 & 15) ^ (x >> 8 & 15); }
 
-KERNEL sort_short_32(GLOBAL const u32 *in, GLOBAL u32 *values, GLOBAL u32 *index, u64 rows, u32 n, u32 k, u32 log, u32 rows_log, u32 kind, u32 flip) {
-	static SHARED u64 s[SHORT32];
-	u32 size = 1u << log, all = size << rows_log;
-	u64 first = (u64)block() << rows_log;
-	for (u32 i = tid(); i < all; i += ntid()) {
-		u64 row = first + (i >> log);
-		u32 at = i & (size - 1);
-		s[i] = row < rows && at < n ? (u64)key32(in[row * n + at], kind, flip) << 32 | at : ~0ull;
-	}
-	sync();
-	for (u32 run = 2; run <= size; run *= 2)
-		for (u32 d = run / 2; d > 0; d /= 2) {
-			for (u32 i = tid(); i < all / 2; i += ntid()) {
-				u32 p = pair(i, d);
-				u64 a = s[p], b = s[p + d];
-				if ((a > b) == !(p & (size - 1) & run)) s[p] = b, s[p + d] = a;
-			}
-			sync();
-		}
-	for (u32 i = tid(); i < all; i += ntid()) {
-		u64 row = first + (i >> log);
-		u32 at = i & (size - 1);
-		if (row >= rows || at >= k) continue;
-		values[row * k + at] = bits32((u32)(s[i] >> 32), kind, flip);
-		index[row * k + at] = (u32)s[i];
-	}
+// DEFINE_EXCHANGES makes exchanges_BITS_N: N steps of the network, the first with distance low << (N - 1), on 1 << N elements in registers.
+// Runs of run elements go up and down in turn; the last ones, which are all of a tile, up.
+#define DEFINE_EXCHANGES(bits, E, N) \
+INLINE void exchanges_##bits##_##N(SHARED E *s, u32 all, u32 size, u32 run, u32 low) { \
+	for (u32 i = tid(); i < all >> N; i += ntid()) { \
+		u32 p = (i & ~(low - 1)) << N | (i & (low - 1)), up = !(p & (size - 1) & run); \
+		E x[1 << N]; \
+		_Pragma("unroll") for (u32 k = 0; k < 1 << N; k++) x[k] = s[slot(p + k * low)]; \
+		_Pragma("unroll") for (u32 d = 1 << (N - 1); d > 0; d /= 2) \
+			_Pragma("unroll") for (u32 k = 0; k < 1 << N; k++) { \
+				if (k & d) continue; \
+				E a = x[k], b = x[k + d]; \
+				u32 turn = (a > b) == up; \
+				x[k] = turn ? b : a; \
+				x[k + d] = turn ? a : b; \
+			} \
+		_Pragma("unroll") for (u32 k = 0; k < 1 << N; k++) s[slot(p + k * low)] = x[k]; \
+	} \
+	sync(); \
 }
 
-KERNEL sort_short_64(GLOBAL const u64 *in, GLOBAL u64 *values, GLOBAL u32 *index, u64 rows, u32 n, u32 k, u32 log, u32 rows_log, u32 kind, u32 flip) {
-	static SHARED u64 s[SHORT64];
-	static SHARED u32 from[SHORT64];
-	u32 size = 1u << log, all = size << rows_log;
-	u64 first = (u64)block() << rows_log;
-	for (u32 i = tid(); i < all; i += ntid()) {
-		u64 row = first + (i >> log);
-		u32 at = i & (size - 1);
-		u32 real = row < rows && at < n;
-		s[i] = real ? key64(in[row * n + at], kind, flip) : ~0ull;
-		from[i] = real ? at : ~0u;
-	}
-	sync();
-	for (u32 run = 2; run <= size; run *= 2)
-		for (u32 d = run / 2; d > 0; d /= 2) {
-			for (u32 i = tid(); i < all / 2; i += ntid()) {
-				u32 p = pair(i, d), x = from[p], y = from[p + d];
-				u64 a = s[p], b = s[p + d];
-				if ((a > b || (a == b && x > y)) == !(p & (size - 1) & run)) s[p] = b, s[p + d] = a, from[p] = y, from[p + d] = x;
-			}
-			sync();
-		}
-	for (u32 i = tid(); i < all; i += ntid()) {
-		u64 row = first + (i >> log);
-		u32 at = i & (size - 1);
-		if (row >= rows || at >= k) continue;
-		values[row * k + at] = bits64(s[i], kind, flip);
-		index[row * k + at] = from[i];
-	}
+// sort_short_BITS sorts tiles of 1 << log elements, 1 << tiles_log in a block: there are so many tiles in a row of n, the last of which need
+// not be full. Each gives its first k. index may be zero: the places are those of the row. What no element is has the last key and place.
+#define DEFINE_SHORT(N, K, E) \
+DEFINE_EXCHANGES(N, E, 1) \
+DEFINE_EXCHANGES(N, E, 2) \
+DEFINE_EXCHANGES(N, E, 3) \
+KERNEL sort_short_##N(GLOBAL const K *in, GLOBAL const u32 *index, GLOBAL K *values, GLOBAL u32 *places, u64 rows, u64 n, u32 k, u64 tiles, \
+	u32 log, u32 tiles_log, u32 kind, u32 out_kind, u32 flip) { \
+	static SHARED E s[SHORT##N]; \
+	u32 size = 1u << log, all = size << tiles_log; \
+	u64 first = (u64)block() << tiles_log; \
+	for (u32 i = tid(); i < all; i += ntid()) { \
+		u64 tile = first + (i >> log), row = tile / tiles, at = (tile % tiles << log) + (i & (size - 1)); \
+		E e = ~(E)0; \
+		if (row < rows && at < n) e = (E)key##N(in[row * n + at], kind, flip) << N | (index ? index[row * n + at] : (u32)at); \
+		s[slot(i)] = e; \
+	} \
+	sync(); \
+	for (u32 run = 2; run <= size; run *= 2) { \
+		u32 d = run / 2; \
+		for (; d >= 8; d /= 8) exchanges_##N##_3(s, all, size, run, d / 4); \
+		if (d == 4) exchanges_##N##_3(s, all, size, run, 1); \
+		if (d == 2) exchanges_##N##_2(s, all, size, run, 1); \
+		if (d == 1) exchanges_##N##_1(s, all, size, run, 1); \
+	} \
+	for (u32 i = tid(); i < all; i += ntid()) { \
+		u64 tile = first + (i >> log); \
+		u32 at = i & (size - 1); \
+		if (tile >= rows * tiles || at >= k) continue; \
+		E e = s[slot(i)]; \
+		values[tile * k + at] = bits##N((K)(e >> N), out_kind, flip); \
+		places[tile * k + at] = (u32)e; \
+	} \
 }
+
+DEFINE_SHORT(32, u32, u64)
+DEFINE_SHORT(64, u64, u128)
 
 // Long rows: a digit of 8 bits at a time from the lowest, each time stable. A block takes a tile of a row: it counts the tile's digits,
 // and once all counts are summed up (scan.c) it moves the tile to where it belongs. counts are [row][digit][tile].
