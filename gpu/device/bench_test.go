@@ -1,6 +1,7 @@
 package device_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -12,18 +13,16 @@ import (
 	"levee/gpu/builtin"
 	"levee/gpu/cuda"
 	"levee/gpu/device"
+	gpukernel "levee/gpu/kernel"
 	"levee/gpu/op"
 )
 
 // What is measured here wants a real device: the fake one has no speed.
 func benchDevice(b *testing.B) *device.Device {
-	driver, err := cuda.Load(cuda.Library)
+	d, err := realDevice()
 	if err != nil {
 		b.Skipf("no GPU to measure: %v", err)
 	}
-	d, err := device.Open(driver, 0)
-	require.NoError(b, err)
-	b.Cleanup(func() { require.NoError(b, d.Close()) })
 	return d
 }
 
@@ -60,25 +59,93 @@ func BenchmarkSession(b *testing.B) {
 	}
 }
 
-// BenchmarkJIT is the time in which the driver compiles what levee brings. Its own cache on disk is set aside.
+// BenchmarkJIT is the time in which the driver compiles what levee brings, once each, without its own cache on disk.
 func BenchmarkJIT(b *testing.B) {
-	b.Setenv("CUDA_CACHE_DISABLE", "1")
+	b.Setenv("CUDA_CACHE_DISABLE", "1") // works before the first context of the process only: run this one alone
 	d := benchDevice(b)
-	for _, file := range []string{"elementwise", "row", "gemm", "gemm_tensor", "gemm_wgmma", "conv", "sort", "image", "fft"} {
-		ptx, ok := builtin.PTX(file)
-		if !ok {
-			b.Logf("there are no kernels %s", file)
-			continue
+	load := func(ptx string) {
+		m, err := d.Load(ptx)
+		if err != nil {
+			b.Logf("not for this device: %v", err)
+			return
 		}
+		require.NoError(b, d.Unload(m))
+	}
+	b.Run("map", func(b *testing.B) {
+		ptx := mapPTX(b)
+		for b.Loop() {
+			load(ptx)
+		}
+	})
+	for _, file := range []string{"elementwise", "cast", "strided", "reduce_f32", "norm_f32", "sort", "scan", "histogram", "image", "fft", "conv", "gemm", "gemm_bf16"} {
 		b.Run(file, func(b *testing.B) {
+			ptx, ok := builtin.PTX(file)
+			require.True(b, ok)
 			for b.Loop() {
-				m, err := d.Load(ptx)
-				if err != nil {
-					b.Skipf("not for this device: %v", err)
-				}
-				require.NoError(b, d.Unload(m))
+				load(ptx)
 			}
 		})
+	}
+}
+
+// mapPTX is a kernel of a node's.
+func mapPTX(b *testing.B) string {
+	f, err := gpukernel.Parse(axpb, "k")
+	require.NoError(b, err)
+	ptx, err := f.PTX(gpukernel.Types{In: []op.DType{op.F32, op.F32}, One: make([]bool, 2), Out: []op.DType{op.F32}})
+	require.NoError(b, err)
+	return ptx
+}
+
+// BenchmarkLaunch is the driver's part of a launch: a hundred of a kernel that does next to nothing, and the wait for the last one.
+func BenchmarkLaunch(b *testing.B) {
+	d := benchDevice(b)
+	m, err := d.Load(mapPTX(b))
+	require.NoError(b, err)
+	f, err := d.Function(m, "kernel")
+	require.NoError(b, err)
+	s, err := d.NewStream()
+	require.NoError(b, err)
+	var args cuda.Args
+	args.Ptr(0).Ptr(0).Ptr(0).I64(0).I64(0).Ptr(0) // from 0 to 0
+	for _, n := range []int{1, 100} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				for range n {
+					require.NoError(b, d.Launch(f, cuda.Dim{}, cuda.Dim{X: 32}, 0, s, args.Params()))
+				}
+				require.NoError(b, d.WaitStream(s))
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/launch")
+		})
+	}
+}
+
+// BenchmarkMapGrid is how fast a map of 3 GiB moves with grids and blocks of several sizes.
+func BenchmarkMapGrid(b *testing.B) {
+	const n = 256 << 20
+	d := benchDevice(b)
+	m, err := d.Load(mapPTX(b))
+	require.NoError(b, err)
+	f, err := d.Function(m, "kernel")
+	require.NoError(b, err)
+	s, err := d.NewStream()
+	require.NoError(b, err)
+	at, err := d.Alloc(12*n + 256)
+	require.NoError(b, err)
+	defer func() { require.NoError(b, d.Free(at)) }()
+	var args cuda.Args
+	args.Ptr(at).Ptr(at + 4*n).Ptr(at + 8*n).I64(0).I64(n).Ptr(at + 12*n)
+	for _, threads := range []int{128, 256, 512, 1024} {
+		for _, blocks := range []int{d.SMs * 8, d.SMs * 32, d.SMs * 128, n / threads} {
+			b.Run(fmt.Sprintf("%dx%d", blocks, threads), func(b *testing.B) {
+				b.SetBytes(12 * n)
+				for b.Loop() {
+					require.NoError(b, d.Launch(f, cuda.Dim{X: uint32(blocks)}, cuda.Dim{X: uint32(threads)}, 0, s, args.Params()))
+					require.NoError(b, d.WaitStream(s))
+				}
+			})
+		}
 	}
 }
 
@@ -161,9 +228,9 @@ func BenchmarkTransfer(b *testing.B) {
 	pinErr := d.Pin(shared)
 	b.Logf("64 MiB pinned in %v: %v", time.Since(start), pinErr)
 	for name, p := range map[string][]byte{"heap": make([]byte, n), "pinned": shared} {
-		for _, size := range []int{4 << 10, 1 << 20, n} {
+		for _, size := range []int{4 << 10, n} {
 			run := func(way string, do func(op.Handle, int64, []byte) error) {
-				b.Run(name+"/"+way, func(b *testing.B) {
+				b.Run(fmt.Sprintf("%s/%s/%d", name, way, size), func(b *testing.B) {
 					b.SetBytes(int64(size))
 					for b.Loop() {
 						require.NoError(b, do(h, 0, p[:size]))
