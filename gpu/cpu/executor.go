@@ -6,16 +6,18 @@ import (
 	"slices"
 	"time"
 
+	"levee/gpu/kernel"
 	"levee/gpu/op"
 )
 
 // Machine is the memory that tensors live in, and the node's kernels compiled beside it: the companion module of gpu/kernel.
 type Machine interface {
-	// Memory is all of it. What it holds when the executor is made is the machine's own; tensors come behind. After Grow it may be elsewhere.
+	// Memory is all of it, a page of 64 KiB at least. Tensors come behind what is there when the executor is made. After Grow it may be
+	// elsewhere.
 	Memory() []byte
 	// Grow adds at least so many zero bytes.
 	Grow(bytes int64) bool
-	// Call runs a function of the machine; it runs on its caller's thread.
+	// Call runs a batch function of the companion.
 	Call(function string, args ...uint64) (uint64, error)
 }
 
@@ -23,7 +25,7 @@ type Machine interface {
 type object struct {
 	desc   op.Desc
 	at     span
-	kernel *mapKernel // nil: a tensor
+	kernel *kernel.Entry // nil: a tensor
 }
 
 // Executor holds the tensors and kernels of one session. It is for one goroutine.
@@ -31,7 +33,7 @@ type Executor struct {
 	info    op.Info
 	arena   arena
 	objects op.Table[*object]
-	kernels kernels
+	entries []kernel.Entry // what the machine can run
 	lim     op.Limits
 	class   op.Class
 	fence   uint64
@@ -41,13 +43,12 @@ type Executor struct {
 }
 
 // New makes an executor that holds at most quota bytes of tensors in the machine's memory, and refuses graphs of more work than work.
-// module is the node's, whose companion the machine is.
-func New(m Machine, module []byte, info op.Info, quota, work int64) (*Executor, error) {
-	own := int64(len(m.Memory()))
-	own = (own + align - 1) / align * align
-	e := &Executor{info: info, arena: arena{machine: m, base: own, end: own, limit: quota / align * align}, lim: op.Limits{Work: work}}
+// entries are what the companion that the machine runs was made with.
+func New(m Machine, entries []kernel.Entry, info op.Info, quota, work int64) *Executor {
+	own := max(page, (int64(len(m.Memory()))+align-1)/align*align)
+	e := &Executor{info: info, entries: entries, arena: arena{machine: m, base: own, end: own, limit: quota / align * align}, lim: op.Limits{Work: work}}
 	e.info.Memory = e.arena.limit
-	return e, e.kernels.init(m, module)
+	return e
 }
 
 // Info says what runs the graphs.
@@ -144,7 +145,7 @@ func (e *Executor) Kernel(module []byte, export string) (op.Handle, error) {
 	if e.objects.Len() >= op.MaxObjects {
 		return 0, op.Errorf(op.OverQuota, "more than %d tensors and kernels", op.MaxObjects)
 	}
-	k, err := e.kernels.get(module, export)
+	k, err := e.prepare(module, export)
 	if err != nil {
 		return 0, err
 	}

@@ -13,8 +13,7 @@ import (
 // compute runs a graph of one op in an executor and gives its outputs.
 func compute(t *testing.T, o op.Op, in []tensor, out ...op.Desc) []tensor {
 	t.Helper()
-	ex, err := New(&heap{make([]byte, 1<<16), 1 << 30}, nil, op.Info{}, 1<<29, math.MaxInt64)
-	require.NoError(t, err)
+	ex := New(&heap{make([]byte, 1<<16), 1 << 30}, nil, op.Info{}, 1<<29, math.MaxInt64)
 	var g op.Graph
 	add := func(d op.Desc, list *[]uint16) op.Handle {
 		h, err := ex.Alloc(d)
@@ -31,7 +30,7 @@ func compute(t *testing.T, o op.Op, in []tensor, out ...op.Desc) []tensor {
 		handles[i] = add(d, &o.Out)
 	}
 	g.Ops = []op.Op{o}
-	_, err = ex.Submit(g.Append(nil))
+	_, err := ex.Submit(g.Append(nil))
 	require.NoError(t, err)
 	results := make([]tensor, len(out))
 	for i, d := range out {

@@ -1,18 +1,158 @@
 package cpu
 
-import "levee/gpu/op"
+import (
+	"bytes"
+	"encoding/binary"
+	"unsafe"
 
-// mapKernel is a function that Map runs for each element.
-type mapKernel struct {
-	sig op.Signature
+	"levee/gpu/kernel"
+	"levee/gpu/op"
+)
+
+// The machine's first page is where kernels get their arguments, and where elements are that kernels take or give in another type.
+const (
+	page    = 1 << 16
+	buffers = 1024 // behind the records of the arguments
+)
+
+// prepare finds the machine's function that runs a kernel.
+func (e *Executor) prepare(module []byte, export string) (*kernel.Entry, error) {
+	f, err := kernel.Parse(module, export)
+	if err != nil {
+		return nil, err
+	}
+	for i := range e.entries {
+		if bytes.Equal(e.entries[i].Func.Module(), f.Module()) {
+			return &e.entries[i], nil
+		}
+	}
+	return nil, op.Errorf(op.Unavailable, "kernel %q is not of the node's module: without a GPU it cannot be compiled now", export)
 }
 
-type kernels struct{}
-
-func (k *kernels) init(m Machine, module []byte) error { return nil }
-
-func (k *kernels) get(module []byte, export string) (*mapKernel, error) {
-	return nil, op.Errorf(op.Unavailable, "there are no kernels yet")
+// argument is a tensor of a kernel.
+type argument struct {
+	tensor
+	native op.DType // what the kernel takes or gives
+	at     int64    // in the machine's memory, of element 0
+	stride int64
+	buffer []byte // of elements in another type: they pass through here
 }
 
-func mapOp(r *run) error { return op.Errorf(op.Unavailable, "there are no kernels yet") }
+// mapOp runs a kernel for each element.
+func mapOp(r *run) error {
+	object, _ := r.ex.objects.Get(op.Handle(r.Params[0]))
+	sig := object.kernel.Func.Signature()
+	mem := r.ex.arena.machine.Memory()
+	n, step := r.out[0].Elems(), r.out[0].Elems()
+	params, slots := r.in[:len(sig.Params)], r.in[len(sig.Params):]
+	in, out := arguments(mem, params, sig.Params), arguments(mem, r.out, sig.Results)
+	if narrow := place(mem, in, out); narrow > 0 {
+		step = min(n, narrow)
+	}
+	for from := int64(0); from < n; from += step {
+		to := min(n, from+step)
+		at := mem[:0]
+		for i := range in {
+			in[i].load(from, to)
+			at = in[i].record(at, from)
+		}
+		for i, t := range slots {
+			count := t.Elems()
+			if sig.Slots[i] == 0 {
+				count = 0
+			}
+			at = binary.LittleEndian.AppendUint64(at, uint64(address(mem, t.mem)))
+			at = binary.LittleEndian.AppendUint64(at, uint64(count))
+		}
+		for i := range out {
+			at = out[i].record(at, from)
+		}
+		trapped, err := r.ex.arena.machine.Call(object.kernel.Batch, 0, uint64(from), uint64(to))
+		if err != nil {
+			return op.Errorf(op.Lost, "%v", err)
+		}
+		if trapped != 0 {
+			return kernel.Trapped(trapped)
+		}
+		for i := range out {
+			out[i].store(from, to)
+		}
+	}
+	return nil
+}
+
+// address is where a piece of the machine's memory begins.
+func address(mem, piece []byte) int64 {
+	return int64(uintptr(unsafe.Pointer(unsafe.SliceData(piece))) - uintptr(unsafe.Pointer(unsafe.SliceData(mem))))
+}
+
+func arguments(mem []byte, tensors []tensor, native []op.DType) []argument {
+	list := make([]argument, len(tensors))
+	for i, t := range tensors {
+		list[i] = argument{tensor: t, native: native[i], at: address(mem, t.mem), stride: native[i].Size()}
+		if t.Elems() == 1 {
+			list[i].stride = 0
+		}
+	}
+	return list
+}
+
+// place gives each argument that passes through a buffer one, and says how many elements that holds; 0: none does.
+func place(mem []byte, lists ...[]argument) int64 {
+	var through []*argument
+	for _, list := range lists {
+		for i := range list {
+			if list[i].native != list[i].DType {
+				through = append(through, &list[i])
+			}
+		}
+	}
+	if len(through) == 0 {
+		return 0
+	}
+	size := int64(page-buffers) / int64(len(through)) / align * align
+	for i, a := range through {
+		a.at = buffers + int64(i)*size
+		a.buffer = mem[a.at:][:size]
+	}
+	return size / 4 // i32 and f32 alone stand for other types
+}
+
+// record writes where an element is to be found: those of a buffer as if all before were there, too.
+func (a *argument) record(at []byte, from int64) []byte {
+	first := a.at
+	if a.buffer != nil {
+		first -= from * a.stride
+	}
+	at = binary.LittleEndian.AppendUint64(at, uint64(first))
+	return binary.LittleEndian.AppendUint64(at, uint64(a.stride))
+}
+
+// load fills the buffer with elements; with the one element, where there is only one.
+func (a *argument) load(from, to int64) {
+	if a.buffer == nil {
+		return
+	}
+	if a.stride == 0 {
+		from, to = 0, 1
+	}
+	t := tensor{mem: a.buffer}
+	if a.native == op.F32 {
+		widen(view[float32](t)[:to-from], a.tensor, from)
+	} else {
+		convert(view[int32](t)[:to-from], view[uint8](a.tensor)[from:])
+	}
+}
+
+// store takes results out of the buffer.
+func (a *argument) store(from, to int64) {
+	if a.buffer == nil {
+		return
+	}
+	t := tensor{mem: a.buffer}
+	if a.native == op.F32 {
+		narrow(a.tensor, from, view[float32](t)[:to-from])
+	} else {
+		store(a.tensor, from, view[int32](t)[:to-from], func(v int32) uint8 { return uint8(min(max(v, 0), 255)) })
+	}
+}

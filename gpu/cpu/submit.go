@@ -46,7 +46,7 @@ func (e *Executor) check(graph []byte) (*op.Plan, error) {
 		if !ok || o.kernel == nil {
 			return op.Signature{}, false
 		}
-		return o.kernel.sig, true
+		return o.kernel.Func.Signature(), true
 	}
 	lim := e.lim
 	lim.Temp = e.arena.limit
