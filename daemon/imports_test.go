@@ -26,6 +26,7 @@ var mayImport = map[string][]string{
 	"gpu/kernel":     {"gpu/op"},
 	"gpu":            {"graph/value", "gpu/op", "gpu/kernel", "gpu/cpu", "gpu/cuda", "gpu/device"},
 	"gpu/cpu":        {"gpu/op", "gpu/kernel"},
+	"gpu/suite":      {"gpu/op", "gpu/kernel", "gpu/cpu"},
 	"gpu/device":     {"gpu/op", "gpu/kernel", "gpu/builtin", "gpu/cuda"},
 	"nodes":          {"graph/value"},
 	"daemon/journal": {"graph/value", "cache/sqlite"},
@@ -39,7 +40,7 @@ var onlyIn = map[string][]string{
 	"github.com/mattn/go-sqlite3":      {"cache", "daemon/journal"},
 	"github.com/fsnotify/fsnotify":     {"watch"},
 	"github.com/bmatcuk/doublestar/v4": {"watch"},
-	"github.com/tetratelabs/wazero":    {"runtime"},
+	"github.com/tetratelabs/wazero":    {"runtime", "gpu/suite"},
 	"github.com/landlock-lsm":          {"runtime"},
 	"github.com/elastic/go-seccomp":    {"runtime"},
 	"go.yaml.in/yaml/v4":               {"graph"},
@@ -47,6 +48,7 @@ var onlyIn = map[string][]string{
 	"github.com/NVIDIA/go-nvml":        {"gpu/inventory"},
 	"levee/gpu/fake":                   {"gpu/fake"},            // tests apart
 	"levee/gpu/ptx":                    {"gpu/ptx", "gpu/fake"}, // tests apart
+	"levee/gpu/suite":                  {"gpu/suite"},           // tests apart
 	"os/signal":                        {"daemon/levee"},
 	"unsafe":                           {"runtime", "gpu"},
 }
