@@ -33,7 +33,8 @@ type Executor struct {
 	info    op.Info
 	arena   arena
 	objects op.Table[*object]
-	entries []kernel.Entry // what the machine can run
+	module  []byte         // the node's
+	entries []kernel.Entry // what the machine can run, once that is asked for
 	lim     op.Limits
 	class   op.Class
 	fence   uint64
@@ -43,10 +44,10 @@ type Executor struct {
 }
 
 // New makes an executor that holds at most quota bytes of tensors in the machine's memory, and refuses graphs of more work than work.
-// entries are what the companion that the machine runs was made with.
-func New(m Machine, entries []kernel.Entry, info op.Info, quota, work int64) *Executor {
+// module is the node's, whose companion the machine is.
+func New(m Machine, module []byte, info op.Info, quota, work int64) *Executor {
 	own := max(page, (int64(len(m.Memory()))+align-1)/align*align)
-	e := &Executor{info: info, entries: entries, arena: arena{machine: m, base: own, end: own, limit: quota / align * align}, lim: op.Limits{Work: work}}
+	e := &Executor{info: info, module: module, arena: arena{machine: m, base: own, end: own, limit: quota / align * align}, lim: op.Limits{Work: work}}
 	e.info.Memory = e.arena.limit
 	return e
 }

@@ -21,6 +21,11 @@ func (e *Executor) prepare(module []byte, export string) (*kernel.Entry, error) 
 	if err != nil {
 		return nil, err
 	}
+	if e.entries == nil {
+		if _, e.entries, err = kernel.Companion(e.module); err != nil {
+			return nil, err
+		}
+	}
 	for i := range e.entries {
 		if bytes.Equal(e.entries[i].Func.Module(), f.Module()) {
 			return &e.entries[i], nil

@@ -17,13 +17,13 @@ import (
 // Processors opens a session on the processors, whose kernels are compiled.
 func Processors(t *testing.T, quota int64) Executor {
 	t.Helper()
-	wasm, entries, err := kernel.Companion(Kernels)
+	wasm, _, err := kernel.Companion(Kernels)
 	require.NoError(t, err)
 	rt := wazero.NewRuntime(t.Context())
 	t.Cleanup(func() { require.NoError(t, rt.Close(context.Background())) })
 	mod, err := rt.Instantiate(t.Context(), wasm)
 	require.NoError(t, err)
-	return cpu.New(companion{t.Context(), mod}, entries, op.Info{Kind: "cpu", Name: "processors"}, quota, math.MaxInt64)
+	return cpu.New(companion{t.Context(), mod}, Kernels, op.Info{Kind: "cpu", Name: "processors"}, quota, math.MaxInt64)
 }
 
 // companion is a machine of wazero's.
