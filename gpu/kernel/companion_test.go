@@ -235,6 +235,6 @@ func TestCorpusOnTheCPU(t *testing.T) {
 		w := workFor(e.Func, r, n)
 		same(t, e.Name, w, func(from int) ([][]uint64, uint64) { return m.run(e.Batch, w, from) })
 	}
-	require.Equal(t, strings.Fields("axpb relu6 sqrtinv minmax rounding signs silu mandel collatz quotients divide divide64 remainders hash hash64 choose "+
+	require.Equal(t, strings.Fields("axpb relu6 sqrtinv minmax rounding sign_of signs silu mandel collatz quotients divide divide64 remainders hash hash64 choose "+
 		"stencil gather wild matmul forever half poly64 mixed narrow widen bits bits64 unbits bytesum sat floats several"), names)
 }

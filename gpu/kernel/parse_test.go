@@ -219,6 +219,8 @@ func FuzzParse(f *testing.F) {
 			again, err := Parse(e.Func.Module(), "kernel")
 			require.NoError(t, err)
 			require.Equal(t, e.Func, again)
+			sig := again.Signature()
+			newDevice(t, again, Types{sig.Params, make([]bool, len(sig.Params)), sig.Results})
 		}
 	})
 }

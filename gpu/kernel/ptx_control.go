@@ -79,23 +79,12 @@ func (g *generator) burn() {
 	g.put("add.s32 %v, %v, -1", g.fuel, g.fuel)
 }
 
-// move copies the values on top of the stack into registers, as if all at once.
+// move copies the values on top of the stack into registers, as if all at once. One after the other is right: a register that a block
+// carries can only lie on the stack where it was or further down, so none is written before it was read.
 func (g *generator) move(to []reg) {
-	from := make([]reg, len(to))
-	overlap := false
-	for i, v := range g.stack[len(g.stack)-len(to):] {
-		from[i] = g.number(v)
-		for j, r := range to {
-			overlap = overlap || i != j && from[i] == r
-		}
-	}
-	if overlap {
-		for i, r := range from {
-			from[i] = g.set(r.t, "mov."+r.t.ptx(), r)
-		}
-	}
-	for i, r := range from {
-		if r != to[i] {
+	from := g.stack[len(g.stack)-len(to):]
+	for i, v := range from {
+		if r := g.number(v); r != to[i] {
 			g.put("mov.%s %v, %v", r.t.ptx(), to[i], r)
 		}
 	}

@@ -22,6 +22,7 @@ K(minmax) float minmax(float a, float b) {
 K(rounding) float rounding(float x) {
 	return __builtin_floorf(x) + 3 * __builtin_ceilf(x) - 5 * __builtin_truncf(x) + 7 * __builtin_nearbyintf(x);
 }
+K(sign_of) float sign_of(float a, float b) { return __builtin_copysignf(a, b); }
 K(signs) float signs(float a, float b) { return __builtin_copysignf(a, b) - -__builtin_fabsf(b); }
 
 // exp by steps of log 2 and a polynomial.
