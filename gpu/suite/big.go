@@ -3,6 +3,7 @@ package suite
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"levee/gpu/op"
 )
@@ -57,7 +58,7 @@ func bigCases(n int64) (list []Case) {
 	add(mapCase("mandel", []Tensor{quick(r, op.F32, n), quick(r, op.F16, n)}, nil, desc(op.I32, n)))
 	add(mapCase("length", []Tensor{quick(r, op.F64, n), quick(r, op.F64, n)}, nil, desc(op.F64, n)))
 	add(mapCase("stencil", []Tensor{quick(r, op.F32, n)}, nil, desc(op.F32, n)))
-	return list
+	return slices.Concat(list, bigSortCases(r, n), bigPictureCases(r, n), bigFFTCases(r, n))
 }
 
 // quick makes many random numbers: floats are between -2 and 2.
@@ -76,5 +77,11 @@ func quick(r *rand.Rand, d op.DType, n int64) Tensor {
 			t.Data[i-1] &= 0xbf
 		}
 	}
+	return t
+}
+
+func quickOf(r *rand.Rand, d op.DType, shape ...int64) Tensor {
+	t := Tensor{Desc: desc(d, shape...)}
+	t.Data = quick(r, d, t.Elems()).Data
 	return t
 }

@@ -82,8 +82,7 @@ func Cases(seed uint64) []Case {
 		elementCases, castCases, stridedCases, reduceCases, rowCases, mapCases,
 		// gemm, conv
 
-		// sort, scan, histogram, pictures, fft
-
+		sortCases, pictureCases, fftCases,
 	} {
 		list = append(list, group(r)...)
 	}

@@ -1,0 +1,33 @@
+package suite
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"levee/gpu/op"
+)
+
+// fftCases have lengths for one pass and for two, and some that are no powers of two; what is right is told by the processors.
+func fftCases(r *rand.Rand) (list []Case) {
+	for _, s := range [][2]int64{{1, 1}, {3, 2}, {1000, 4}, {7, 8}, {3, 256}, {5, 512}, {1, 4096}, {2, 8192}, {1, 1 << 14}, {3, 3}, {2, 100}, {4, 1000}, {1, 5000}} {
+		for inverse := range uint64(2) {
+			list = append(list, fftCase(Random(r, op.F32, s[0], s[1], 2), inverse))
+		}
+	}
+	return append(list, fftCase(Wild(r, op.F32, 3, 64, 2), 1), fftCase(Wild(r, op.F32, 3, 10, 2), 0))
+}
+
+func fftCase(a Tensor, inverse uint64) Case {
+	return Case{Name: fmt.Sprintf("%v, %d", a.Desc, inverse), Code: op.FFT, Params: []uint64{inverse}, In: []Tensor{a}, Out: []op.Desc{a.Desc}}
+}
+
+// bigFFTCases are of about n numbers.
+func bigFFTCases(r *rand.Rand, n int64) (list []Case) {
+	log := op.FFTLog(n/4) - 1
+	for _, s := range [][2]int64{{1, 1 << log}, {3, 1 << (log - 3)}, {n >> 12, 1 << 9}, {1, n / 8}, {5, n/40 + 1}, {n / 4000, 1000}} {
+		for inverse := range uint64(2) {
+			list = append(list, fftCase(quickOf(r, op.F32, s[0], s[1], 2), inverse))
+		}
+	}
+	return list
+}
