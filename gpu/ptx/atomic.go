@@ -27,6 +27,7 @@ func (d *decoder) atomic(gives bool) {
 		return
 	}
 	l := d.memory(args[0], sp)
+	d.grain(sp, t.size)
 	a := d.source(args[1], t, typ.takes)
 	b := a
 	if n == 3 {

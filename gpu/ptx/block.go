@@ -29,6 +29,7 @@ func newBlock(p *program, l Launch, mem *Memory, globals map[string]uint64, para
 		prog: p, mem: mem, params: params, grid: l.Grid, dim: l.Block, descending: l.Descending, budget: l.Budget,
 		shared: make([]byte, p.dynStart()+l.Shared),
 	}
+	b.shadow = newShadow(len(b.shared), p.grain)
 	if b.budget == 0 {
 		b.budget = defaultBudget
 	}
@@ -62,6 +63,9 @@ func (b *block) begin(id Dim) {
 	b.id = id
 	b.bars = [16]barrier{}
 	clear(b.shared)
+	if b.shadow.step(); b.shadow != nil {
+		b.shadow.block = b.shadow.epoch
+	}
 	for _, w := range b.warps {
 		w.begin()
 	}
@@ -102,6 +106,7 @@ func (b *block) release() (any bool) {
 			w.leave(n, bar)
 		}
 		*bar = barrier{}
+		b.shadow.step()
 		any = true
 	}
 	return any

@@ -54,6 +54,7 @@ type program struct {
 	dynAlign   int
 	localSize  int
 	maxTid     int
+	grain      int // the smallest access that may be to shared memory
 }
 
 // Param is where a kernel's parameter lies among its parameters' bytes.

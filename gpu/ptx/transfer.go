@@ -133,6 +133,7 @@ func (d *decoder) load() {
 		return
 	}
 	l := d.memory(d.arg(1), sp)
+	d.grain(sp, n*t.size)
 	dst := make([]row, n)
 	masks := make([]uint64, n)
 	for i, o := range d.values(d.arg(0), n) {
@@ -183,6 +184,7 @@ func (d *decoder) store() {
 		return
 	}
 	l := d.memory(d.arg(0), sp)
+	d.grain(sp, n*t.size)
 	src := make([]row, n)
 	for i, o := range d.values(d.arg(1), n) {
 		src[i] = d.source(o, t, typ.takesWide)

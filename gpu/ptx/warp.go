@@ -37,14 +37,15 @@ type warp struct {
 	pc      int   // of the instruction that runs
 	last    *span // the allocation that was used last
 	finding *Finding
-	pending pendingCopies
+	copies  copies
+	epoch   uint64 // counts its own barriers
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
 func (w *warp) begin() {
 	w.groups = append(w.groups[:0], group{mask: w.start})
-	w.pending = pendingCopies{}
+	w.copies = copies{list: w.copies.list[:0]}
 	for name, r := range w.b.prog.special {
 		value := specials[name].value
 		for i := range w.regs[r] {
