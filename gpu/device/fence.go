@@ -161,6 +161,9 @@ func (s *Session) closeFences() error {
 
 // usable says whether calls can still succeed.
 func (s *Session) usable() error {
+	if s.closed {
+		return op.Errorf(op.Unavailable, "the session is closed")
+	}
 	if s.trapped != nil && s.trapped.told {
 		return s.trapped.err
 	}

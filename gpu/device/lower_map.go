@@ -53,15 +53,15 @@ func (s *Session) Kernel(module []byte, export string) (op.Handle, error) {
 	if err := s.dev.unloadMaps(); err != nil {
 		return 0, s.dev.fault(err)
 	}
-	return s.kernels.Add(&mapKernel{f, f.Key()}), nil
+	return s.objects.Add(object{kernel: &mapKernel{f, f.Key()}}), nil
 }
 
 func (s *Session) signature(h op.Handle) (op.Signature, bool) {
-	k, ok := s.kernels.Get(h)
-	if !ok {
+	o, ok := s.objects.Get(h)
+	if !ok || o.kernel == nil {
 		return op.Signature{}, false
 	}
-	return k.Signature(), true
+	return o.kernel.Signature(), true
 }
 
 // unloadMaps forgets the code of nodes' kernels when there is too much of it.
@@ -125,7 +125,8 @@ func typesKey(t kernel.Types) string {
 }
 
 func lowerMap(l *lower, o *op.Op) error {
-	k, _ := l.s.kernels.Get(op.Handle(o.Params[0]))
+	named, _ := l.s.objects.Get(op.Handle(o.Params[0]))
+	k := named.kernel
 	sig := k.Signature()
 	inputs, slots := l.in[:len(sig.Params)], l.in[len(sig.Params):]
 	n := l.out[0].Elems()

@@ -14,12 +14,18 @@ type Session struct {
 	dev     *Device
 	stream  cuda.Stream
 	arena   arena
-	tensors op.Table[tensor]
-	kernels op.Table[*mapKernel]
+	objects op.Table[object]
 	tables  map[string]cuda.Ptr
 	limits  op.Limits
 	class   op.Class
+	closed  bool
 	fences
+}
+
+// object is what a handle names: a tensor, or else a kernel.
+type object struct {
+	tensor
+	kernel *mapKernel
 }
 
 // Session begins one that may hold so many bytes. work bounds what one graph may compute, and move: see op.Limits.
@@ -38,6 +44,10 @@ func (d *Device) Session(quota, work int64) (*Session, error) {
 
 // Close ends the session. What it submitted is done first, unless the device is lost.
 func (s *Session) Close() error {
+	if s.closed {
+		return nil
+	}
+	s.closed, s.objects = true, op.Table[object]{}
 	if s.dev.Lost() != nil { // only the end of the process frees anything now
 		return nil
 	}
@@ -71,7 +81,7 @@ func (s *Session) Alloc(d op.Desc) (op.Handle, error) {
 		return 0, s.dev.fault(err)
 	}
 	d.Shape = append([]int64(nil), d.Shape...)
-	return s.tensors.Add(tensor{at, d}), nil
+	return s.objects.Add(object{tensor: tensor{at, d}}), nil
 }
 
 // oneMore says whether there may be another handle.
@@ -79,7 +89,7 @@ func (s *Session) oneMore() error {
 	if err := s.usable(); err != nil {
 		return err
 	}
-	if s.tensors.Len()+s.kernels.Len() >= op.MaxObjects {
+	if s.objects.Len() >= op.MaxObjects {
 		return op.Errorf(op.OverQuota, "a session has at most %d tensors and kernels", op.MaxObjects)
 	}
 	return nil
@@ -95,23 +105,23 @@ func (s *Session) tensor(h op.Handle) (tensor, error) {
 	if err := s.usable(); err != nil {
 		return tensor{}, err
 	}
-	t, ok := s.tensors.Get(h)
-	if !ok {
-		return t, op.Errorf(op.BadHandle, "%#x is no tensor of this session", uint64(h))
+	o, ok := s.objects.Get(h)
+	if !ok || o.kernel != nil {
+		return tensor{}, op.Errorf(op.BadHandle, "%#x is no tensor of this session", uint64(h))
 	}
-	return t, nil
+	return o.tensor, nil
 }
 
-// Free ends a tensor. Graphs that were submitted still find it: its memory is used again only by what comes later in the stream.
+// Free ends a tensor or a kernel. Graphs that were submitted still find it: its memory is used again only by what comes later in the stream.
 func (s *Session) Free(h op.Handle) error {
-	if t, ok := s.tensors.Remove(h); ok {
-		s.arena.free(t.at)
-		return nil
+	o, ok := s.objects.Remove(h)
+	if !ok {
+		return op.Errorf(op.BadHandle, "%#x names nothing of this session", uint64(h))
 	}
-	if _, ok := s.kernels.Remove(h); ok {
-		return nil
+	if o.kernel == nil {
+		s.arena.free(o.at)
 	}
-	return op.Errorf(op.BadHandle, "%#x names nothing of this session", uint64(h))
+	return nil
 }
 
 // Upload writes p into a tensor, from the byte off on, after everything that was submitted before.
@@ -172,7 +182,7 @@ func (s *Session) Submit(graph []byte) (uint64, error) {
 	l := &lower{s: s, dev: s.dev, plan: plan, at: make([]cuda.Ptr, len(plan.Tensors))}
 	for i, t := range plan.Tensors {
 		if t.Handle != 0 {
-			known, _ := s.tensors.Get(t.Handle)
+			known, _ := s.objects.Get(t.Handle)
 			l.at[i] = known.at
 		}
 	}
@@ -211,8 +221,8 @@ func (s *Session) check(graph []byte) (*op.Plan, error) {
 	limits := s.limits
 	limits.Temp = s.arena.left()
 	return op.Check(g, func(h op.Handle) (op.Desc, bool) {
-		t, ok := s.tensors.Get(h)
-		return t.Desc, ok
+		o, ok := s.objects.Get(h)
+		return o.Desc, ok && o.kernel == nil
 	}, s.signature, limits)
 }
 
