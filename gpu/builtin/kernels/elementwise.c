@@ -48,7 +48,7 @@ INLINE u32 unit_float(u32 w) { return bits_of((f32)(w >> 8) * 0x1p-24f); }
 KERNEL random(GLOBAL u32 *out, u64 n, u64 seed, u64 offset, u32 floats) {
 	u64 skip = offset & 3, all = (n + skip + 3) / 4;
 	for (u64 b = gid(); b < all; b += gstride()) {
-		u32x4 w = philox(seed, offset / 4 + b);
+		u32x4 w = philox(seed, (offset / 4 + b) & ~0ull >> 2); // the stream begins again after 2^64 words
 		if (floats) w = (u32x4){unit_float(w.x), unit_float(w.y), unit_float(w.z), unit_float(w.w)};
 		u64 i = b * 4 - skip; // of w.x; below zero where the first block is cut
 		if (skip == 0 && i + 4 <= n) {
