@@ -23,6 +23,10 @@ func allTypes(t op.DType) []op.DType {
 
 // TestNarrowTypes compares every narrow value with the conversions written here once more, and results around every rounding.
 func TestNarrowTypes(t *testing.T) {
+	narrow(t, func(f *Func, types Types) *device { return newDevice(t, f, types) })
+}
+
+func narrow(t *testing.T, load func(f *Func, types Types) *device) {
 	r := rand.New(rand.NewPCG(7, 8))
 	for _, wasm := range [][]byte{one("i32", "i32", "", asm.Get(0)), one("f32", "f32", "", asm.Get(0))} {
 		f, err := Parse(wasm, "f")
@@ -45,7 +49,7 @@ func TestNarrowTypes(t *testing.T) {
 					}
 				}
 				w := work{f: f, in: [][]uint64{words}, n: len(words)}
-				got, trap := newDevice(t, f, Types{[]op.DType{in}, []bool{false}, []op.DType{out}}).run(w, 0)
+				got, trap := load(f, Types{[]op.DType{in}, []bool{false}, []op.DType{out}}).run(w, 0)
 				require.Zero(t, trap)
 				for i, v := range words {
 					if want := narrowed(out, widened(in, v)); got[0][i] != want {

@@ -35,12 +35,29 @@ func unpack(d op.DType, b []byte) (words []uint64) {
 	return words
 }
 
-// device runs PTX in the interpreter.
-type device struct {
-	t          testing.TB
+// place is where PTX runs: the interpreter, or a driver.
+type place interface {
+	Put(p []byte) uint64
+	Bytes(at uint64, n int) []byte
+	launch(args []any) error
+}
+
+// interpreted is the interpreter with a memory of its own for each run, in which warps run in one order and the next time in the other.
+type interpreted struct {
+	*ptx.Memory
 	m          *ptx.Module
-	types      Types
 	descending bool
+}
+
+func (p interpreted) launch(args []any) error {
+	return p.m.Launch(p.Memory, ptx.Launch{Kernel: "kernel", Grid: ptx.Dim{X: 3}, Block: ptx.Dim{X: 64}, Args: args, Descending: p.descending})
+}
+
+// device runs a kernel's PTX.
+type device struct {
+	t     testing.TB
+	types Types
+	open  func() place // for each run
 }
 
 func newDevice(t testing.TB, f *Func, types Types) *device {
@@ -49,37 +66,38 @@ func newDevice(t testing.TB, f *Func, types Types) *device {
 	m, err := ptx.Parse(text)
 	require.NoError(t, err, text)
 	require.NoError(t, m.Check(), text)
-	return &device{t: t, m: m, types: types}
+	descending := false
+	return &device{t, types, func() place {
+		descending = !descending
+		return interpreted{ptx.NewMemory(), m, descending}
+	}}
 }
 
 // run gives the results for the elements from on, and the trap word, or 0.
 func (d *device) run(w work, from int) ([][]uint64, uint64) {
-	mem := ptx.NewMemory()
+	at := d.open()
 	var args []any
 	for i, words := range w.in {
-		args = append(args, mem.Put(pack(d.types.In[i], words)))
+		args = append(args, at.Put(pack(d.types.In[i], words)))
 	}
 	for i, t := range w.f.Signature().Slots {
 		if t == 0 {
 			t = op.I32
 		}
-		args = append(args, mem.Put(pack(t, w.slots[i])), uint64(len(w.slots[i])))
+		args = append(args, at.Put(pack(t, w.slots[i])), uint64(len(w.slots[i])))
 	}
 	var outs []uint64
 	for _, t := range d.types.Out {
-		outs = append(outs, mem.Alloc(w.n*int(t.Size())))
+		outs = append(outs, at.Put(make([]byte, w.n*int(t.Size()))))
 		args = append(args, outs[len(outs)-1])
 	}
-	trap := mem.Put(pack(op.I64, []uint64{1<<64 - 1}))
-	args = append(args, uint64(from), uint64(w.n), trap)
-	d.descending = !d.descending
-	err := d.m.Launch(mem, ptx.Launch{Kernel: "kernel", Grid: ptx.Dim{X: 3}, Block: ptx.Dim{X: 64}, Args: args, Descending: d.descending})
-	require.NoError(d.t, err)
+	trap := at.Put(pack(op.I64, []uint64{1<<64 - 1}))
+	require.NoError(d.t, at.launch(append(args, uint64(from), uint64(w.n), trap)))
 	results := make([][]uint64, len(outs))
 	for i, t := range d.types.Out {
-		results[i] = unpack(t, mem.Bytes(outs[i], w.n*int(t.Size())))[from:]
+		results[i] = unpack(t, at.Bytes(outs[i], w.n*int(t.Size())))[from:]
 	}
-	word := unpack(op.I64, mem.Bytes(trap, 8))[0]
+	word := unpack(op.I64, at.Bytes(trap, 8))[0]
 	if word == 1<<64-1 {
 		word = 0
 	}

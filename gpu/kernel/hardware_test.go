@@ -1,0 +1,145 @@
+package kernel
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"levee/gpu/cuda"
+	"levee/gpu/fake"
+)
+
+// driven is a device behind a CUDA driver. What was put into its memory is there until the next run begins.
+type driven struct {
+	t    testing.TB
+	c    *cuda.Context
+	s    cuda.Stream
+	kept []cuda.Ptr
+	f    cuda.Function
+}
+
+func openDriver(t testing.TB, library string) *driven {
+	d, err := cuda.Load(library)
+	if err != nil && library == cuda.Library {
+		t.Skipf("this test needs a GPU: %v", err)
+	}
+	require.NoError(t, err)
+	c, err := d.Open(0)
+	require.NoError(t, err)
+	t.Logf("on %s", c.Name)
+	s, err := c.NewStream()
+	require.NoError(t, err)
+	return &driven{t: t, c: c, s: s}
+}
+
+func (d *driven) Put(p []byte) uint64 {
+	at, err := d.c.Alloc(int64(max(len(p), 1)))
+	require.NoError(d.t, err)
+	d.kept = append(d.kept, at)
+	require.NoError(d.t, d.c.Upload(at, p, d.s))
+	return uint64(at)
+}
+
+func (d *driven) Bytes(at uint64, n int) []byte {
+	p, err := d.c.Pinned(max(n, 1))
+	require.NoError(d.t, err)
+	defer func() { require.NoError(d.t, d.c.FreePinned(p)) }()
+	require.NoError(d.t, d.c.Download(p[:n], cuda.Ptr(at), d.s))
+	require.NoError(d.t, d.c.Synchronize())
+	return append([]byte(nil), p[:n]...)
+}
+
+func (d *driven) launch(args []any) error {
+	var a cuda.Args
+	for _, v := range args {
+		a.I64(int64(v.(uint64)))
+	}
+	if err := d.c.Launch(d.f, cuda.Dim{X: 300}, cuda.Dim{X: 128}, 0, d.s, a.Params()); err != nil {
+		return err
+	}
+	return d.c.Synchronize()
+}
+
+func (d *driven) free() {
+	for _, at := range d.kept {
+		require.NoError(d.t, d.c.Free(at))
+	}
+	d.kept = d.kept[:0]
+}
+
+// device loads a kernel, and says how long the driver took to compile it.
+func (d *driven) device(f *Func, types Types) (*device, time.Duration) {
+	text, err := f.PTX(types)
+	require.NoError(d.t, err)
+	began := time.Now()
+	m, err := d.c.Load(text)
+	require.NoError(d.t, err, text)
+	took := time.Since(began)
+	d.f, err = d.c.Function(m, "kernel")
+	require.NoError(d.t, err)
+	return &device{d.t, types, func() place {
+		d.free()
+		return d
+	}}, took
+}
+
+// TestKernelsOnAGPU is TestCorpusOnTheDevice, TestRandomKernels and TestNarrowTypes with what it is all about, a real driver; and large tensors.
+func TestKernelsOnAGPU(t *testing.T) { onDriver(t, openDriver(t, cuda.Library), 3001, 6, 1<<18) }
+
+func TestKernelsThroughADriver(t *testing.T) {
+	onDriver(t, openDriver(t, fake.NewCUDA(t).Library()), 97, 0, 1<<10)
+}
+
+func onDriver(t *testing.T, d *driven, n, modules, large int) {
+	seed := uint64(time.Now().UnixNano()) // others each time: it is logged
+	t.Log("seed", seed)
+	r := rand.New(rand.NewPCG(11, seed))
+	var compile, slowest time.Duration
+	kernels := 0
+	load := func(f *Func, types Types) *device {
+		at, took := d.device(f, types)
+		kernels++
+		compile, slowest = compile+took, max(slowest, took)
+		return at
+	}
+	wasms := [][]byte{corpus(t)}
+	for range modules {
+		wasms = append(wasms, randomModule(r, 10))
+	}
+	for _, wasm := range wasms {
+		companion, entries, err := Companion(wasm)
+		require.NoError(t, err)
+		cpu := newMachine(t, companion)
+		for _, e := range entries {
+			w := workFor(e.Func, r, n)
+			if e.Name == "forever" {
+				w = workFor(e.Func, r, 3)
+			}
+			on := load(e.Func, plainTypes(w))
+			same(t, e.Name, w, func(from int) ([][]uint64, uint64) { return on.run(w, from) })
+			if e.Name == "forever" {
+				continue
+			}
+			// Against the CPU, until the first trap.
+			w = workFor(e.Func, r, large)
+			want, trap := cpu.run(e.Batch, w, 0)
+			got, word := load(e.Func, plainTypes(w)).run(w, 0)
+			require.Equal(t, trap, word, e.Name)
+			if trap != 0 {
+				w.n = int(trap >> 8)
+			}
+			for i := range want {
+				for j := range w.n {
+					if got[i][j] != want[i][j] {
+						t.Fatalf("%s element %d result %d: %#x, it must be %#x", e.Name, j, i, got[i][j], want[i][j])
+					}
+				}
+			}
+		}
+	}
+	narrow(t, load)
+	d.free()
+	t.Logf("%d kernels: compiled in %v each, %v at most", kernels, compile/time.Duration(kernels), slowest)
+}
