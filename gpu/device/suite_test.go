@@ -1,0 +1,25 @@
+package device_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"levee/gpu/device"
+	"levee/gpu/suite"
+)
+
+func TestSuite(t *testing.T) {
+	each(t, func(t *testing.T, d *device.Device) {
+		suite.Run(t, func(t *testing.T) suite.Executor { return session(t, d, suite.Quota) })
+	})
+}
+
+func TestSuiteBig(t *testing.T) {
+	d, err := realDevice()
+	if err != nil {
+		t.Skipf("no GPU here: %v", err)
+	}
+	require.Greater(t, d.Memory, int64(suite.BigQuota))
+	suite.RunBig(t, func(t *testing.T) suite.Executor { return session(t, d, suite.BigQuota) }, 1<<24)
+}
