@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"levee/daemon"
 	"levee/graph/value"
 	"levee/nodes"
 	"levee/runtime"
@@ -243,6 +244,7 @@ func (c *caseCall) node(ctx context.Context, uses string, args map[string]nodes.
 	}
 	given := make(map[int][][]byte)
 	for i, p := range typ.Outputs {
+		run.OutputTypes = append(run.OutputTypes, string(p.Type))
 		if p.Stream {
 			run.Streams = append(run.Streams, i)
 		}
@@ -392,7 +394,7 @@ func (b *caseBench) module(typ *nodes.NodeType) (*runtime.Module, error) {
 	if m, ok := b.modules[typ.Module.Hash]; ok {
 		return m, nil
 	}
-	m, err := runtime.NewModule(typ.Module.Name, typ.Module.Wasm, nil)
+	m, err := runtime.NewModule(typ.Module.Name, typ.Module.Wasm, daemon.NodeExtension)
 	if err == nil {
 		b.modules[typ.Module.Hash] = m
 	}

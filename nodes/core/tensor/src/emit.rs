@@ -100,7 +100,7 @@ struct Function {
 }
 
 /// How many f32 locals a function has room for; the i32 ones come behind them.
-pub const MAX_FLOATS: usize = 300;
+pub const MAX_FLOATS: usize = 200;
 
 impl Function {
     fn op(&mut self, code: u8) {

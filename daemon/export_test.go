@@ -1,0 +1,4 @@
+package daemon
+
+// NodeExtension is for tests that use an engine of their own.
+var NodeExtension = nodeExtension
