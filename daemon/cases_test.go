@@ -55,13 +55,14 @@ func TestExampleNodes(t *testing.T) {
 		if testing.Short() {
 			t.Skip("builds a module with Go's compiler")
 		}
-		b.runAll(t, buildGoExample(t))
+		b.runAll(t, buildGoExample(t, "/sdk/go/example", "words"))
+		b.runAll(t, buildGoExample(t, "/sdk/go/example/gpu", "curve"))
 	})
 }
 
-// buildGoExample makes a folder with the Go SDK's example as a packed module, and its cases.
-func buildGoExample(t *testing.T) string {
-	src, dir := nodesDir+"/sdk/go/example", t.TempDir()
+// buildGoExample makes a folder with an example of the Go SDK as a packed module, and its cases.
+func buildGoExample(t *testing.T, folder, name string) string {
+	src, dir := nodesDir+folder, t.TempDir()
 	raw := filepath.Join(t.TempDir(), "raw.wasm")
 	cmd := exec.CommandContext(t.Context(), "go", "build", "-buildmode=c-shared", "-trimpath", "-ldflags=-s -w", "-o", raw, ".")
 	cmd.Dir, cmd.Env = src, append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
@@ -70,11 +71,11 @@ func buildGoExample(t *testing.T) string {
 	}
 	wasm, err := os.ReadFile(raw)
 	require.NoError(t, err)
-	manifest, err := os.ReadFile(filepath.Join(src, "words.json"))
+	manifest, err := os.ReadFile(filepath.Join(src, name+".json"))
 	require.NoError(t, err)
 	packed, err := nodes.Pack(wasm, manifest)
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "words.wasm"), packed, 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, name+".wasm"), packed, 0o600))
 	cases, err := os.ReadFile(filepath.Join(src, "cases.json"))
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "cases.json"), cases, 0o600))

@@ -26,9 +26,11 @@ type example struct {
 
 var examples = []example{
 	{name: "c", manifest: "sdk/c/example/wc.json", built: "sdk/c/example/wc.wasm", build: buildC("sdk/c/example/wc.c")},
+	{name: "c on a GPU", manifest: "sdk/c/example/contrast.json", built: "sdk/c/example/contrast.wasm", build: buildC("sdk/c/example/contrast.c")},
 	{name: "scaffold", manifest: "scaffold/upper.json", built: "scaffold/upper.wasm", build: buildC("scaffold/upper.c")},
 	{name: "rust", manifest: "sdk/rust/example/slug.json", built: "sdk/rust/example/slug.wasm", build: buildRust},
-	{name: "go", manifest: "sdk/go/example/words.json", build: buildGo},
+	{name: "go", manifest: "sdk/go/example/words.json", build: buildGo("sdk/go/example")},
+	{name: "go on a GPU", manifest: "sdk/go/example/gpu/curve.json", build: buildGo("sdk/go/example/gpu")},
 }
 
 // Every example builds with the compilers that are there, packs, and offers what its manifest says.
@@ -98,11 +100,13 @@ func buildC(source string) func(*testing.T, string) {
 	}
 }
 
-func buildGo(t *testing.T, out string) {
-	if testing.Short() {
-		t.Skip("takes a while")
+func buildGo(folder string) func(*testing.T, string) {
+	return func(t *testing.T, out string) {
+		if testing.Short() {
+			t.Skip("takes a while")
+		}
+		command(t, folder, []string{"GOOS=wasip1", "GOARCH=wasm"}, tool(t, "go"), "build", "-buildmode=c-shared", "-trimpath", "-ldflags=-s -w", "-o", out, ".")
 	}
-	command(t, "sdk/go/example", []string{"GOOS=wasip1", "GOARCH=wasm"}, tool(t, "go"), "build", "-buildmode=c-shared", "-trimpath", "-ldflags=-s -w", "-o", out, ".")
 }
 
 // buildRust builds as nodes/build.sh does: by the distribution's compiler, with the standard library made for wasm without WASI.

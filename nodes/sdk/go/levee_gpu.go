@@ -159,6 +159,15 @@ func (t Tensor) Read(offset int64, p []byte) {
 	}
 }
 
+// EncodeFloat32s is numbers as Write takes them.
+func EncodeFloat32s(v ...float32) []byte {
+	var b []byte
+	for _, f := range v {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(f))
+	}
+	return b
+}
+
 // Free gives the tensor's memory back.
 func (t Tensor) Free() { hostTensorFree(t.handle) }
 
