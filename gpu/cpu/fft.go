@@ -1,6 +1,10 @@
 package cpu
 
-import "levee/gpu/op"
+import (
+	"sync"
+
+	"levee/gpu/op"
+)
 
 // fft transforms each row of n complex numbers. An n that is no power of two becomes a convolution with a chirp (Bluestein), done by
 // transforms of a power of two of at least 2n-1.
@@ -10,9 +14,9 @@ func fft(r *run) error {
 	n := s[len(s)-2]
 	inverse := r.Int(0) == 1
 	if n&(n-1) == 0 {
-		newTransform(op.FFTLog(n), inverse).run(dst, src)
+		(&transform{op.FFTLog(n), inverse}).run(dst, src)
 	} else {
-		bluestein(dst, src, n, inverse)
+		bluestein(dst, src, view[[2]float32](tensor{mem: r.scratch}), n, inverse)
 	}
 	if inverse {
 		divide(dst, float32(n))
@@ -38,43 +42,35 @@ func times(a, b [2]float32) [2]float32 {
 	return [2]float32{float32(a[0]*b[0]) - float32(a[1]*b[1]), float32(a[0]*b[1]) + float32(a[1]*b[0])}
 }
 
-// transform is for rows of 1<<log numbers, in the order of butterflies that op.FFT fixes.
+// transform is for rows of 1<<log numbers, in the order of butterflies that op.FFTRoots fixes.
 type transform struct {
 	log     int
 	inverse bool
-	coarse  [][2]float64
-	fine    [][2]float64
-	direct  [][2]float32 // the coarse ones rounded: those of the first op.FFTDirect stages
 }
 
-func newTransform(log int, inverse bool) *transform {
-	t := &transform{log: log, inverse: inverse}
-	t.coarse, t.fine = op.Roots(op.FFTRoots)
-	t.direct = make([][2]float32, len(t.coarse)/2)
-	for i := range t.direct {
-		t.direct[i] = t.root(int64(i) * op.RootStep)
+// fftRoots are for all transforms. direct are the coarse ones rounded: those of the first op.FFTDirect stages.
+var fftRoots = sync.OnceValue(func() (r struct {
+	coarse, fine [][2]float64
+	direct       [][2]float32
+}) {
+	r.coarse, r.fine = op.Roots(op.FFTRoots)
+	r.direct = make([][2]float32, len(r.coarse)/2)
+	for i := range r.direct {
+		r.direct[i][0], r.direct[i][1] = op.RootOf(r.coarse[i], r.fine[0])
 	}
-	return t
-}
-
-// root is that of place k of op.FFTRoots.
-func (t *transform) root(k int64) [2]float32 {
-	re, im := op.RootOf(t.coarse[k/op.RootStep], t.fine[k%op.RootStep])
-	if t.inverse {
-		im = -im
-	}
-	return [2]float32{re, im}
-}
+	return r
+})
 
 const blockLog = 12 // numbers that the first stages take together: they fit into a processor's nearest cache
 
+// run transforms what src has. Without src, dst has it, with every row in reversed order.
 func (t *transform) run(dst, src [][2]float32) {
 	block := min(t.log, blockLog)
 	split(int64(len(dst))>>block, grain>>block, func(from, to int64) {
 		for b := from; b < to; b++ {
 			x := dst[b<<block:][:1<<block]
 			row := b >> (t.log - block) << t.log
-			for i := range x {
+			for i := range min(len(x), len(src)) {
 				x[i] = src[row+op.FFTReverse(b<<block-row+int64(i), t.log)]
 			}
 			for stage := range block {
@@ -89,15 +85,20 @@ func (t *transform) run(dst, src [][2]float32) {
 
 // butterflies does some of a stage: a and b, 1<<stage apart, become a + wb and a - wb.
 func (t *transform) butterflies(x [][2]float32, stage int, from, to int64) {
+	roots := fftRoots()
 	half := int64(1) << stage
 	for i := from; i < to; i++ {
 		j := i & (half - 1)
 		a := (i-j)*2 + j
 		var w [2]float32
 		if stage < op.FFTDirect {
-			w = t.direct[j<<(op.FFTDirect-1-stage)]
+			w = roots.direct[j<<(op.FFTDirect-1-stage)]
 		} else {
-			w = t.root(j << (op.FFTLog(op.FFTRoots) - 1 - stage))
+			k := j << (op.FFTLog(op.FFTRoots) - 1 - stage)
+			w[0], w[1] = op.RootOf(roots.coarse[k/op.RootStep], roots.fine[k%op.RootStep])
+		}
+		if t.inverse {
+			w[1] = -w[1]
 		}
 		u, v := x[a], times(x[a+half], w)
 		x[a] = [2]float32{u[0] + v[0], u[1] + v[1]}
@@ -105,43 +106,69 @@ func (t *transform) butterflies(x [][2]float32, stage int, from, to int64) {
 	}
 }
 
+// reverse puts every row of 1<<log numbers into reversed order.
+func reverse(x [][2]float32, log int) {
+	split(int64(len(x)), grain, func(from, to int64) {
+		for i := from; i < to; i++ {
+			if j := i>>log<<log + op.FFTReverse(i&(1<<log-1), log); i < j {
+				x[i], x[j] = x[j], x[i]
+			}
+		}
+	})
+}
+
+// fftScratch is what bluestein needs: for the chirp's spectrum and for some rows.
+func fftScratch(in op.Desc) int64 {
+	n := in.Shape[len(in.Shape)-2]
+	if n&(n-1) == 0 {
+		return 0
+	}
+	_, log, some := convolution(in.Elems()/2, n)
+	return (1 + some) << log * 8
+}
+
+// convolution says how bluestein goes about rows: how many there are, the length of the transforms, and of how many rows at a time.
+func convolution(elems, n int64) (rows int64, log int, some int64) {
+	rows, log = elems/n, op.FFTLog(2*n-1)
+	return rows, log, min(max(int64(1<<18)>>log, 1), rows)
+}
+
 // bluestein: with chirp c, X[k] = c[k] * sum over j of (x[j] c[j]) conj(c[k-j]).
-func bluestein(dst, src [][2]float32, n int64, inverse bool) {
+func bluestein(dst, src, scratch [][2]float32, n int64, inverse bool) {
 	c := newChirp(n, inverse)
-	log := op.FFTLog(2*n - 1)
+	rows, log, some := convolution(int64(len(src)), n)
 	m := int64(1) << log
-	rows := int64(len(src)) / n
-	some := min(max(int64(1<<18)>>log, 1), rows)
-	a, b, spectrum := make([][2]float32, some*m), make([][2]float32, some*m), make([][2]float32, m)
-	forward, back := newTransform(log, false), newTransform(log, true)
+	spectrum, space := scratch[:m], scratch[m:]
+	forward, back := transform{log, false}, transform{log, true}
+	clear(spectrum)
 	for i := range n {
 		w := c.at(i)
 		w[1] = -w[1]
-		a[i], a[(m-i)%m] = w, w
+		spectrum[op.FFTReverse(i, log)], spectrum[op.FFTReverse((m-i)&(m-1), log)] = w, w
 	}
-	clear(a[n : m-n+1])
-	forward.run(spectrum, a[:m])
+	forward.run(spectrum, nil)
 	for row := int64(0); row < rows; row += some {
 		count := min(some, rows-row)
-		a, b := a[:count*m], b[:count*m]
+		x := space[:count*m]
 		split(count*m, grain, func(from, to int64) {
 			for i := from; i < to; i++ {
-				a[i] = [2]float32{}
-				if j := i & (m - 1); j < n {
-					a[i] = times(src[(row+i>>log)*n+j], c.at(j))
+				x[i] = [2]float32{}
+				if j := op.FFTReverse(i&(m-1), log); j < n {
+					x[i] = times(src[(row+i>>log)*n+j], c.at(j))
 				}
 			}
 		})
-		forward.run(b, a)
+		forward.run(x, nil)
 		split(count*m, grain, func(from, to int64) {
 			for i := from; i < to; i++ {
-				b[i] = times(b[i], spectrum[i&(m-1)])
+				x[i] = times(x[i], spectrum[i&(m-1)])
 			}
 		})
-		back.run(a, b)
+		reverse(x, log)
+		back.run(x, nil)
 		split(count*n, grain, func(from, to int64) {
 			for i := from; i < to; i++ {
-				v := a[i/n<<log+i%n]
+				v := x[i/n<<log+i%n]
 				dst[row*n+i] = times([2]float32{v[0] / float32(m), v[1] / float32(m)}, c.at(i%n))
 			}
 		})

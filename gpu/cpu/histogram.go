@@ -6,6 +6,9 @@ import (
 	"levee/gpu/op"
 )
 
+// maxOwnBins is up to how many bins each processor counts in some of its own.
+const maxOwnBins = 1 << 16
+
 // histogram counts the elements of each bin. What lies outside of them is not counted, and NaN lies nowhere.
 func histogram(r *run) error {
 	switch r.in[0].DType {
@@ -25,9 +28,7 @@ func count[T uint8 | int32 | float32](r *run) {
 	low, high := r.Float(0), r.Float(1)
 	bins := len(counts)
 	scale := float64(bins) / (high - low)
-	var mu sync.Mutex
-	split(int64(len(src)), max(grain, 4*int64(bins)), func(from, to int64) {
-		own := make([]int32, bins)
+	add := func(counts []int32, from, to int64) {
 		for _, v := range src[from:to] {
 			x := float64(v)
 			if !(x >= low && x <= high) {
@@ -37,8 +38,17 @@ func count[T uint8 | int32 | float32](r *run) {
 			if at := (x - low) * scale; at < float64(bins) {
 				bin = int(at)
 			}
-			own[bin]++
+			counts[bin]++
 		}
+	}
+	if bins > maxOwnBins {
+		add(counts, 0, int64(len(src)))
+		return
+	}
+	var mu sync.Mutex
+	split(int64(len(src)), max(grain, 4*int64(bins)), func(from, to int64) {
+		own := make([]int32, bins)
+		add(own, from, to)
 		mu.Lock()
 		defer mu.Unlock()
 		for i, n := range own {

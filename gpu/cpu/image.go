@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"math"
+	"slices"
 
 	"levee/gpu/op"
 )
@@ -49,46 +50,65 @@ func nearest[T any](dst, src []T, a, b picture) {
 	})
 }
 
-// filter does first the pass that leaves less for the other.
+// filter does first the pass that leaves less for the other, some rows of the output at a time.
 func filter[T uint8 | float32](dst, src []T, a, b picture, across, down *op.Taps, round func(float32) T) {
-	keep := func(v float32) float32 { return v }
 	first := op.ResizeAcrossFirst(a.h, a.w, b.h, b.w)
-	size := b.h * a.w
-	if first {
-		size = a.h * b.w
+	rows := min(b.h, max(maxBetween/(b.w*a.c*(1+a.h/b.h)), 1), 32)
+	if !first {
+		rows = 1
 	}
-	between := make([]float32, size*a.c)
-	for i := range a.n {
-		from, to := src[i*a.h*a.w*a.c:][:a.h*a.w*a.c], dst[i*b.h*b.w*b.c:][:b.h*b.w*b.c]
-		if first {
-			pass(between, from, across, a.h, a.w, a.c, keep)
-			pass(to, between, down, 1, a.h, b.w*b.c, round)
-		} else {
-			pass(between, from, down, 1, a.h, a.w*a.c, keep)
-			pass(to, between, across, b.h, a.w, a.c, round)
-		}
-	}
-}
-
-// pass filters the middle dimension of [outer, n, inner].
-func pass[S, D uint8 | float32](dst []D, src []S, t *op.Taps, outer, n, inner int64, round func(float32) D) {
-	out := int64(len(t.First))
-	split(outer*out, max(grain/inner, 1), func(from, to int64) {
-		sums := make([]float32, inner)
+	bands := (b.h + rows - 1) / rows
+	split(a.n*bands, max(grain/(b.w*b.c*rows), 1), func(from, to int64) {
+		var between, sums []float32
 		for i := from; i < to; i++ {
-			place := i % out
-			clear(sums)
-			at := (i/out*n + int64(t.First[place])) * inner
-			for j, w := range t.Weights[place*int64(t.Stride):][:t.Count[place]] {
-				for x, v := range src[at+int64(j)*inner:][:inner] {
-					sums[x] += float32(w * float32(v))
-				}
+			src := src[i/bands*a.h*a.w*a.c:][:a.h*a.w*a.c]
+			y := i % bands * rows
+			end := min(y+rows, b.h)
+			dst := dst[(i/bands*b.h+y)*b.w*b.c:][:(end-y)*b.w*b.c]
+			low, high := down.First[y], down.First[end-1]+down.Count[end-1] // of the input
+			if !first {
+				between, sums = slices.Grow(between[:0], int(a.w*a.c))[:a.w*a.c], slices.Grow(sums[:0], int(a.w*a.c))
+				weigh(between, src[int64(low)*a.w*a.c:], down, y, a.w*a.c, sums, keep)
+				acrossRow(dst, between, across, a.c, sums, round)
+				continue
 			}
-			for x, v := range sums {
-				dst[i*inner+int64(x)] = round(v)
+			width := b.w * b.c
+			between, sums = slices.Grow(between[:0], int(int64(high-low)*width))[:int64(high-low)*width], slices.Grow(sums[:0], int(width))
+			for j := low; j < high; j++ {
+				acrossRow(between[int64(j-low)*width:][:width], src[int64(j)*a.w*a.c:][:a.w*a.c], across, a.c, sums, keep)
+			}
+			for ; y < end; y++ {
+				weigh(dst[:width], between[int64(down.First[y]-low)*width:], down, y, width, sums, round)
+				dst = dst[width:]
 			}
 		}
 	})
+}
+
+// maxBetween is how many numbers a processor keeps between the passes, or what one row of the output needs.
+const maxBetween = 1 << 20
+
+func keep(v float32) float32 { return v }
+
+// acrossRow filters a row of pixels of c numbers.
+func acrossRow[S, D uint8 | float32](dst []D, src []S, t *op.Taps, c int64, sums []float32, round func(float32) D) {
+	for x := range int64(len(t.First)) {
+		weigh(dst[x*c:][:c], src[int64(t.First[x])*c:], t, x, c, sums, round)
+	}
+}
+
+// weigh adds up what the taps of a place say, of pieces of n numbers that follow each other.
+func weigh[S, D uint8 | float32](dst []D, src []S, t *op.Taps, place, n int64, sums []float32, round func(float32) D) {
+	sums = sums[:n]
+	clear(sums)
+	for j, w := range t.Weights[place*int64(t.Stride):][:t.Count[place]] {
+		for x, v := range src[int64(j)*n:][:n] {
+			sums[x] += float32(w * float32(v))
+		}
+	}
+	for x, v := range sums {
+		dst[x] = round(v)
+	}
 }
 
 // pixel rounds half to even and keeps to what a u8 holds.

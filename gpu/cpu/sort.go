@@ -1,119 +1,169 @@
 package cpu
 
-import (
-	"cmp"
-	"math"
-	"slices"
+import "slices"
 
-	"levee/gpu/op"
-)
-
-// sortRows sorts each row by a key whose unsigned order is the wanted one, and equal ones by their place, so that the order is total.
+// sortRows sorts each row by keys whose unsigned order is the wanted one, and equal ones by their place, so that the order is total. It
+// takes no memory but the outputs.
 func sortRows(r *run) error {
-	flip := uint64(0)
-	if r.Int(0) == 1 {
-		flip = math.MaxUint64
-	}
-	narrow := order[uint64]{slices.Sort[[]uint64], func(a, b uint64) bool { return a < b }}
-	wide := order[keyed]{func(s []keyed) { slices.SortFunc(s, keyed.compare) }, func(a, b keyed) bool { return a.compare(b) < 0 }}
-	switch r.in[0].DType {
-	case op.F32:
-		pack := func(x float32, i int) uint64 { return uint64(key32(x)^uint32(flip)|nanMask(x))<<32 | uint64(i) }
-		sortEach(r, pack, func(e uint64) (float32, int32) { return float32Of(uint32(e>>32) ^ uint32(flip)), int32(e) }, narrow)
-	case op.I32:
-		pack := func(x int32, i int) uint64 { return uint64(uint32(x)^1<<31^uint32(flip))<<32 | uint64(i) }
-		sortEach(r, pack, func(e uint64) (int32, int32) { return int32(uint32(e>>32) ^ 1<<31 ^ uint32(flip)), int32(e) }, narrow)
-	case op.F64:
-		pack := func(x float64, i int) keyed { return keyed{key64(x) ^ flip | nanMask64(x), int32(i)} }
-		sortEach(r, pack, func(e keyed) (float64, int32) { return float64Of(e.key ^ flip), e.index }, wide)
-	default:
-		pack := func(x int64, i int) keyed { return keyed{uint64(x) ^ 1<<63 ^ flip, int32(i)} }
-		sortEach(r, pack, func(e keyed) (int64, int32) { return int64(e.key ^ 1<<63 ^ flip), e.index }, wide)
+	d := r.in[0].DType
+	if d.Size() == 4 {
+		c := coding[uint32]{float: d.Float(), flip: -uint32(r.Int(0)), top: 1 << 31, inf: 0x7f800000, nan: 0x7fc00000}
+		sortEach(r, &c)
+	} else {
+		c := coding[uint64]{float: d.Float(), flip: -uint64(r.Int(0)), top: 1 << 63, inf: 0x7ff << 52, nan: 0x7ff8 << 48}
+		sortEach(r, &c)
 	}
 	return nil
 }
 
-// keyed is an element of 64 bits with its place. One of 32 bits is a uint64: the key in the upper half.
-type keyed struct {
-	key   uint64
-	index int32
+// coding makes keys of the bits of elements. flip is all ones where the order is descending.
+type coding[K uint32 | uint64] struct {
+	float               bool
+	flip, top, inf, nan K
 }
 
-func (a keyed) compare(b keyed) int {
-	return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.index, b.index))
+// key puts NaN behind all others.
+func (c *coding[K]) key(b K) K {
+	switch {
+	case !c.float:
+		b ^= c.top
+	case b&^c.top > c.inf:
+		return ^K(0)
+	case b&c.top != 0:
+		b = ^b
+	default:
+		b |= c.top
+	}
+	return b ^ c.flip
 }
 
-type order[E any] struct {
-	sort func([]E)
-	less func(a, b E) bool
+func (c *coding[K]) bits(k K) K {
+	if c.float && k == ^K(0) {
+		return c.nan
+	}
+	if k ^= c.flip; c.float && k&c.top == 0 {
+		return ^k
+	}
+	return k ^ c.top
 }
 
-func sortEach[T, E any](r *run, pack func(T, int) E, unpack func(E) (T, int32), o order[E]) {
-	src, values, index := view[T](r.in[0]), view[T](r.out[0]), view[int32](r.out[1])
+func sortEach[K uint32 | uint64](r *run, c *coding[K]) {
+	src, dst, index := view[K](r.in[0]), view[K](r.out[0]), view[int32](r.out[1])
 	rows, n := r.in[0].Rows()
 	_, k := r.out[0].Rows()
 	split(rows, max(grain/n, 1), func(from, to int64) {
-		var buf []E
 		for ; from < to; from++ {
-			row := src[from*n:][:n]
-			buf = first(buf[:0], int(k), int(n), func(i int) E { return pack(row[i], i) }, o)
-			for j, e := range buf {
-				values[from*k+int64(j)], index[from*k+int64(j)] = unpack(e)
+			s := sorter[K]{dst[from*k:][:k], index[from*k:][:k]}
+			s.take(src[from*n:][:n], c)
+			s.sort(int(r.in[0].DType.Size()-1) * 8)
+			for i, k := range s.keys {
+				s.keys[i] = c.bits(k)
 			}
 		}
 	})
 }
 
-// first gives the first k of n elements in order. Where k is much smaller it sorts a few at a time, and passes over those that lie
-// behind k others.
-func first[E any](buf []E, k, n int, at func(int) E, o order[E]) []E {
-	size := min(n, 4*k+1024)
-	buf = slices.Grow(buf, size)
-	cut := false // the k-th of those seen is buf[k-1]
-	for i := range n {
-		e := at(i)
-		if cut && !o.less(e, buf[k-1]) {
-			continue
+// sorter holds keys and the places that they come from, which it moves together. No two of its elements are equal.
+type sorter[K uint32 | uint64] struct {
+	keys  []K
+	index []int32
+}
+
+func (s sorter[K]) less(i, j int) bool {
+	return s.keys[i] < s.keys[j] || s.keys[i] == s.keys[j] && s.index[i] < s.index[j]
+}
+
+func (s sorter[K]) swap(i, j int) {
+	s.keys[i], s.keys[j] = s.keys[j], s.keys[i]
+	s.index[i], s.index[j] = s.index[j], s.index[i]
+}
+
+// take makes s hold the first of a row, as many as there is room for: all, or those that a heap keeps, the last of them at its top.
+func (s sorter[K]) take(row []K, c *coding[K]) {
+	k := len(s.keys)
+	for i, b := range row[:k] {
+		s.keys[i], s.index[i] = c.key(b), int32(i)
+	}
+	if k == len(row) {
+		return
+	}
+	for i := k/2 - 1; i >= 0; i-- {
+		s.sink(i)
+	}
+	for i, b := range row[k:] {
+		if key := c.key(b); key < s.keys[0] {
+			s.keys[0], s.index[0] = key, int32(k+i)
+			s.sink(0)
 		}
-		if buf = append(buf, e); len(buf) == size {
-			o.sort(buf)
-			buf, cut = buf[:k], true
+	}
+}
+
+func (s sorter[K]) sink(i int) {
+	for {
+		j := 2*i + 1
+		if j >= len(s.keys) {
+			return
+		}
+		if j+1 < len(s.keys) && s.less(j, j+1) {
+			j++
+		}
+		if !s.less(i, j) {
+			return
+		}
+		s.swap(i, j)
+		i = j
+	}
+}
+
+const fewElements = 32
+
+// sort orders elements that differ in the keys' lowest shift+8 bits only: by the highest eight of these into 256 parts, in place, then
+// each part by the rest. Where no bits are left the keys are equal, and the places decide.
+func (s sorter[K]) sort(shift int) {
+	if len(s.keys) <= fewElements {
+		s.insert()
+		return
+	}
+	var next, end [256]int
+	for _, k := range s.keys {
+		end[byte(k>>shift)]++
+	}
+	at := 0
+	for d, n := range end {
+		next[d], end[d] = at, at+n
+		at += n
+	}
+	for d := range 256 {
+		for ; next[d] < end[d]; next[d]++ {
+			k, x := s.keys[next[d]], s.index[next[d]]
+			for e := byte(k >> shift); int(e) != d; e = byte(k >> shift) { // whatever lies where k belongs goes on
+				p := next[e]
+				next[e]++
+				k, s.keys[p] = s.keys[p], k
+				x, s.index[p] = s.index[p], x
+			}
+			s.keys[next[d]], s.index[next[d]] = k, x
 		}
 	}
-	o.sort(buf)
-	return buf[:k]
+	split(256, max(int64(256*grain/len(s.keys)), 1), func(from, to int64) {
+		for d := from; d < to; d++ {
+			part := sorter[K]{s.keys[:end[d]], s.index[:end[d]]}
+			if d > 0 {
+				part = sorter[K]{part.keys[end[d-1]:], part.index[end[d-1]:]}
+			}
+			if shift == 0 {
+				slices.Sort(part.index)
+			} else {
+				part.sort(shift - 8)
+			}
+		}
+	})
 }
 
-// key32 and key64 order floats: negative ones by their inverted bits, others above them. float32Of and float64Of turn them back.
-func key32(x float32) uint32 {
-	b := math.Float32bits(x)
-	return b ^ (uint32(int32(b)>>31) | 1<<31)
-}
-
-func key64(x float64) uint64 {
-	b := math.Float64bits(x)
-	return b ^ (uint64(int64(b)>>63) | 1<<63)
-}
-
-func float32Of(key uint32) float32 {
-	return canon(math.Float32frombits(key ^ (^uint32(int32(key)>>31) | 1<<31)))
-}
-
-func float64Of(key uint64) float64 {
-	return canon64(math.Float64frombits(key ^ (^uint64(int64(key)>>63) | 1<<63)))
-}
-
-// nanMask and nanMask64 are all ones for NaN: a key behind all others, in both directions, and one that turns back into NaN.
-func nanMask(x float32) uint32 {
-	if x != x {
-		return math.MaxUint32
+func (s sorter[K]) insert() {
+	for i := 1; i < len(s.keys); i++ {
+		for j := i; j > 0 && s.less(j, j-1); j-- {
+			s.swap(j, j-1)
+		}
 	}
-	return 0
-}
-
-func nanMask64(x float64) uint64 {
-	if x != x {
-		return math.MaxUint64
-	}
-	return 0
 }

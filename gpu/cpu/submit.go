@@ -20,7 +20,16 @@ func init() { // not in the declaration: running an op looks into the table
 type run struct {
 	*op.Op
 	in, out []tensor
+	scratch []byte // as much as scratch says
 	ex      *Executor
+}
+
+// scratch is how much memory an op needs beside its tensors, where it may be much: it is the session's.
+func scratch(o *op.Op, tensors []op.Tensor) int64 {
+	if o.Code == op.FFT {
+		return fftScratch(tensors[o.In[0]].Desc)
+	}
+	return 0
 }
 
 // tensor is one that an op reads or writes: mem are its bytes, and no others. It starts at a multiple of 64 bytes.
@@ -88,10 +97,10 @@ func (e *Executor) Submit(graph []byte) (uint64, error) {
 	return e.fence, nil
 }
 
-// place says where each tensor of a plan is. The graph's own take up room only from the first op that names them to the last, and
+// place says where each tensor of a plan is, and behind them each op's scratch. The graph's own take up room only from the first op that names them to the last, and
 // all is given back at once: nobody takes any before the graph has run.
 func (e *Executor) place(p *op.Plan) ([]span, error) {
-	places := make([]span, len(p.Tensors))
+	places := make([]span, len(p.Tensors)+len(p.Ops))
 	for i, t := range p.Tensors {
 		if o, ok := e.objects.Get(t.Handle); ok {
 			places[i] = o.at
@@ -107,6 +116,14 @@ func (e *Executor) place(p *op.Plan) ([]span, error) {
 			d, ok := p.Tensors[t].Desc, false
 			if places[t], ok = e.arena.take(d.Bytes()); !ok {
 				err = op.Errorf(op.OverQuota, "there is no room for tensor %d of the graph, %v: %d bytes of %d in one piece", t, d, d.Bytes(), e.arena.limit)
+			}
+		}
+		if n := scratch(&o, p.Tensors); n > 0 && err == nil {
+			if at, ok := e.arena.take(n); ok {
+				places[len(p.Tensors)+i] = at
+				e.arena.give(at)
+			} else {
+				err = op.Errorf(op.OverQuota, "there is no room for op %d (%v): %d bytes of %d in one piece beside its tensors", i, o.Code, n, e.arena.limit)
 			}
 		}
 		for t := range p.Tensors {
@@ -130,7 +147,8 @@ func (e *Executor) run(p *op.Plan, places []span) error {
 	}
 	for i := range p.Ops {
 		o := &p.Ops[i]
-		if err := ops[o.Code](&run{o, tensors(o.In), tensors(o.Out), e}); err != nil {
+		at := places[len(p.Tensors)+i]
+		if err := ops[o.Code](&run{o, tensors(o.In), tensors(o.Out), e.arena.bytes(at, at.size), e}); err != nil {
 			return err
 		}
 	}
