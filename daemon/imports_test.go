@@ -57,7 +57,7 @@ var onlyIn = map[string][]string{
 var onlyInMain = []string{"os.Getenv", "os.LookupEnv", "os.Environ", "os.Args", "os.Exit", "signal.Notify"}
 
 var alsoIn = map[string][]string{
-	"os.Getenv": {"runtime", "gpu/inventory"}, "os.Exit": {"runtime", "gpu/inventory"},
+	"os.Getenv": {"runtime", "gpu", "gpu/inventory"}, "os.Exit": {"runtime", "gpu", "gpu/inventory"},
 }
 
 // source is a Go file of the host: not of the guests' world.

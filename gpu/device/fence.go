@@ -150,6 +150,15 @@ func (s *Session) reap() error {
 	return nil
 }
 
+// Patience is how long what is in the stream may still take, at most: whoever watches over the session from outside knows by it that the
+// session itself is stuck.
+func (s *Session) Patience() (most time.Duration) {
+	for _, m := range s.pending {
+		most += m.most
+	}
+	return most
+}
+
 func (s *Session) closeFences() error {
 	for _, e := range s.spare {
 		if err := s.dev.FreeEvent(e); err != nil {

@@ -1,0 +1,279 @@
+package gpu
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"levee/gpu/cuda"
+	"levee/gpu/op"
+)
+
+// PoolConfig is what a pool is made of. The zero value of a field means what its comment says.
+type PoolConfig struct {
+	Executable string        // the program that becomes a worker, and must call WorkerMain; "": this one
+	Library    string        // of the driver; "": cuda.Library, which the loader finds
+	Cache      string        // folder where the driver keeps what it compiled; "": where it likes
+	Idle       time.Duration // how long a worker without sessions stays; 0: a minute
+	Stuck      time.Duration // how long a call of the driver may take; 0: 20 s
+	Start      time.Duration // how long a worker may take to open its device; 0: a minute
+	Dying      time.Duration // how long a worker may take to die, when it says that it does, and when it is killed; 0: 2 s
+	Backoff    []time.Duration
+	// OnLost is called when a worker died, and with it everything that its sessions held on the device.
+	OnLost func(device, reason string)
+	Log    *slog.Logger // nil: nothing is logged
+}
+
+// Pool starts, feeds and ends GPU workers: one for each device and owner, so that owners share no process and no context.
+type Pool struct {
+	cfg PoolConfig
+	wg  sync.WaitGroup
+
+	mu     sync.Mutex
+	hosts  map[hostKey]*host // guarded by mu, as all below
+	undead map[string]string // devices with a worker that was killed and does not die, and why it was
+	change chan struct{}     // closed, and made anew, when a worker or a session ends
+	closed bool
+}
+
+type hostKey struct{ device, owner string }
+
+// Request asks for a session.
+type Request struct {
+	Device string // its identity: a UUID as the driver writes it, or anything else that tells it from others
+	Index  int    // the driver's number of the device, where Device is no UUID
+	Owner  string // who shares a worker: the workflow's file
+	Memory int64  // bytes that the session may hold
+	Total  int64  // bytes of the device; 0: not known
+}
+
+// smallDevice has room for one context beside the tensors; others for two.
+const smallDevice = 8 << 30
+
+func (r *Request) most() int {
+	if r.Total > 0 && r.Total < smallDevice {
+		return 1
+	}
+	return 2
+}
+
+// Lease is a session that was opened. File is its socket, for the process that is to use it.
+type Lease struct {
+	File *os.File
+
+	pool *Pool
+	on   *process
+	once sync.Once
+}
+
+// NewPool makes a pool. It starts nothing.
+func NewPool(cfg PoolConfig) *Pool {
+	cfg.Executable = cmp.Or(cfg.Executable, "/proc/self/exe")
+	cfg.Library = cmp.Or(cfg.Library, cuda.Library)
+	cfg.Idle = cmp.Or(cfg.Idle, time.Minute)
+	cfg.Stuck = cmp.Or(cfg.Stuck, 20*time.Second)
+	cfg.Start = cmp.Or(cfg.Start, time.Minute)
+	cfg.Dying = cmp.Or(cfg.Dying, 2*time.Second)
+	if cfg.Backoff == nil {
+		cfg.Backoff = []time.Duration{time.Second, 4 * time.Second, 16 * time.Second}
+	}
+	if cfg.OnLost == nil {
+		cfg.OnLost = func(string, string) {}
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Pool{cfg: cfg, hosts: map[hostKey]*host{}, undead: map[string]string{}, change: make(chan struct{})}
+}
+
+// errClosed is what a closed pool answers.
+var errClosed = op.Errorf(op.Unavailable, "levee is stopping")
+
+// Session opens a session, in the owner's worker for the device, which is started if need be. It waits while too many other workers are
+// at the device, and after a worker died. The error is the context's, or an *op.Error: Unavailable.
+func (p *Pool) Session(ctx context.Context, r Request) (*Lease, error) {
+	for {
+		w, wait, err := p.reserve(r)
+		if err == nil && w == nil {
+			if err = wait.over(ctx); err == nil {
+				continue
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		select {
+		case <-w.ready:
+		case <-ctx.Done():
+			p.release(w)
+			return nil, context.Cause(ctx)
+		}
+		lease, err := p.open(w, r.Memory)
+		if err == nil {
+			return lease, nil
+		}
+		p.release(w)
+		if !errors.Is(err, errGone) {
+			return nil, err
+		}
+	}
+}
+
+// pause is what a session must wait for: a time, or a change in the pool.
+type pause struct {
+	after  time.Duration
+	change <-chan struct{}
+}
+
+func (p *pause) over(ctx context.Context) error {
+	var timer <-chan time.Time
+	if p.after > 0 {
+		t := time.NewTimer(p.after)
+		defer t.Stop()
+		timer = t.C
+	}
+	select {
+	case <-timer:
+	case <-p.change:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// reserve takes a place in the owner's worker, so that it does not leave, or says what to wait for.
+func (p *Pool) reserve(r Request) (*process, *pause, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, nil, errClosed
+	}
+	if why, ok := p.undead[r.Device]; ok {
+		return nil, nil, op.Errorf(op.Unavailable, "the process at the GPU was killed and does not end (%s): somebody has to look at the machine", why)
+	}
+	h := p.host(hostKey{r.Device, r.Owner})
+	if h.now == nil {
+		wait, err := h.resting(p.cfg.Backoff)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case wait > 0:
+			return nil, &pause{after: wait, change: p.change}, nil
+		case !p.makeRoom(&r):
+			return nil, &pause{change: p.change}, nil
+		}
+		h.now = p.start(h, &r)
+	}
+	if h.now.leaving {
+		return nil, &pause{change: p.change}, nil
+	}
+	h.now.leases++
+	h.now.idle.Stop()
+	return h.now, nil, nil
+}
+
+func (p *Pool) host(key hostKey) *host {
+	h := p.hosts[key]
+	if h == nil {
+		h = &host{key: key}
+		p.hosts[key] = h
+	}
+	return h
+}
+
+// makeRoom says whether one more worker may be at a device now. One without sessions gives way. Called with the lock held.
+func (p *Pool) makeRoom(r *Request) bool {
+	live := 0
+	var gives *process
+	for key, h := range p.hosts {
+		if key.device != r.Device || h.now == nil {
+			continue
+		}
+		live++
+		if h.now.leases == 0 {
+			gives = h.now
+		}
+	}
+	if live < r.most() {
+		return true
+	}
+	if gives != nil {
+		gives.leave()
+	}
+	return false
+}
+
+// errGone says that the worker has ended meanwhile.
+var errGone = errors.New("the GPU worker has ended")
+
+// open has a worker that is ready begin a session.
+func (p *Pool) open(w *process, memory int64) (*Lease, error) {
+	// Not our socket package's: its descriptors do not block, and whoever shares one shares that.
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, op.Errorf(op.Unavailable, "socketpair: %v", err)
+	}
+	defer unix.Close(pair[1])
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case w.refused != "":
+		err = op.Errorf(op.Unavailable, "%s", w.refused)
+	case w.gone:
+		err = errGone
+	default:
+		if err = sendControl(w.control, control{Session: &sessionMsg{Memory: memory}}, pair[1]); err != nil {
+			err = op.Errorf(op.Unavailable, "the GPU worker takes no session: %v", err)
+		}
+	}
+	if err != nil {
+		_ = unix.Close(pair[0])
+		return nil, err
+	}
+	w.watch()
+	return &Lease{File: os.NewFile(uintptr(pair[0]), "gpu session"), pool: p, on: w}, nil
+}
+
+// Close ends the lease: the process that got the descriptor of its file has ended the session, or is to lose it.
+func (l *Lease) Close() {
+	l.once.Do(func() {
+		_ = l.File.Close()
+		l.pool.release(l.on)
+	})
+}
+
+func (p *Pool) release(w *process) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w.leases--
+	if w.leases == 0 && !w.gone {
+		w.idle.Reset(p.cfg.Idle)
+		p.changed()
+	}
+}
+
+// changed wakes those who wait for a change. Called with the lock held.
+func (p *Pool) changed() {
+	close(p.change)
+	p.change = make(chan struct{})
+}
+
+// Close ends all workers.
+func (p *Pool) Close() {
+	p.mu.Lock()
+	p.closed = true
+	for _, h := range p.hosts {
+		if h.now != nil {
+			h.now.leave()
+		}
+	}
+	p.changed()
+	p.mu.Unlock()
+	p.wg.Wait()
+}

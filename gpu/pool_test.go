@@ -1,0 +1,277 @@
+package gpu
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"levee/gpu/fake"
+	"levee/gpu/op"
+)
+
+// GPU workers are this test binary, started again.
+func TestMain(m *testing.M) {
+	if WorkerMain() {
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// newPool makes a pool over a fake driver. It is as patient as a slow machine needs and a test can bear.
+func newPool(t *testing.T, f *fake.CUDA, change ...func(*PoolConfig)) *Pool {
+	t.Helper()
+	cfg := PoolConfig{Library: f.Library(), Stuck: 2 * time.Second, Backoff: []time.Duration{time.Millisecond}}
+	for _, c := range change {
+		c(&cfg)
+	}
+	p := NewPool(cfg)
+	t.Cleanup(p.Close)
+	return p
+}
+
+const testMemory = 64 << 20
+
+// session opens a session of an owner, as a runtime worker has it.
+func session(t *testing.T, p *Pool, owner string) (Executor, *Lease) {
+	t.Helper()
+	l, err := p.Session(t.Context(), Request{Device: "fake", Owner: owner, Memory: testMemory})
+	require.NoError(t, err)
+	t.Cleanup(l.Close)
+	e, err := Dial(int(l.File.Fd()))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, e.Close()) })
+	return e, l
+}
+
+// sums adds up the rows of a matrix of two rows in a session.
+func sums(t *testing.T, e Executor) error {
+	t.Helper()
+	a, err := e.Alloc(op.Desc{DType: op.I32, Shape: []int64{2, 3}})
+	if err != nil {
+		return err
+	}
+	out, err := e.Alloc(op.Desc{DType: op.I32, Shape: []int64{2, 1}})
+	if err != nil {
+		return err
+	}
+	var in []byte
+	for i := range 6 {
+		in = binary.LittleEndian.AppendUint32(in, uint32(i+1))
+	}
+	if err := e.Upload(a, 0, in); err != nil {
+		return err
+	}
+	fence, err := e.Submit(sumGraph(a, out))
+	if err == nil {
+		err = e.Wait(fence, -1)
+	}
+	got := make([]byte, 8)
+	if err == nil {
+		err = e.Download(out, 0, got)
+	}
+	if err != nil {
+		return err
+	}
+	require.Equal(t, []byte{6, 0, 0, 0, 15, 0, 0, 0}, got)
+	return nil
+}
+
+func sumGraph(a, out op.Handle) []byte {
+	g := op.Graph{Tensors: []op.Tensor{{Handle: a}, {Handle: out}},
+		Ops: []op.Op{{Code: op.Reduce, In: []uint16{0}, Out: []uint16{1}, Params: []uint64{op.Sum, 1}}}}
+	return g.Append(nil)
+}
+
+func requireFault(t *testing.T, f op.Fault, err error) {
+	t.Helper()
+	var fault *op.Error
+	require.ErrorAs(t, err, &fault)
+	require.Equal(t, f, fault.Fault, fault.Detail)
+}
+
+func TestPool(t *testing.T) {
+	p := newPool(t, fake.NewCUDA(t))
+	e, _ := session(t, p, "a")
+	require.Equal(t, "cuda", e.Info().Kind)
+	require.Equal(t, int64(testMemory), e.Info().Memory)
+	require.NoError(t, sums(t, e))
+	require.NoError(t, sums(t, e))
+	require.Equal(t, op.Exact, e.Class())
+	same, _ := session(t, p, "a")
+	require.NoError(t, sums(t, same))
+	other, _ := session(t, p, "b")
+	require.NoError(t, sums(t, other))
+	p.mu.Lock()
+	require.Len(t, p.hosts, 2, "owners share no process")
+	p.mu.Unlock()
+}
+
+// Large tensors take many turns through the staging memory, small ones share it.
+func TestPoolTransfers(t *testing.T) {
+	p := newPool(t, fake.NewCUDA(t))
+	e, _ := session(t, p, "a")
+	n := int64(5*half + 4321)
+	h, err := e.Alloc(op.Desc{DType: op.U8, Shape: []int64{n}})
+	require.NoError(t, err)
+	want, got := make([]byte, n), make([]byte, n)
+	for i := range want {
+		want[i] = byte(i * i >> 8)
+	}
+	require.NoError(t, e.Upload(h, 0, want))
+	require.NoError(t, e.Download(h, 0, got))
+	require.True(t, bytes.Equal(want, got))
+	for i := int64(0); i < 3*half; i += half / 3 {
+		want[i] ^= 0xff
+		require.NoError(t, e.Upload(h, i, want[i:i+half/4]))
+	}
+	require.NoError(t, e.Download(h, 1, got[1:]))
+	got[0] = want[0]
+	require.True(t, bytes.Equal(want, got))
+	requireFault(t, op.OutOfBounds, e.Upload(h, n-1, want[:2]))
+	requireFault(t, op.OutOfBounds, e.Download(h, -1, want[:2]))
+}
+
+// Everybody has what was granted, and no more.
+func TestPoolQuota(t *testing.T) {
+	p := newPool(t, fake.NewCUDA(t))
+	greedy, _ := session(t, p, "a")
+	modest, _ := session(t, p, "a")
+	for {
+		_, err := greedy.Alloc(op.Desc{DType: op.U8, Shape: []int64{testMemory / 5}})
+		if err != nil {
+			requireFault(t, op.OverQuota, err)
+			break
+		}
+	}
+	require.NoError(t, sums(t, modest))
+}
+
+// A driver that never answers costs the sessions of one owner, and another one goes on.
+func TestPoolHang(t *testing.T) {
+	lost := make(chan string, 1)
+	onLost := func(c *PoolConfig) { c.OnLost = func(_, reason string) { lost <- reason } }
+	for macro, why := range map[string]string{"HANG=1": "is not done after", "CALLHANG=40": "has not returned after"} {
+		sick := newPool(t, fake.NewCUDA(t, macro), onLost)
+		e, _ := session(t, sick, "a")
+		well := newPool(t, fake.NewCUDA(t))
+		good, _ := session(t, well, "b")
+		var err error
+		for err == nil {
+			err = sums(t, e)
+		}
+		requireFault(t, op.Lost, err)
+		require.Contains(t, <-lost, why)
+		require.NoError(t, sums(t, good))
+	}
+}
+
+// After the driver says that the context is poisoned there is a new process, and that is all there is to it.
+func TestPoolRestarts(t *testing.T) {
+	for _, macros := range [][]string{{"STICKY=700", "STICKYAT=2"}, {"ABORT=2"}} {
+		lost := make(chan string, 9)
+		p := newPool(t, fake.NewCUDA(t, macros...), func(c *PoolConfig) {
+			c.OnLost = func(_, reason string) { lost <- reason }
+			c.Backoff = []time.Duration{time.Millisecond, time.Millisecond}
+		})
+		e, _ := session(t, p, "a")
+		var err error
+		for err == nil {
+			err = sums(t, e)
+		}
+		requireFault(t, op.Lost, err)
+		_, err = e.Alloc(op.Desc{DType: op.U8})
+		requireFault(t, op.Lost, err)
+		require.NotEmpty(t, <-lost)
+		next, _ := session(t, p, "a")
+		require.NoError(t, sums(t, next))
+		require.Empty(t, lost, "one restart")
+	}
+}
+
+// What dies again and again is left alone for a while.
+func TestPoolGivesUp(t *testing.T) {
+	p := newPool(t, fake.NewCUDA(t, "ABORT=1"))
+	for range 2 {
+		e, _ := session(t, p, "a")
+		requireFault(t, op.Lost, sums(t, e))
+		waitGone(t, p)
+	}
+	_, err := p.Session(t.Context(), Request{Device: "fake", Owner: "a", Memory: testMemory})
+	requireFault(t, op.Unavailable, err)
+	require.ErrorContains(t, err, "has died 2 times, the last time because: exit status 2: SIGABRT")
+	other, _ := session(t, p, "b")
+	require.NotNil(t, other, "another owner is not held to account")
+}
+
+// waitGone waits until no worker is there.
+func waitGone(t *testing.T, p *Pool) {
+	t.Helper()
+	for {
+		p.mu.Lock()
+		live, change := 0, p.change
+		for _, h := range p.hosts {
+			if h.now != nil {
+				live++
+			}
+		}
+		p.mu.Unlock()
+		if live == 0 {
+			return
+		}
+		select {
+		case <-change:
+		case <-t.Context().Done():
+			t.Fatal("the worker is still there")
+		}
+	}
+}
+
+func TestPoolNoDevice(t *testing.T) {
+	for _, tc := range []struct{ macro, library, want string }{
+		{"INIT=100", "", "cuInit"}, {"COUNT=1", "/nonexistent/libcuda.so.1", "no CUDA driver"},
+	} {
+		p := newPool(t, fake.NewCUDA(t, tc.macro), func(c *PoolConfig) {
+			if tc.library != "" {
+				c.Library = tc.library
+			}
+		})
+		_, err := p.Session(t.Context(), Request{Device: "fake", Owner: "a", Memory: testMemory})
+		requireFault(t, op.Unavailable, err)
+		require.ErrorContains(t, err, tc.want)
+	}
+	p := newPool(t, fake.NewCUDA(t, "INITHANG"), func(c *PoolConfig) { c.Start = 300 * time.Millisecond })
+	_, err := p.Session(t.Context(), Request{Device: "fake", Owner: "a", Memory: testMemory})
+	requireFault(t, op.Unavailable, err)
+	require.ErrorContains(t, err, "had not opened the device after 300ms")
+}
+
+// Two workers are at a device at a time; who comes third waits until one leaves.
+func TestPoolTurns(t *testing.T) {
+	p := newPool(t, fake.NewCUDA(t))
+	_, first := session(t, p, "a")
+	session(t, p, "b")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	stop := context.Canceled
+	cancel(stop)
+	_, err := p.Session(ctx, Request{Device: "fake", Owner: "c", Memory: testMemory})
+	require.ErrorIs(t, err, stop)
+	first.Close()
+	e, _ := session(t, p, "c")
+	require.NoError(t, sums(t, e))
+}
+
+func TestPoolIdle(t *testing.T) {
+	p := newPool(t, fake.NewCUDA(t), func(c *PoolConfig) { c.Idle = time.Millisecond })
+	e, l := session(t, p, "a")
+	require.NoError(t, sums(t, e))
+	l.Close()
+	waitGone(t, p)
+	p.mu.Lock()
+	require.Empty(t, p.hosts)
+	p.mu.Unlock()
+}

@@ -1,0 +1,337 @@
+package gpu
+
+import (
+	"fmt"
+	"os"
+	goruntime "runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"levee/gpu/op"
+)
+
+// host is the workers of one owner at one device, one after the other. Guarded by the pool's lock.
+type host struct {
+	key      hostKey
+	now      *process // nil: there is none
+	failures int      // workers that died, one soon after the other
+	last     time.Time
+	until    time.Time // before that none is started
+	reason   string    // why the last one died
+}
+
+// offFor is how long no worker is started after too many have died.
+const offFor = 10 * time.Minute
+
+// resting says how long no worker is started yet; an error when that is too long to wait for.
+func (h *host) resting(backoff []time.Duration) (time.Duration, error) {
+	wait := time.Until(h.until)
+	if wait > 0 && h.failures > len(backoff) {
+		return 0, op.Errorf(op.Unavailable, "its GPU worker has died %d times, the last time because: %s; the next one is started at %s",
+			h.failures, h.reason, h.until.Format(time.TimeOnly))
+	}
+	return wait, nil
+}
+
+func (h *host) failed(backoff []time.Duration, reason string) {
+	now := time.Now()
+	if now.Sub(h.last) > offFor+time.Minute {
+		h.failures = 0
+	}
+	h.failures++
+	h.last, h.reason, h.until = now, reason, now.Add(offFor)
+	if h.failures <= len(backoff) {
+		h.until = now.Add(backoff[h.failures-1])
+	}
+}
+
+// process is one worker, as the daemon sees it. Guarded by the pool's lock where nothing else is said.
+type process struct {
+	pool    *Pool
+	host    *host
+	proc    *os.Process   // nil until it was started
+	control int           // our end of its socket, until it is gone
+	ready   chan struct{} // closed when it is, or never will be
+	opened  bool          // ready is closed
+	refused string        // why it is of no use
+	lost    string        // why it dies, as it said itself or we did
+	leases  int
+	idle    *time.Timer
+	leaving bool // it was told to go
+	gone    bool
+
+	watched    bool
+	ping, pong uint64
+}
+
+// start starts a worker. Called with the lock held.
+func (p *Pool) start(h *host, r *Request) *process {
+	w := &process{pool: p, host: h, control: -1, ready: make(chan struct{})}
+	w.idle = time.AfterFunc(p.cfg.Idle, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if w.leases == 0 {
+			w.leave()
+		}
+	})
+	w.idle.Stop()
+	p.wg.Go(func() { w.run(*r) })
+	return w
+}
+
+// run is a worker's life. It stays on one thread: the signal that ends the worker with us comes when the thread that made it ends.
+func (w *process) run(r Request) {
+	goruntime.LockOSThread()
+	defer goruntime.UnlockOSThread()
+	p := w.pool
+	stderr, err := unix.MemfdCreate("levee-gpu-stderr", unix.MFD_CLOEXEC)
+	if err != nil {
+		w.died(fmt.Sprintf("it could not be started: %v", err))
+		return
+	}
+	defer unix.Close(stderr)
+	proc, fd, err := w.spawn(r, stderr)
+	if err != nil {
+		w.died(fmt.Sprintf("it could not be started: %v", err))
+		return
+	}
+	defer unix.Close(fd)
+	p.mu.Lock()
+	w.proc, w.control = proc, fd
+	leaving := w.leaving
+	p.mu.Unlock()
+	if leaving {
+		w.kill("levee is stopping")
+	}
+	late := time.AfterFunc(p.cfg.Start, func() {
+		p.mu.Lock()
+		opened := w.opened
+		p.mu.Unlock()
+		if !opened {
+			w.kill(fmt.Sprintf("it had not opened the device after %v", p.cfg.Start))
+		}
+	})
+	defer late.Stop()
+	heard := make(chan struct{})
+	go func() {
+		defer close(heard)
+		w.listen()
+	}()
+	device := &deviceMsg{Library: p.cfg.Library, Index: r.index(), Stuck: p.cfg.Stuck.Milliseconds()}
+	_ = sendControl(fd, control{Device: device}, -1) // if it has died already we hear of it
+	state, err := proc.Wait()
+	<-heard
+	words := fmt.Sprint(err)
+	if err == nil {
+		words = state.String()
+	}
+	if said := lastWords(stderr); said != "" {
+		words += ": " + said
+	}
+	w.died(words)
+}
+
+// index is the driver's number of the device: where the device has an identity, the worker sees no other.
+func (r *Request) index() int {
+	if r.visible() != "" {
+		return 0
+	}
+	return r.Index
+}
+
+// visible is what the driver is told of the devices that the worker may see.
+func (r *Request) visible() string {
+	if strings.HasPrefix(r.Device, "GPU-") || strings.HasPrefix(r.Device, "MIG-") {
+		return r.Device
+	}
+	return ""
+}
+
+func (w *process) spawn(r Request, stderr int) (*os.Process, int, error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, -1, err
+	}
+	theirs := os.NewFile(uintptr(pair[1]), "control")
+	defer theirs.Close()
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		_ = unix.Close(pair[0])
+		return nil, -1, err
+	}
+	defer null.Close()
+	dup, err := unix.FcntlInt(uintptr(stderr), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		_ = unix.Close(pair[0])
+		return nil, -1, err
+	}
+	words := os.NewFile(uintptr(dup), "stderr")
+	defer words.Close()
+	proc, err := os.StartProcess(w.pool.cfg.Executable, []string{"levee-gpu"}, &os.ProcAttr{
+		Dir: "/", Env: w.pool.environment(r), Files: []*os.File{null, words, words, theirs},
+		// A group of its own: an interrupt typed at the daemon's terminal is for the daemon.
+		Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true},
+	})
+	if err != nil {
+		_ = unix.Close(pair[0])
+		return nil, -1, err
+	}
+	return proc, pair[0], nil
+}
+
+// environment is a worker's: what the loader and the driver need to find their files, and no more.
+func (p *Pool) environment(r Request) []string {
+	env := []string{workerEnv + "=1", "CUDA_MODULE_LOADING=LAZY"}
+	for _, name := range []string{"LD_LIBRARY_PATH", "HOME"} {
+		if v := os.Getenv(name); v != "" {
+			env = append(env, name+"="+v)
+		}
+	}
+	if p.cfg.Cache != "" {
+		env = append(env, "CUDA_CACHE_PATH="+p.cfg.Cache)
+	}
+	if v := r.visible(); v != "" {
+		env = append(env, "CUDA_VISIBLE_DEVICES="+v)
+	}
+	return env
+}
+
+func lastWords(fd int) string {
+	b := make([]byte, 1024)
+	n, _ := unix.Pread(fd, b, 0)
+	line, _, _ := strings.Cut(strings.TrimSpace(string(b[:max(n, 0)])), "\n")
+	return line
+}
+
+// listen takes what the worker says, to its end.
+func (w *process) listen() {
+	for {
+		m, handed, err := receiveControl(w.control)
+		if err != nil {
+			return
+		}
+		if handed >= 0 {
+			_ = unix.Close(handed)
+		}
+		w.heard(&m)
+	}
+}
+
+func (w *process) heard(m *control) {
+	w.pool.mu.Lock()
+	defer w.pool.mu.Unlock()
+	switch {
+	case m.Ping != 0:
+		w.pong = m.Ping
+	case m.Lost != "":
+		w.lost = m.Lost
+		w.dies()
+	case m.Refused != "":
+		w.refused, w.lost = m.Refused, m.Refused
+		w.dies()
+	}
+	if !w.opened && (m.Ready || m.Refused != "") {
+		w.opened = true
+		close(w.ready)
+	}
+}
+
+// dies kills a worker that has said that it dies, unless it does so soon. Called with the lock held.
+func (w *process) dies() {
+	time.AfterFunc(w.pool.cfg.Dying, func() { w.kill("") })
+}
+
+// leave tells a worker to go. Called with the lock held.
+func (w *process) leave() {
+	if w.leaving || w.gone {
+		return
+	}
+	w.leaving = true
+	if w.proc != nil {
+		_ = unix.Shutdown(w.control, unix.SHUT_WR)
+		w.dies()
+	}
+}
+
+// kill ends a worker. Where even that does not, the device is given up until it has ended.
+func (w *process) kill(reason string) {
+	p := w.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if w.gone {
+		return
+	}
+	if w.lost == "" {
+		w.lost = reason
+	}
+	_ = w.proc.Kill()
+	time.AfterFunc(5*p.cfg.Dying, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if !w.gone {
+			p.undead[w.host.key.device] = w.lost
+			p.cfg.Log.Error("a GPU worker was killed and does not end: its GPU gets no more work", "device", w.host.key.device, "why", w.lost)
+			p.changed()
+		}
+	})
+}
+
+// died takes note of a worker's end.
+func (w *process) died(words string) {
+	p, h := w.pool, w.host
+	p.mu.Lock()
+	w.gone, h.now = true, nil
+	delete(p.undead, h.key.device)
+	reason := w.lost
+	if reason == "" {
+		reason = words
+	}
+	bad := !w.leaving || w.leases > 0 && !p.closed
+	if bad {
+		h.failed(p.cfg.Backoff, reason)
+	} else if h.failures == 0 {
+		delete(p.hosts, h.key)
+	}
+	if !w.opened {
+		w.opened = true
+		if w.refused == "" && bad {
+			w.refused = reason
+		}
+		close(w.ready)
+	}
+	w.idle.Stop()
+	p.changed()
+	p.mu.Unlock()
+	if bad {
+		p.cfg.Log.Warn("a GPU worker died", "device", h.key.device, "owner", h.key.owner, "why", reason)
+		p.cfg.OnLost(h.key.device, reason)
+	}
+}
+
+// watch asks a worker now and then whether it is still there, while it has sessions. Called with the lock held.
+func (w *process) watch() {
+	if !w.watched {
+		w.watched = true
+		time.AfterFunc(w.pool.cfg.Stuck/2, w.look)
+	}
+}
+
+func (w *process) look() {
+	p := w.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case w.gone || w.leases == 0:
+		w.watched = false
+		return
+	case w.ping != w.pong:
+		go w.kill("it does not answer any more")
+		return
+	}
+	w.ping++
+	_ = sendControl(w.control, control{Ping: w.ping}, -1)
+	time.AfterFunc(p.cfg.Stuck/2, w.look)
+}

@@ -1,0 +1,248 @@
+package gpu
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"levee/gpu/kernel"
+	"levee/gpu/op"
+)
+
+// Info says what the session runs on.
+func (c *client) Info() op.Info { return c.info }
+
+// Class is op.Device once a graph gave results of that class.
+func (c *client) Class() op.Class { return c.class }
+
+// Alloc makes a tensor of zeros.
+func (c *client) Alloc(d op.Desc) (op.Handle, error) {
+	if err := d.Check(); err != nil {
+		return 0, op.Errorf(op.BadGraph, "%v", err)
+	}
+	if err := c.room(); err != nil {
+		return 0, err
+	}
+	if d.Bytes() > c.limits.Temp {
+		return 0, op.Errorf(op.OverQuota, "there is no room for %v: %d bytes, %d of %d are left", d, d.Bytes(), c.limits.Temp, c.info.Memory)
+	}
+	h, err := c.give(doAlloc, appendDesc(nil, d))
+	if err != nil {
+		return 0, err
+	}
+	d.Shape = append([]int64(nil), d.Shape...)
+	c.tensors[h] = d
+	c.limits.Temp -= d.Bytes()
+	return h, nil
+}
+
+func (c *client) room() error {
+	if len(c.tensors)+len(c.kernels) >= op.MaxObjects {
+		return op.Errorf(op.OverQuota, "more than %d tensors and kernels", op.MaxObjects)
+	}
+	return nil
+}
+
+// give sends bytes and asks for the handle of what they make.
+func (c *client) give(v verb, p []byte) (op.Handle, error) {
+	b, at, err := c.stage(len(p))
+	if err != nil {
+		return 0, err
+	}
+	copy(b, p)
+	r, err := c.ask(&request{verb: v, at: at, size: uint32(len(p))})
+	if err != nil {
+		return 0, err
+	}
+	h := op.Handle(r.value)
+	if _, known := c.tensors[h]; known || h == 0 {
+		return 0, c.lost(errNonsense)
+	}
+	if _, known := c.kernels[h]; known {
+		return 0, c.lost(errNonsense)
+	}
+	return h, nil
+}
+
+// Desc says what a tensor is.
+func (c *client) Desc(h op.Handle) (op.Desc, error) {
+	d, ok := c.tensors[h]
+	if !ok {
+		return d, op.Errorf(op.BadHandle, "%#x is no tensor of this session", uint64(h))
+	}
+	return d, nil
+}
+
+// Free forgets a tensor or a kernel.
+func (c *client) Free(h op.Handle) error {
+	if d, ok := c.tensors[h]; ok {
+		delete(c.tensors, h)
+		c.limits.Temp += d.Bytes()
+	} else if _, ok := c.kernels[h]; ok {
+		delete(c.kernels, h)
+	} else {
+		return op.Errorf(op.BadHandle, "%#x is nothing of this session", uint64(h))
+	}
+	return c.send(&request{verb: doFree, a: uint64(h)})
+}
+
+func (c *client) within(h op.Handle, off int64, n int) error {
+	d, err := c.Desc(h)
+	if err != nil {
+		return err
+	}
+	if size := d.Bytes(); off < 0 || off > size || int64(n) > size-off {
+		return op.Errorf(op.OutOfBounds, "%d bytes from %d of a tensor %v of %d", n, off, d, size)
+	}
+	return nil
+}
+
+// Upload writes a part of a tensor. While the worker takes in one half of the staging memory the other one is filled.
+func (c *client) Upload(h op.Handle, off int64, p []byte) error {
+	if err := c.within(h, off, len(p)); err != nil {
+		return err
+	}
+	for len(p) > 0 {
+		b, at, err := c.stage(min(len(p), half))
+		if err != nil {
+			return err
+		}
+		n := copy(b, p)
+		if err := c.send(&request{verb: doUpload, a: uint64(h), b: uint64(off), at: at, size: uint32(n)}); err != nil {
+			return err
+		}
+		p, off = p[n:], off+int64(n)
+	}
+	return nil
+}
+
+// Download reads a part of a tensor. While one half of the staging memory is copied the worker fills the other.
+func (c *client) Download(h op.Handle, off int64, p []byte) error {
+	if err := c.within(h, off, len(p)); err != nil {
+		return err
+	}
+	if len(p) == 0 {
+		return nil
+	}
+	part := func(i int) *request {
+		from := i * half
+		return &request{verb: doDownload, a: uint64(h), b: uint64(off + int64(from)), at: uint32(i % 2 * half), size: uint32(min(half, len(p)-from))}
+	}
+	if len(p) <= half {
+		if _, err := c.ask(part(0)); err != nil {
+			return err
+		}
+		copy(p, c.mem)
+		return nil
+	}
+	if _, err := c.ask(&request{verb: doSync}); err != nil { // uploads may still lie where the parts are to go
+		return err
+	}
+	return c.downloadParts(p, part)
+}
+
+func (c *client) downloadParts(p []byte, part func(int) *request) error {
+	parts := (len(p) + half - 1) / half
+	if err := c.send(part(0)); err != nil {
+		return err
+	}
+	var first error
+	for i := range parts {
+		if i+1 < parts {
+			if err := c.send(part(i + 1)); err != nil {
+				return err
+			}
+		}
+		r, err := c.receive()
+		if err != nil {
+			return err
+		}
+		if r.fault != 0 && first == nil {
+			first = &op.Error{Fault: r.fault, Detail: r.text}
+		}
+		copy(p[i*half:], c.mem[i%2*half:][:half])
+	}
+	return first
+}
+
+// Kernel makes a kernel of a function that a module exports. Only that function travels.
+func (c *client) Kernel(module []byte, export string) (op.Handle, error) {
+	f, err := kernel.Parse(module, export)
+	if err != nil {
+		return 0, err
+	}
+	if err := c.room(); err != nil {
+		return 0, err
+	}
+	code := f.Module()
+	if len(code) > half {
+		return 0, op.Errorf(op.BadKernel, "a kernel of %d bytes", len(code))
+	}
+	h, err := c.give(doKernel, code)
+	if err == nil {
+		c.kernels[h] = f.Signature()
+	}
+	return h, err
+}
+
+// plan checks a graph as the worker will.
+func (c *client) plan(graph []byte) (*op.Plan, error) {
+	g, err := op.Decode(graph)
+	if err != nil {
+		return nil, err
+	}
+	return op.Check(g, func(h op.Handle) (op.Desc, bool) {
+		d, ok := c.tensors[h]
+		return d, ok
+	}, func(h op.Handle) (op.Signature, bool) {
+		s, ok := c.kernels[h]
+		return s, ok
+	}, c.limits)
+}
+
+// Submit checks a graph and sends it.
+func (c *client) Submit(graph []byte) (uint64, error) {
+	plan, err := c.plan(graph)
+	if err != nil {
+		return 0, err
+	}
+	b, at, err := c.stage(len(graph))
+	if err != nil {
+		return 0, err
+	}
+	copy(b, graph)
+	if err := c.send(&request{verb: doSubmit, a: c.fence + 1, at: at, size: uint32(len(graph))}); err != nil {
+		return 0, err
+	}
+	c.fence++
+	c.class = max(c.class, plan.Class)
+	return c.fence, nil
+}
+
+// Wait waits for a graph, at most so long.
+func (c *client) Wait(fence uint64, most time.Duration) error {
+	if fence == 0 || fence > c.fence {
+		return op.Errorf(op.BadHandle, "%d is no fence of this session", fence)
+	}
+	_, err := c.ask(&request{verb: doWait, a: fence, b: uint64(most)})
+	return err
+}
+
+// Estimate says what a graph would take.
+func (c *client) Estimate(graph []byte) (op.Cost, error) {
+	plan, err := c.plan(graph)
+	if err != nil {
+		return op.Cost{}, err
+	}
+	return plan.Cost, nil
+}
+
+// Close lets go of the staging memory. The worker ends the session when its socket is closed.
+func (c *client) Close() error {
+	if c.mem == nil {
+		return nil
+	}
+	mem := c.mem
+	c.mem = nil
+	return unix.Munmap(mem)
+}

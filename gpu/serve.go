@@ -1,0 +1,169 @@
+package gpu
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"levee/gpu/op"
+)
+
+var errNonsense = errors.New("the other side of the session speaks nonsense")
+
+// server is the worker's side of one session. It believes nothing: requests are checked, graphs and kernels are copied before they are
+// looked at, and the executor checks handles, bounds and graphs itself.
+type server struct {
+	fd     int
+	mem    []byte // staging
+	exec   Executor
+	work   int64
+	failed error // of a request that has no reply: every later reply tells it
+
+	in   []byte // received, from next on
+	next int
+	out  []byte
+	copy []byte // of a graph
+
+	patience func() time.Duration // what the graphs that were submitted may still take
+	since    atomic.Int64         // when the present request was begun, in nanoseconds; 0: none is in hand
+	most     atomic.Int64         // nanoseconds that it may take beyond what a call of the driver may
+}
+
+// run serves requests until the session's socket is closed, or the device is lost, which is the error.
+func (s *server) run() error {
+	s.in = make([]byte, 0, 64*requestSize)
+	for {
+		r, err := s.request()
+		if err != nil {
+			return nil // the session is over, or speaks nonsense, which comes to the same
+		}
+		s.most.Store(int64(s.patience()))
+		s.since.Store(time.Now().UnixNano())
+		rep, err := s.handle(&r)
+		s.since.Store(0)
+		var fault *op.Error
+		if err != nil {
+			if !errors.As(err, &fault) {
+				fault = op.Errorf(op.Lost, "%v", err)
+			}
+			if fault.Fault == op.Lost {
+				return fault
+			}
+			rep = reply{fault: fault.Fault, text: fault.Detail}
+		}
+		switch {
+		case r.replies():
+			rep.class = s.exec.Class()
+			s.out = rep.append(s.out)
+		case err != nil && s.failed == nil:
+			s.failed = err
+		}
+	}
+}
+
+// request takes the next one, and sends replies before it waits for it.
+func (s *server) request() (r request, err error) {
+	for len(s.in)-s.next < requestSize {
+		if err := s.flush(); err != nil {
+			return r, err
+		}
+		s.in = s.in[:copy(s.in, s.in[s.next:])]
+		s.next = 0
+		n, err := unix.Read(s.fd, s.in[len(s.in):cap(s.in)])
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return r, err
+		case n == 0:
+			return r, io.EOF
+		}
+		s.in = s.in[:len(s.in)+n]
+	}
+	b := (*[requestSize]byte)(s.in[s.next:])
+	s.next += requestSize
+	return readRequest(b)
+}
+
+func (s *server) flush() error {
+	for b := s.out; len(b) > 0; {
+		n, err := unix.SendmsgN(s.fd, b, nil, nil, unix.MSG_NOSIGNAL)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	s.out = s.out[:0]
+	return nil
+}
+
+// handle does what a request asks for.
+func (s *server) handle(r *request) (reply, error) {
+	if s.failed != nil && r.verb != doInfo {
+		return reply{}, s.failed
+	}
+	staged := s.mem[r.at:][:r.size:r.size]
+	switch r.verb {
+	case doInfo:
+		i := s.exec.Info()
+		text, err := json.Marshal(about{Name: i.Name, Memory: i.Memory, Work: s.work})
+		return reply{text: string(text)}, err
+	case doSync:
+		return reply{}, nil
+	case doAlloc:
+		d, err := readDesc(slices.Clone(staged[:min(len(staged), maxHead+1)]))
+		if err != nil {
+			return reply{}, op.Errorf(op.BadGraph, "%v", err)
+		}
+		h, err := s.exec.Alloc(d)
+		return reply{value: uint64(h)}, err
+	case doFree:
+		return reply{}, s.exec.Free(op.Handle(r.a))
+	case doUpload:
+		return reply{}, s.exec.Upload(op.Handle(r.a), int64(r.b), staged)
+	case doDownload:
+		return reply{}, s.exec.Download(op.Handle(r.a), int64(r.b), staged)
+	case doKernel:
+		h, err := s.exec.Kernel(slices.Clone(staged), kernelExport)
+		return reply{value: uint64(h)}, err
+	case doSubmit:
+		return reply{}, s.submit(r.a, staged)
+	default: // doWait
+		return reply{}, s.exec.Wait(r.a, r.most())
+	}
+}
+
+func (s *server) submit(fence uint64, staged []byte) error {
+	if len(staged) > op.MaxGraph {
+		return op.Errorf(op.BadGraph, "a graph of %d bytes", len(staged))
+	}
+	s.copy = append(s.copy[:0], staged...)
+	got, err := s.exec.Submit(s.copy)
+	if err == nil && got != fence {
+		err = op.Errorf(op.BadGraph, "a graph with fence %d, which became %d", fence, got)
+	}
+	return err
+}
+
+// greet begins a session: it makes the staging memory and hands it over.
+func greet(fd int) ([]byte, error) {
+	mem, memfd, err := newStaging()
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(memfd)
+	if err := unix.Sendmsg(fd, []byte{1}, unix.UnixRights(memfd), nil, unix.MSG_NOSIGNAL); err != nil {
+		_ = unix.Munmap(mem)
+		return nil, fmt.Errorf("greeting: %w", err)
+	}
+	return mem, nil
+}

@@ -1,0 +1,214 @@
+package gpu
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"levee/gpu/cuda"
+	"levee/gpu/device"
+	"levee/gpu/op"
+)
+
+const (
+	workerEnv = "LEVEE_GPU_WORKER"
+	controlFD = 3
+)
+
+// WorkerMain turns this process into a GPU worker if a Pool started it as one; it then never returns. In every other process it returns
+// false at once. Programs that use a Pool call it first of all.
+func WorkerMain() bool {
+	if os.Getenv(workerEnv) == "" {
+		return false
+	}
+	os.Exit(workerMain())
+	return true
+}
+
+func workerMain() int {
+	if err := checkParent(); err != nil {
+		fmt.Fprintf(os.Stderr, "%s is set, but %v: only levee starts GPU workers\n", workerEnv, err)
+		return 2
+	}
+	_ = os.Unsetenv(workerEnv)
+	w := &gpuWorker{control: controlFD, sessions: map[*server]bool{}}
+	if err := w.serve(); err != nil && !errors.Is(err, io.EOF) { // the daemon let go
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+func checkParent() error {
+	cred, err := unix.GetsockoptUcred(controlFD, unix.SOL_SOCKET, unix.SO_PEERCRED)
+	if err != nil || int(cred.Uid) != os.Getuid() || int(cred.Pid) != os.Getppid() {
+		return errors.New("descriptor 3 does not lead to the parent process")
+	}
+	return nil
+}
+
+// confine gives up what an opened driver does not need: before, it may have to run a program of its own that makes the device's files.
+// Those it opens when it likes, so there is no more to shut.
+func confine() error {
+	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
+		return fmt.Errorf("rlimit: %w", err)
+	}
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("prctl: %w", err)
+	}
+	return nil
+}
+
+// gpuWorker is the process that holds one device's context for one owner, and serves its sessions.
+type gpuWorker struct {
+	control int
+	dev     *device.Device
+	stuck   time.Duration // what a call of the driver may take
+
+	mu       sync.Mutex
+	sessions map[*server]bool // guarded by mu
+	watching bool             // guarded by mu
+	dying    bool             // guarded by mu
+}
+
+// serve opens the device and then sessions as the daemon wants them. It returns only with an error, io.EOF when the daemon let go.
+func (w *gpuWorker) serve() error {
+	m, _, err := receiveControl(w.control)
+	if err != nil {
+		return err
+	}
+	if m.Device == nil {
+		return errors.New("the daemon named no device")
+	}
+	w.stuck = time.Duration(m.Device.Stuck) * time.Millisecond
+	if w.dev, err = openDevice(m.Device); err != nil {
+		return sendControl(w.control, control{Refused: clip(err.Error())}, -1)
+	}
+	if err := confine(); err != nil {
+		return err
+	}
+	if err := sendControl(w.control, control{Ready: true}, -1); err != nil {
+		return err
+	}
+	for {
+		m, handed, err := receiveControl(w.control)
+		if err != nil {
+			return err
+		}
+		switch {
+		case m.Session != nil && handed >= 0:
+			go w.session(handed, m.Session)
+		case m.Ping != 0 && handed < 0:
+			err = sendControl(w.control, control{Ping: m.Ping}, -1)
+		default:
+			err = errors.New("the daemon speaks nonsense")
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func openDevice(m *deviceMsg) (*device.Device, error) {
+	driver, err := cuda.Load(m.Library)
+	if err != nil {
+		return nil, err
+	}
+	return device.Open(driver, m.Index)
+}
+
+// clip shortens a text so that a control message can hold it.
+func clip(s string) string { return s[:min(len(s), maxControl/8)] }
+
+// session serves one session to its end.
+func (w *gpuWorker) session(fd int, m *sessionMsg) {
+	defer unix.Close(fd)
+	exec, err := w.dev.Session(m.Memory, maxWork)
+	if err != nil {
+		w.lose(err)
+		return
+	}
+	mem, err := greet(fd)
+	if err != nil { // nobody is there any more
+		w.end(exec)
+		return
+	}
+	defer unix.Munmap(mem)
+	s := &server{fd: fd, mem: mem, exec: exec, work: maxWork, patience: exec.Patience}
+	w.watch(s)
+	err = s.run()
+	if err == nil {
+		s.since.Store(time.Now().UnixNano()) // the end of a session may be stuck too
+		w.end(exec)
+	}
+	w.mu.Lock()
+	delete(w.sessions, s)
+	w.mu.Unlock()
+	if err != nil {
+		w.lose(err)
+	}
+}
+
+func (w *gpuWorker) end(exec Executor) {
+	if err := exec.Close(); err != nil {
+		w.lose(err)
+	}
+}
+
+// lose ends the process: what the device still does nobody can stop otherwise, and a poisoned context does not get better. The daemon
+// hears why, and sees to it that the process really ends.
+func (w *gpuWorker) lose(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.dying {
+		return
+	}
+	w.dying = true
+	text := err.Error()
+	var fault *op.Error
+	if errors.As(err, &fault) {
+		text = fault.Detail
+	}
+	_ = sendControl(w.control, control{Lost: clip(text)}, -1)
+	os.Exit(3)
+}
+
+// watch looks after a session while there are any.
+func (w *gpuWorker) watch(s *server) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.sessions[s] = true
+	if !w.watching {
+		w.watching = true
+		go w.watchdog()
+	}
+}
+
+// watchdog ends the process when a request of a session takes longer than the driver and what was submitted may take together. What the
+// device never finishes the session notices itself; this is for calls of the driver that never return.
+func (w *gpuWorker) watchdog() {
+	tick := time.NewTicker(max(w.stuck/8, time.Millisecond))
+	defer tick.Stop()
+	for now := range tick.C {
+		w.mu.Lock()
+		if len(w.sessions) == 0 {
+			w.watching = false
+			w.mu.Unlock()
+			return
+		}
+		late := false
+		for s := range w.sessions {
+			since := s.since.Load()
+			late = late || since != 0 && now.UnixNano()-since > int64(w.stuck)+s.most.Load()
+		}
+		w.mu.Unlock()
+		if late {
+			w.lose(fmt.Errorf("a call of the driver has not returned after %v", w.stuck))
+		}
+	}
+}
