@@ -44,16 +44,6 @@ func eval(w *work, gid int) (results []uint64, trap Trap) {
 	return results, 0
 }
 
-func oneNaN(t valType, v uint64) uint64 {
-	if t == f32 && v&0x7fffffff > 0x7f800000 {
-		return nan32
-	}
-	if t == f64 && v&(1<<63-1) > 0x7ff<<52 {
-		return nan64
-	}
-	return v
-}
-
 func (e *evaluator) pop() uint64 {
 	v := e.stack[len(e.stack)-1]
 	e.stack = e.stack[:len(e.stack)-1]
@@ -164,7 +154,11 @@ func (e *evaluator) step(pc int) int {
 			b = e.pop()
 		}
 		a := e.pop()
-		e.push(compute(i.op, a, b))
+		v, trap := compute(i.op, a, b)
+		if trap != 0 {
+			panic(trapped{trap})
+		}
+		e.push(v)
 	}
 	return pc + 1
 }

@@ -115,7 +115,7 @@ func onDriver(t *testing.T, d *driven, n, modules, large int) {
 		for _, e := range entries {
 			w := workFor(e.Func, r, n)
 			if e.Name == "forever" {
-				w = workFor(e.Func, r, 3)
+				w = workFor(e.Func, r, 1)
 			}
 			on := load(e.Func, plainTypes(w))
 			same(t, e.Name, w, func(from int) ([][]uint64, uint64) { return on.run(w, from) })

@@ -12,6 +12,7 @@ package kernel
 import (
 	"crypto/sha256"
 	"fmt"
+	"sync"
 
 	"levee/gpu/op"
 )
@@ -56,6 +57,9 @@ type Func struct {
 	flops  int64
 	loops  bool
 	module []byte
+
+	once    sync.Once
+	program program // for Run
 }
 
 // Parse finds an exported function of a module and checks that it is a kernel. Errors are *op.Error of BadKernel; they name what is

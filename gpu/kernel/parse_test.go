@@ -220,6 +220,7 @@ func FuzzParse(f *testing.F) {
 			require.NoError(t, err)
 			require.Equal(t, e.Func, again)
 			sig := again.Signature()
+			again.Run(make([]byte, 1024), 0, 0, 3)
 			newDevice(t, again, Types{sig.Params, make([]bool, len(sig.Params)), sig.Results})
 		}
 	})

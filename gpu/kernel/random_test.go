@@ -361,6 +361,7 @@ func held(t *testing.T, r *rand.Rand, wasm []byte, want int) {
 	for _, e := range entries {
 		w := workFor(e.Func, r, 97)
 		same(t, e.Name, w, func(from int) ([][]uint64, uint64) { return m.run(e.Batch, w, from) })
+		same(t, e.Name+" step by step", w, func(from int) ([][]uint64, uint64) { return m.run("", w, from) })
 		d := newDevice(t, e.Func, plainTypes(w))
 		same(t, e.Name, w, func(from int) ([][]uint64, uint64) { return d.run(w, from) })
 	}
