@@ -13,11 +13,23 @@ hash() { sha256sum | cut -d' ' -f1; }
 # sources is a kernel file and the headers that it includes, which include no others.
 sources() { cat "$1" $(sed -n 's/^#include "\(.*\)"/\1/p' "$1"); }
 
+# bound adds what C has no words for. "// bounds: NAME THREADS BLOCKS [CLUSTER]" says of the kernels whose names begin so how many threads
+# a block has at most, how many blocks of them a multiprocessor should hold, and how many blocks a cluster is.
+bound() { # file.c
+	awk -v "file=$1" '
+		BEGIN { while ((getline line <file) > 0) if (split(line, w, " ") >= 5 && w[1] " " w[2] == "// bounds:") { n++; name[n] = w[3]; text[n] = ".maxntid " w[4] ", 1, 1\n.minnctapersm " w[5] (w[6] ? "\n.explicitcluster\n.reqnctapercluster " w[6] ", 1, 1" : "") } }
+		{ print }
+		/^\.visible \.entry / { entry = $3 }
+		/^\)/ { for (i = 1; i <= n; i++) if (index(entry, name[i]) == 1) print text[i]; entry = "" }'
+}
+
 compile() { # file.c, output
 	target=$(sed -n 's|^// target: *\(sm_[0-9a]*\) *\(ptx[0-9]*\)$|\1 \2|p' "$1")
 	set -- "$1" "$2" ${target:-sm_70 ptx63}
 	"$clang" --target=nvptx64-nvidia-cuda -march="$3" -Xclang -target-feature -Xclang "+$4" -nocudalib -nocudainc -ffreestanding -fno-builtin \
 		-ffp-contract=off -std=gnu11 -Wall -Wextra -Werror -Wno-unused-function -Wno-unused-parameter -x c -O3 -S -o "$2.body" "$1"
+	bound "$1" <"$2.body" >"$2.bound"
+	mv "$2.bound" "$2.body"
 	{
 		echo "// $1 by build.sh: sources $(sources "$1" | hash) text $(hash <"$2.body")"
 		cat "$2.body"

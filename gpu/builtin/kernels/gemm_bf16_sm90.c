@@ -1,0 +1,10 @@
+// Matrix products of bf16 by wgmma.
+// target: sm_90a ptx80
+// bounds: alone 384 1
+// bounds: pair 384 1 2
+#include "device.h"
+#include "gemm.h"
+#include "gemm_wgmma.h"
+
+GEMMS(alone, 0, 1)
+GEMMS(pair, 0, 2)

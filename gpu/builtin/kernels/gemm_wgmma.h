@@ -1,0 +1,307 @@
+// Matrix products of f16 and bf16 as compute capability 9.0 does them best: wgmma, which reads both operands from shared memory, fed by the
+// copy engine. Included after device.h and gemm.h.
+//
+// A block makes tiles of 128 x 256 until none is left. Its first group of 4 warps is the producer: one thread of it tells the copy engine
+// what to bring, STAGES steps of 64 along k ahead. The other two groups are consumers of 64 rows each. Full and empty barriers of each
+// stage pass it to and fro. Two blocks of a cluster make tiles one below the other: each brings one half of b for both.
+#pragma once
+
+enum { BM = 128, BN = 256, BK = 64, STAGES = 4, THREADS = 384, BYTES_A = BM * BK * 2, BYTES_B = BN * BK * 2, STAGE = BYTES_A + BYTES_B, BOX = 64 * 64 * 2 };
+
+// map is what the driver encodes of an operand: where it is, its shape, and the boxes that are copied.
+typedef struct { u64 words[16]; } __attribute__((aligned(64))) map;
+
+typedef struct {
+	u64 a, b; // addresses of the maps
+	GLOBAL u8 *c;
+	GLOBAL const f32 *bias; // or 0
+	i64 m, n, k, first, end; // tiles of this launch, numbered by pairs of the cluster
+	f32 alpha;
+	u32 out, relu, one_b; // one_b: b is the same for the whole batch
+} product;
+
+typedef f32 f32x2 __attribute__((ext_vector_type(2)));
+
+extern SHARED u8 memory[] __attribute__((aligned(1024)));
+
+INLINE u32 shared_address(SHARED const void *p) { return (u32)(u64)p; }
+
+INLINE void barrier_init(u32 at, u32 count) { __asm__ volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(at), "r"(count) : "memory"); }
+INLINE void barrier_expect(u32 at, u32 bytes) {
+	__asm__ volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(at), "r"(bytes) : "memory");
+}
+INLINE void barrier_arrive(u32 at, u32 rank, const int cluster) { // at the barrier of the cluster's block number rank
+	if (cluster == 1)
+		__asm__ volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(at) : "memory");
+	else
+		__asm__ volatile("{\n\t.reg .b32 r;\n\tmapa.shared::cluster.u32 r, %0, %1;\n\tmbarrier.arrive.release.cluster.shared::cluster.b64 _, [r];\n\t}" ::"r"(at), "r"(rank) : "memory");
+}
+INLINE void barrier_wait(u32 at, u32 parity) {
+	u32 done;
+	do {
+		__asm__ volatile("{\n\t.reg .pred p;\n\tmbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\n\tselp.u32 %0, 1, 0, p;\n\t}" : "=r"(done) : "r"(at), "r"(parity) : "memory");
+	} while (!done);
+}
+INLINE u32 cluster_rank(void) {
+	u32 r;
+	__asm__ volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(r));
+	return r;
+}
+INLINE void cluster_sync(void) {
+	__asm__ volatile("barrier.cluster.arrive.release.aligned;\n\tbarrier.cluster.wait.acquire.aligned;" ::: "memory");
+}
+
+// bring copies one box to the same place in shared memory of every block in mask.
+INLINE void bring(u32 to, u64 map, u32 barrier, i32 x, i32 y, i32 z, u32 mask, const int cluster) {
+	if (cluster == 1)
+		__asm__ volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];" ::"r"(to), "l"(map), "r"(barrier), "r"(x), "r"(y), "r"(z) : "memory");
+	else
+		__asm__ volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1, {%3, %4, %5}], [%2], %6;" ::"r"(to), "l"(map), "r"(barrier), "r"(x), "r"(y), "r"(z), "h"((u16)mask) : "memory");
+}
+
+// descriptor tells wgmma where an operand is: across, boxes of 64 x 64 with k down, else rows of 64 along k; swizzled in 128 bytes.
+INLINE u64 descriptor(u32 at, const int across) {
+	return (u64)(at >> 4 & 0x3fff) | (u64)(across ? BOX >> 4 : 1) << 16 | (u64)(1024 >> 4) << 32 | 1ull << 62;
+}
+
+#define D_NAMES \
+	"%0,%1,%2,%3,%4,%5,%6,%7," \
+	"%8,%9,%10,%11,%12,%13,%14,%15," \
+	"%16,%17,%18,%19,%20,%21,%22,%23," \
+	"%24,%25,%26,%27,%28,%29,%30,%31," \
+	"%32,%33,%34,%35,%36,%37,%38,%39," \
+	"%40,%41,%42,%43,%44,%45,%46,%47," \
+	"%48,%49,%50,%51,%52,%53,%54,%55," \
+	"%56,%57,%58,%59,%60,%61,%62,%63," \
+	"%64,%65,%66,%67,%68,%69,%70,%71," \
+	"%72,%73,%74,%75,%76,%77,%78,%79," \
+	"%80,%81,%82,%83,%84,%85,%86,%87," \
+	"%88,%89,%90,%91,%92,%93,%94,%95," \
+	"%96,%97,%98,%99,%100,%101,%102,%103," \
+	"%104,%105,%106,%107,%108,%109,%110,%111," \
+	"%112,%113,%114,%115,%116,%117,%118,%119," \
+	"%120,%121,%122,%123,%124,%125,%126,%127"
+#define D_REGISTERS(d) \
+	"+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]), "+f"(d[7]), \
+	"+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]), "+f"(d[14]), "+f"(d[15]), \
+	"+f"(d[16]), "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]), "+f"(d[21]), "+f"(d[22]), "+f"(d[23]), \
+	"+f"(d[24]), "+f"(d[25]), "+f"(d[26]), "+f"(d[27]), "+f"(d[28]), "+f"(d[29]), "+f"(d[30]), "+f"(d[31]), \
+	"+f"(d[32]), "+f"(d[33]), "+f"(d[34]), "+f"(d[35]), "+f"(d[36]), "+f"(d[37]), "+f"(d[38]), "+f"(d[39]), \
+	"+f"(d[40]), "+f"(d[41]), "+f"(d[42]), "+f"(d[43]), "+f"(d[44]), "+f"(d[45]), "+f"(d[46]), "+f"(d[47]), \
+	"+f"(d[48]), "+f"(d[49]), "+f"(d[50]), "+f"(d[51]), "+f"(d[52]), "+f"(d[53]), "+f"(d[54]), "+f"(d[55]), \
+	"+f"(d[56]), "+f"(d[57]), "+f"(d[58]), "+f"(d[59]), "+f"(d[60]), "+f"(d[61]), "+f"(d[62]), "+f"(d[63]), \
+	"+f"(d[64]), "+f"(d[65]), "+f"(d[66]), "+f"(d[67]), "+f"(d[68]), "+f"(d[69]), "+f"(d[70]), "+f"(d[71]), \
+	"+f"(d[72]), "+f"(d[73]), "+f"(d[74]), "+f"(d[75]), "+f"(d[76]), "+f"(d[77]), "+f"(d[78]), "+f"(d[79]), \
+	"+f"(d[80]), "+f"(d[81]), "+f"(d[82]), "+f"(d[83]), "+f"(d[84]), "+f"(d[85]), "+f"(d[86]), "+f"(d[87]), \
+	"+f"(d[88]), "+f"(d[89]), "+f"(d[90]), "+f"(d[91]), "+f"(d[92]), "+f"(d[93]), "+f"(d[94]), "+f"(d[95]), \
+	"+f"(d[96]), "+f"(d[97]), "+f"(d[98]), "+f"(d[99]), "+f"(d[100]), "+f"(d[101]), "+f"(d[102]), "+f"(d[103]), \
+	"+f"(d[104]), "+f"(d[105]), "+f"(d[106]), "+f"(d[107]), "+f"(d[108]), "+f"(d[109]), "+f"(d[110]), "+f"(d[111]), \
+	"+f"(d[112]), "+f"(d[113]), "+f"(d[114]), "+f"(d[115]), "+f"(d[116]), "+f"(d[117]), "+f"(d[118]), "+f"(d[119]), \
+	"+f"(d[120]), "+f"(d[121]), "+f"(d[122]), "+f"(d[123]), "+f"(d[124]), "+f"(d[125]), "+f"(d[126]), "+f"(d[127])
+
+// WGMMA4 adds up a step of 64 along k: 4 products of 64 x 256 x 16. began is 0 where the sums start.
+#define WGMMA4(d, a, b, step_a, step_b, began, type, ta, tb)                                                                                \
+	__asm__ volatile("{\n\t.reg .pred p;\n\tsetp.ne.b32 p, %136, 0;\n\twgmma.fence.sync.aligned;\n\t"                                      \
+		"wgmma.mma_async.sync.aligned.m64n256k16.f32." type "." type " {" D_NAMES "}, %128, %132, p, 1, 1, " ta ", " tb ";\n\t"              \
+		"wgmma.mma_async.sync.aligned.m64n256k16.f32." type "." type " {" D_NAMES "}, %129, %133, 1, 1, 1, " ta ", " tb ";\n\t"              \
+		"wgmma.mma_async.sync.aligned.m64n256k16.f32." type "." type " {" D_NAMES "}, %130, %134, 1, 1, 1, " ta ", " tb ";\n\t"              \
+		"wgmma.mma_async.sync.aligned.m64n256k16.f32." type "." type " {" D_NAMES "}, %131, %135, 1, 1, 1, " ta ", " tb ";\n\t"              \
+		"wgmma.commit_group.sync.aligned;\n\t}"                                                                                          \
+		: D_REGISTERS(d)                                                                                                                 \
+		: "l"(a), "l"(a + step_a), "l"(a + 2 * step_a), "l"(a + 3 * step_a), "l"(b), "l"(b + step_b), "l"(b + 2 * step_b),                \
+		  "l"(b + 3 * step_b), "r"(began)                                                                                                \
+		: "memory")
+
+// wait lets all but the last so many steps end. It names the sums, so that nothing reads them before.
+#define WGMMA_WAIT(d, but) __asm__ volatile("wgmma.wait_group.sync.aligned " but ";" : D_REGISTERS(d)::"memory")
+
+INLINE void wgmma4(f32 *d, u64 a, u64 b, u32 began, const int half, const int ta, const int tb) {
+	const u64 step_a = ta ? 128 : 2, step_b = tb ? 128 : 2; // 16 bytes: 16 of k are 2 * 8 rows, or 32 bytes of a row
+	if (half && !ta && !tb) WGMMA4(d, a, b, step_a, step_b, began, "f16", "0", "0");
+	if (half && !ta && tb) WGMMA4(d, a, b, step_a, step_b, began, "f16", "0", "1");
+	if (half && ta && !tb) WGMMA4(d, a, b, step_a, step_b, began, "f16", "1", "0");
+	if (half && ta && tb) WGMMA4(d, a, b, step_a, step_b, began, "f16", "1", "1");
+	if (!half && !ta && !tb) WGMMA4(d, a, b, step_a, step_b, began, "bf16", "0", "0");
+	if (!half && !ta && tb) WGMMA4(d, a, b, step_a, step_b, began, "bf16", "0", "1");
+	if (!half && ta && !tb) WGMMA4(d, a, b, step_a, step_b, began, "bf16", "1", "0");
+	if (!half && ta && tb) WGMMA4(d, a, b, step_a, step_b, began, "bf16", "1", "1");
+}
+
+// produce brings the steps of one tile; round counts the steps of all tiles.
+INLINE u32 produce(const product *p, place t, u32 base, u32 round, u32 rank, const int across_a, const int across_b, const int cluster) {
+	u32 full = base + STAGES * STAGE, empty = full + STAGES * 8;
+	i32 z = (i32)t.z, zb = p->one_b ? 0 : z, row = (i32)(t.row + rank * BM), col = (i32)t.col;
+	for (i64 k = 0; k < p->k; k += BK, round++) {
+		u32 stage = round % STAGES, at = base + stage * STAGE, barrier = full + stage * 8;
+		barrier_wait(empty + stage * 8, (round / STAGES & 1) ^ 1);
+		barrier_expect(barrier, STAGE);
+		if (across_a) {
+			bring(at, p->a, barrier, row, (i32)k, z, 0, 1);
+			bring(at + BOX, p->a, barrier, row + 64, (i32)k, z, 0, 1);
+		} else {
+			bring(at, p->a, barrier, (i32)k, row, z, 0, 1);
+		}
+#pragma unroll
+		for (u32 h = 0; h < 2; h++) {
+			if (cluster == 2 && h != rank) continue;
+			u32 to = at + BYTES_A + h * (BYTES_B / 2);
+			i32 n = col + (i32)h * (BN / 2);
+			if (across_b) {
+				bring(to, p->b, barrier, n, (i32)k, zb, 3, cluster);
+				bring(to + BOX, p->b, barrier, n + 64, (i32)k, zb, 3, cluster);
+			} else {
+				bring(to, p->b, barrier, (i32)k, n, zb, 3, cluster);
+			}
+		}
+	}
+	return round;
+}
+
+// release tells the producers of the cluster that a stage of this block was read.
+INLINE void release(u32 empty, u32 round, const int cluster) {
+	u32 lane = tid() % 128;
+	if (lane < (u32)cluster) barrier_arrive(empty + round % STAGES * 8, lane, cluster);
+}
+
+INLINE u32 consume(const product *p, f32 *d, u32 base, u32 round, const int half, const int across_a, const int across_b, const int cluster) {
+	u32 full = base + STAGES * STAGE, empty = full + STAGES * 8, group = tid() / 128 - 1;
+	for (i64 k = 0; k < p->k; k += BK, round++) {
+		u32 stage = round % STAGES, at = base + stage * STAGE;
+		barrier_wait(full + stage * 8, round / STAGES & 1);
+		wgmma4(d, descriptor(at + group * BOX, across_a), descriptor(at + BYTES_A, across_b), k != 0, half, across_a, across_b);
+		WGMMA_WAIT(d, "1");
+		if (k != 0) release(empty, round - 1, cluster);
+	}
+	WGMMA_WAIT(d, "0");
+	release(empty, round - 1, cluster);
+	return round;
+}
+
+// pack2 rounds two numbers to 16 bits each, the first into the lower half.
+INLINE u32 pack2(f32 x, f32 y, const int half) {
+	u32 r;
+	if (half) __asm__("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(y), "f"(x));
+	else __asm__("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(y), "f"(x));
+	return r;
+}
+
+// trade turns four pairs of columns 8 apart, which four neighbouring lanes hold, into four pairs side by side: lane q of them gets the
+// q-th pairs of all. It is a transposition, in two rounds with the lane whose number differs in one bit.
+INLINE void swap(u32 *a, u32 *b, u32 bit) {
+	u32 up = tid() & bit, got = lane_xor(up ? *a : *b, bit);
+	*a = up ? got : *a;
+	*b = up ? *b : got;
+}
+
+INLINE u32x4 trade(u32 a, u32 b, u32 c, u32 d) {
+	swap(&a, &b, 1), swap(&c, &d, 1);
+	swap(&a, &c, 2), swap(&b, &d, 2);
+	return (u32x4){a, b, c, d};
+}
+
+// end does what comes after the sums. d[4*j] and its neighbour are columns 8*j of this thread and the next, d[4*j+2] those 8 rows below.
+INLINE void end(const product *p, f32 *d, i64 col) {
+	if (p->alpha != 1) {
+#pragma unroll
+		for (int i = 0; i < 128; i++) d[i] = d[i] * p->alpha;
+	}
+	if (p->bias) {
+#pragma unroll
+		for (int i = 0; i < 128; i += 4) {
+			f32 x = col + i * 2 < p->n ? p->bias[col + i * 2] : 0, y = col + i * 2 + 1 < p->n ? p->bias[col + i * 2 + 1] : 0;
+			d[i] = d[i] + x, d[i + 1] = d[i + 1] + y, d[i + 2] = d[i + 2] + x, d[i + 3] = d[i + 3] + y;
+		}
+	}
+	if (p->relu) {
+#pragma unroll
+		for (int i = 0; i < 128; i++) d[i] = d[i] < 0 ? 0 : d[i];
+	}
+}
+
+// finish writes a consumer's 64 x 256.
+INLINE void finish(const product *p, f32 *d, place t, u32 rank, const int half) {
+	u32 lane = tid() & 31, quad = lane & 3;
+	i64 row = t.row + rank * BM + (tid() / 128 - 1) * 64 + tid() / 32 % 4 * 16 + lane / 4, at = (t.z * p->m + row) * p->n + t.col;
+	int cols = (int)least(p->n - t.col, BN), even = p->n % 2 == 0, whole = p->n % 8 == 0;
+	end(p, d, t.col + quad * 2);
+#pragma unroll
+	for (int h = 0; h < 2; h++) { // the row, and that 8 below it
+		int in = row + h * 8 < p->m ? cols : 0; // columns to write
+		if (p->out == F32) {
+			GLOBAL f32 *c = (GLOBAL f32 *)p->c + at + h * 8 * p->n + quad * 2;
+#pragma unroll
+			for (int j = 0; j < 32; j++) {
+				f32 x = d[4 * j + 2 * h], y = d[4 * j + 2 * h + 1];
+				int left = in - j * 8 - (int)quad * 2; // columns from this one on
+				if (even && left > 1) *(GLOBAL f32x2 *)(c + j * 8) = (f32x2){x, y};
+				else if (left > 0) c[j * 8] = x;
+				if (!even && left > 1) c[j * 8 + 1] = y;
+			}
+			continue;
+		}
+		GLOBAL u16 *c = (GLOBAL u16 *)p->c + at + h * 8 * p->n;
+#pragma unroll
+		for (int g = 0; g < 8; g++) { // 32 columns
+			u32 w[4];
+#pragma unroll
+			for (int j = 0; j < 4; j++) w[j] = pack2(d[(g * 4 + j) * 4 + 2 * h], d[(g * 4 + j) * 4 + 2 * h + 1], half);
+			u32x4 line = trade(w[0], w[1], w[2], w[3]);
+			int x = g * 32 + (int)quad * 8;
+			if (whole) {
+				if (x < in) *(GLOBAL u32x4 *)(c + x) = line;
+				continue;
+			}
+#pragma unroll 1
+			for (int i = 0; i < 8 && x + i < in; i++) {
+				c[x + i] = (u16)line.x;
+				line = i % 2 ? (u32x4){line.y, line.z, line.w, 0} : (u32x4){line.x >> 16, line.y, line.z, line.w};
+			}
+		}
+	}
+}
+
+// multiply is the whole of a kernel.
+INLINE void multiply(product p, const int half, const int across_a, const int across_b, const int cluster) {
+	u32 base = shared_address(memory), full = base + STAGES * STAGE, empty = full + STAGES * 8;
+	u32 rank = cluster == 1 ? 0 : cluster_rank();
+	if (tid() == 0) {
+		for (u32 i = 0; i < STAGES; i++) {
+			barrier_init(full + i * 8, 1);
+			barrier_init(empty + i * 8, 2 * (u32)cluster);
+		}
+		__asm__ volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+	}
+	if (cluster == 1) sync();
+	else cluster_sync();
+	i64 tile = p.first + block() / (u32)cluster, step = blocks() / (u32)cluster;
+	if (tid() < 128) {
+		__asm__ volatile("setmaxnreg.dec.sync.aligned.u32 40;");
+		if (tid() == 0)
+			for (u32 round = 0; tile < p.end; tile += step)
+				round = produce(&p, tile_of(tile, p.m, p.n, BM * cluster, BN), base, round, rank, across_a, across_b, cluster);
+	} else {
+		__asm__ volatile("setmaxnreg.inc.sync.aligned.u32 232;");
+		for (u32 round = 0; tile < p.end; tile += step) {
+			f32 d[128];
+#pragma unroll
+			for (int i = 0; i < 128; i++) d[i] = 0;
+			round = consume(&p, d, base, round, half, across_a, across_b, cluster);
+			finish(&p, d, tile_of(tile, p.m, p.n, BM * cluster, BN), rank, half);
+		}
+	}
+	if (cluster == 2) cluster_sync(); // a block's memory stays until the other one has sent its last
+}
+
+// The maps are first, so that they are aligned; their addresses are those of the parameters themselves.
+#define GEMM(name, half, ta, tb, cluster)                                                                                                  \
+	KERNEL name(map a, map b, GLOBAL u8 *c, GLOBAL const f32 *bias, i64 m, i64 n, i64 k, i64 first, i64 end, f32 alpha, u32 out, u32 relu, u32 one_b) { \
+		u64 at_a, at_b;                                                                                                                 \
+		__asm__("{\n\t.reg .b64 r;\n\tmov.b64 r, " #name "_param_0;\n\tcvta.param.u64 %0, r;\n\t}" : "=l"(at_a));                        \
+		__asm__("{\n\t.reg .b64 r;\n\tmov.b64 r, " #name "_param_1;\n\tcvta.param.u64 %0, r;\n\t}" : "=l"(at_b));                        \
+		multiply((product){at_a, at_b, c, bias, m, n, k, first, end, alpha, out, relu, one_b}, half, ta, !tb, cluster);                   \
+	}
+#define GEMMS(name, half, cluster)         \
+	GEMM(name##_nn, half, 0, 0, cluster) \
+	GEMM(name##_nt, half, 0, 1, cluster) \
+	GEMM(name##_tn, half, 1, 0, cluster) \
+	GEMM(name##_tt, half, 1, 1, cluster)
