@@ -50,6 +50,8 @@
 	X(1, ModuleGetFunction, "cuModuleGetFunction", (uintptr_t *, uintptr_t, const char *))                                             \
 	X(1, FuncGetAttribute, "cuFuncGetAttribute", (int *, int, uintptr_t))                                                              \
 	X(1, FuncSetAttribute, "cuFuncSetAttribute", (uintptr_t, int, int))                                                                \
+	X(0, TensorMapEncodeTiled, "cuTensorMapEncodeTiled",                                                                               \
+	  (void *, int, unsigned, void *, const uint64_t *, const uint64_t *, const uint32_t *, const uint32_t *, int, int, int, int))     \
 	X(1, LaunchKernel, "cuLaunchKernel",                                                                                               \
 	  (uintptr_t, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, uintptr_t, void **, void **))
 
@@ -107,6 +109,10 @@ int levee_function_set(const levee_cuda *cu, uintptr_t ctx, uintptr_t function, 
 typedef struct levee_dim {
 	uint32_t x, y, z;
 } levee_dim;
+
+// levee_tensor_map encodes three dimensions of 16-bit elements; strides are the bytes from one to the next of the outer two.
+int levee_tensor_map(const levee_cuda *cu, uintptr_t ctx, uint64_t at, const uint64_t dims[3], const uint64_t strides[2], const uint32_t box[3],
+                     uint64_t map[16]);
 
 // levee_launch takes the kernel's parameters as one block, laid out as the kernel declares them.
 int levee_launch(const levee_cuda *cu, uintptr_t ctx, uintptr_t function, levee_dim grid, levee_dim block, unsigned shared, uintptr_t stream,

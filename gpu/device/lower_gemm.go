@@ -153,14 +153,17 @@ type variant struct {
 	threads uint32
 	shared  int
 	cc      int // compute capability, at least
+	cluster int // of the kernels in gemm_wgmma.h: blocks that work together; those are for one compute capability only
 }
 
 var (
-	wide   = variant{"", "wide", 128, 256, 256, 96 << 10, 80}
-	square = variant{"", "square", 128, 128, 128, 64 << 10, 80}
+	wide   = variant{"", "wide", 128, 256, 256, 96 << 10, 80, 0}
+	square = variant{"", "square", 128, 128, 128, 64 << 10, 80, 0}
+	alone  = variant{"_sm90", "alone", 128, 256, 384, 192<<10 + 64, 90, 1}
+	pair   = variant{"_sm90", "pair", 256, 256, 384, 192<<10 + 64, 90, 2}
 
-	variants = []variant{wide, square, {"_more", "tall", 256, 128, 256, 96 << 10, 80}, {"_more", "deep", 128, 256, 256, 144 << 10, 80}, {"_more", "deeper", 128, 256, 256, 192 << 10, 80},
-		{"_more", "plain", 128, 128, 128, 96 << 10, 80}}
+	variants = []variant{wide, square, {"_more", "tall", 256, 128, 256, 96 << 10, 80, 0}, {"_more", "deep", 128, 256, 256, 144 << 10, 80, 0}, {"_more", "deeper", 128, 256, 256, 192 << 10, 80, 0},
+		{"_more", "plain", 128, 128, 128, 96 << 10, 80, 0}, alone, pair}
 )
 
 // tensorProduct puts launches of the kernels in gemm_bf16.c and gemm_f16.c.
@@ -181,6 +184,9 @@ func (l *lower) tensorVariant(p multiplication, v variant) error {
 		return err
 	}
 	kernel := v.name + "_" + letter(p.a.across) + letter(!p.b.across)
+	if v.cluster > 0 {
+		return l.mappedProduct(p, v, kernel)
+	}
 	return l.tiled(p, v.m, v.n, 256, func(first int64, blocks uint32) error {
 		args := l.args().Ptr(p.a.at).Ptr(p.b.at).Ptr(p.c).Ptr(p.bias).I64(p.m).I64(p.n).I64(p.k).I64(p.a.ld).I64(p.b.ld)
 		args.I64(p.a.step).I64(p.b.step).I64(first).F32(float32(p.alpha)).U32(uint32(p.out)).U32(word(p.relu))
@@ -216,4 +222,36 @@ func (l *lower) aligned(o operand, batch, k int64) (operand, error) {
 	args := l.args().Ptr(o.at).Ptr(at).I64(all).I64(o.ld).I64(ld)
 	o.at, o.ld, o.step = at, ld, step
 	return o, l.launch("conv", "widen", l.cover(all*ld), dim{X: 256}, 0, args)
+}
+
+// mappedProduct puts launches of the kernels in gemm_bf16_sm90.c and gemm_f16_sm90.c: as many blocks as run at once take all the tiles.
+func (l *lower) mappedProduct(p multiplication, v variant, kernel string) error {
+	a, err := l.mapped(p.a, p.batch, p.k)
+	if err != nil {
+		return err
+	}
+	b, err := l.mapped(p.b, p.batch, p.k)
+	if err != nil {
+		return err
+	}
+	return l.tiled(p, v.m, v.n, 256, func(first int64, tiles uint32) error {
+		blocks := min(tiles, uint32(l.dev.sms/v.cluster)) * uint32(v.cluster)
+		args := l.args().Map(a).Map(b).Ptr(p.c).Ptr(p.bias).I64(p.m).I64(p.n).I64(p.k).I64(first).I64(first + int64(tiles))
+		args.F32(float32(p.alpha)).U32(uint32(p.out)).U32(word(p.relu)).U32(word(p.b.step == 0))
+		return l.launch("gemm_"+p.in.String()+v.file, kernel, dim{X: blocks}, dim{X: v.threads}, v.shared, args)
+	})
+}
+
+// mapped describes an operand to the copy engine, which brings 64 of k at a time: 64 k by 128 rows, or, across, 64 rows by 64 k.
+func (l *lower) mapped(o operand, batch, k int64) (cuda.TensorMap, error) {
+	dims, box := [3]uint64{uint64(k), uint64(o.rows), uint64(batch)}, [3]uint32{64, 128, 1}
+	if o.across {
+		dims[0], dims[1], box[1] = dims[1], dims[0], 64
+	}
+	step := o.step
+	if step == 0 { // one for all of the batch
+		dims[2], step = 1, int64(dims[1])*o.ld
+	}
+	m, err := l.dev.Map(o.at, dims, [2]uint64{uint64(o.ld) * 2, uint64(step) * 2}, box)
+	return m, l.dev.fault(err)
 }
