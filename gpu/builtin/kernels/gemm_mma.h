@@ -222,7 +222,7 @@ INLINE void multiply(product p, const shape s) {
 			if (next == 0) { // the next step has arrived, and every warp has read the last of this one
 				cp_wait(s.stages - 2);
 				sync();
-				read = read == stage * (u32)(s.stages - 1) ? 0 : read + stage;
+				if (steps > 1) read = read == stage * (u32)(s.stages - 1) ? 0 : read + stage; // after the last one nothing comes: this is read once more
 			}
 			fragments(fa[(kk + 1) % 2], at_a + read, next, s.wm / 16, s.ta, s.bm, s.bk);
 			fragments(fb[(kk + 1) % 2], at_b + read, next, s.wn / 16, across_b, s.bn, s.bk);
