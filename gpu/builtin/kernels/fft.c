@@ -85,9 +85,9 @@ KERNEL fft_pass(GLOBAL const c32 *in, GLOBAL c32 *out, GLOBAL const c32 *direct,
 	for (u32 i = tid(); i < n << columns_log; i += ntid()) { // neighbours in memory by neighbouring threads
 		u32 c = rest ? i & (width - 1) : i >> count, e = rest ? i >> columns_log : i & (n - 1);
 		u64 q = first + c;
-		if (q >= columns) continue;
-		if (stage) held[slot(e << columns_log | c)] = out[place(p, q, e)];
-		else held[slot(reverse(e, count) << columns_log | c)] = in[q >> rest << log | (u64)e << rest | (q & ((1ull << rest) - 1))];
+		c32 v = 0;
+		if (q < columns) v = stage ? out[place(p, q, e)] : in[q >> rest << log | (u64)e << rest | (q & ((1ull << rest) - 1))];
+		held[slot((stage ? e : reverse(e, count)) << columns_log | c)] = v;
 	}
 	sync();
 	for (; s + 3 <= count; s += 3) steps_3(p, s, direct, coarse, fine);
