@@ -140,6 +140,10 @@ func (c *invocation) execute(ctx context.Context) (*cache.Entry, error) {
 	}
 	access := c.run.fileAccess(c.typ)
 	res, err := c.call(ctx, access)
+	if lostTensors(err) && !c.typ.writes() && ctx.Err() == nil { // through no fault of the node's
+		c.run.daemon.log.Warn("a node runs once more", "node", c.Path, "why", err)
+		res, err = c.call(ctx, access)
+	}
 	seen, whole := access.end()
 	if err != nil {
 		return nil, err
@@ -168,6 +172,12 @@ func (c *invocation) execute(ctx context.Context) (*cache.Entry, error) {
 		c.run.daemon.log.Warn("result not stored", "node", c.Path, "err", err)
 	}
 	return entry, nil
+}
+
+// lostTensors reports whether a call ended because the process that held its tensors did.
+func lostTensors(err error) bool {
+	var failure *runtime.Error
+	return errors.As(err, &failure) && failure.Code == runtime.CodeLost
 }
 
 // call hands the invocation to the engine.

@@ -95,6 +95,8 @@ func writeModule(ts *testscript.TestScript, _ bool, args []string) {
 		"gpu":     func() []byte { return guests.OnDevices(guests.Mix(""), `["gpu"]`) },
 		"both":    func() []byte { return guests.OnDevices(guests.Mix(""), `["gpu","cpu"]`) },
 		"gputrap": func() []byte { return guests.OnDevices(guests.Bare("trap", guests.Trap()), `["gpu"]`) },
+		"exact":   func() []byte { return guests.Tensor(false) },
+		"asks":    func() []byte { return guests.Tensor(true) },
 		"echo":    guests.Echo, "stdio": func() []byte { return guests.Stdio(0) }, "stdio7": func() []byte { return guests.Stdio(7) },
 	}
 	if len(args) != 2 || modules[args[1]] == nil {

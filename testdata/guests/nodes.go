@@ -61,6 +61,31 @@ func OnDevices(module []byte, devices string) []byte {
 	return WithManifest(module[:len(module)-len(section)], manifest)
 }
 
+// Tensor is the node type tensor/run: n is a, and on the way it makes a tensor. If asks is true it asks what device it is on too, as
+// if that mattered to n.
+func Tensor(asks bool) []byte {
+	const gpu = "levee_gpu_v1"
+	var m asm.Module
+	read := m.Import(host, "input_read", readParams, "i32")
+	write := m.Import(host, "output_write", writeParams, "")
+	create := m.Import(gpu, "tensor_new", "i32 i32 i32", "i64")
+	info := m.Import(gpu, "info", "i32 i32", "i32")
+	m.Memory(1, 1)
+	m.Data(64, []byte{16, 0, 0, 0, 0, 0, 0, 0}) // its one dimension
+	code := [][]byte{
+		asm.I32Const(0), asm.I64Const(0), asm.I32Const(0), asm.I32Const(8), asm.Call(read), asm.Op(asm.Drop),
+		asm.I32Const(6), asm.I32Const(64), asm.I32Const(1), asm.Call(create), asm.I64Const(0), asm.Op(i64LtS), asm.IfVoid(asm.Op(asm.Unreachable)),
+	}
+	name := "exact"
+	if asks {
+		name = "asks"
+		code = append(code, asm.I32Const(1024), asm.I32Const(1024), asm.Call(info), asm.Op(asm.Drop))
+	}
+	m.Run("", append(code, asm.I32Const(0), asm.I32Const(0), asm.I32Const(8), asm.Call(write))...)
+	return WithManifest(m.Bytes(), `{"levee":1,"name":"`+name+`","version":"1.0.0","nodes":[{"name":"run","abi":"v1","devices":["gpu","cpu"],"export":"run",
+		"inputs":[{"name":"a","type":"int"}],"outputs":[{"name":"n","type":"int"}]}]}`)
+}
+
 // Progress is the node type progress/run: it reports that it is through with 1, 2 and 3 parts of 3, each after spin turns of a loop.
 func Progress() []byte {
 	var m asm.Module
