@@ -20,7 +20,7 @@ var errFull = errors.New("arena full")
 // hard limit of what a session holds: tensors, what graphs need while they run, and tables.
 type arena struct {
 	take  func(n int64) (cuda.Ptr, error) // from the device
-	give  func(cuda.Ptr) error
+	give  func(span) error
 	quota int64
 	held  int64 // in slabs
 	slabs []slab
@@ -119,7 +119,7 @@ func (a *arena) shrink() error {
 			return false
 		}
 		a.held -= s.n
-		err = a.give(s.at)
+		err = a.give(span{s.at, s.n})
 		return true
 	})
 	return err
@@ -160,7 +160,7 @@ func (a *arena) free(at cuda.Ptr) {
 func (a *arena) close() error {
 	var err error
 	for _, s := range a.slabs {
-		err = errors.Join(err, a.give(s.at))
+		err = errors.Join(err, a.give(span{s.at, s.n}))
 	}
 	a.slabs, a.held = nil, 0
 	return err

@@ -31,13 +31,12 @@ func (d *fakeDevice) take(n int64) (cuda.Ptr, error) {
 	return at, nil
 }
 
-func (d *fakeDevice) give(at cuda.Ptr) error {
-	n, ok := d.taken[at]
-	if !ok {
+func (d *fakeDevice) give(s span) error {
+	if n, ok := d.taken[s.at]; !ok || n != s.n {
 		return errors.New("it was not taken")
 	}
-	delete(d.taken, at)
-	d.left += n
+	delete(d.taken, s.at)
+	d.left += s.n
 	return nil
 }
 

@@ -3,7 +3,6 @@
 package device
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"sync"
@@ -24,9 +23,10 @@ type Device struct {
 	lost atomic.Pointer[op.Error] // why the context is of no use any more
 
 	mu      sync.Mutex
-	modules map[[sha256.Size]byte]*module // guarded by mu
-	pinned  [][]byte                      // guarded by mu: memory of ours that is registered
-	traps   []*traps                      // guarded by mu: nobody's
+	modules map[string]*module // guarded by mu: built-in kernels, by file
+	pinned  [][]byte           // guarded by mu: memory of ours that is registered
+	lanes   []lane             // guarded by mu: nobody's
+	slabs   []span             // guarded by mu: nobody's
 
 	// code is held for reading from where a kernel is found until its launch is in the stream. Modules of nodes' kernels are unloaded
 	// under the lock.
@@ -35,7 +35,7 @@ type Device struct {
 	blas blas
 }
 
-// module is PTX that the driver compiled.
+// module is a file of built-in kernels that the driver compiled.
 type module struct {
 	cuda.Module
 	functions map[string]*function // guarded by Device.mu
@@ -52,7 +52,7 @@ func Open(d *cuda.Driver, index int) (*Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Device{Context: c, cc: c.CC, sms: c.SMs, sharedOptIn: c.Shared, modules: map[[sha256.Size]byte]*module{}, maps: map[mapKey]*mapCode{}}, nil
+	return &Device{Context: c, cc: c.CC, sms: c.SMs, sharedOptIn: c.Shared, modules: map[string]*module{}, maps: map[mapKey]*mapCode{}}, nil
 }
 
 // Close ends the context. Every session was closed before. A lost one ends with the process.
@@ -69,16 +69,17 @@ func (d *Device) Close() error {
 	for _, p := range d.pinned {
 		err = errors.Join(err, d.Unregister(p))
 	}
-	for _, t := range d.traps {
-		err = errors.Join(err, d.Free(t.words), d.FreePinned(t.host))
+	for _, l := range d.lanes {
+		err = errors.Join(err, d.freeLane(l))
 	}
+	err = errors.Join(err, d.freeSlabs())
 	for _, m := range d.maps {
 		err = errors.Join(err, d.Unload(m.module))
 	}
 	if d.blas.Blas != nil {
 		err = errors.Join(err, d.blas.Close())
 	}
-	d.modules, d.pinned, d.traps, d.maps = nil, nil, nil, nil
+	d.modules, d.pinned, d.lanes, d.maps = nil, nil, nil, nil
 	return errors.Join(err, d.Context.Close())
 }
 
@@ -107,28 +108,22 @@ func (d *Device) Estimate(c op.Cost) time.Duration {
 	return time.Duration((float64(c.Flops)/flops + float64(c.Moved)/(float64(memory)*1e3/8)) * float64(time.Second))
 }
 
-// builtin finds a kernel of the built-in ones.
+// builtin finds a kernel of the built-in ones. The driver compiles a file the first time that one of it is asked for.
 func (d *Device) builtin(file, name string) (*function, error) {
-	ptx, ok := builtin.PTX(file)
-	if !ok {
-		return nil, fmt.Errorf("no built-in kernels %s", file)
-	}
-	return d.function(ptx, name)
-}
-
-// function finds a kernel in PTX, which is compiled the first time it is seen.
-func (d *Device) function(ptx, name string) (*function, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	key := sha256.Sum256([]byte(ptx))
-	m := d.modules[key]
+	m := d.modules[file]
 	if m == nil {
+		ptx, ok := builtin.PTX(file)
+		if !ok {
+			return nil, fmt.Errorf("no built-in kernels %s", file)
+		}
 		loaded, err := d.Load(ptx)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("kernels %s: %w", file, err)
 		}
 		m = &module{Module: loaded, functions: map[string]*function{}}
-		d.modules[key] = m
+		d.modules[file] = m
 	}
 	f := m.functions[name]
 	if f == nil {

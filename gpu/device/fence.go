@@ -19,11 +19,9 @@ const maxPending = 64
 
 // fences are the places in a session's stream that somebody may wait for.
 type fences struct {
-	last    uint64    // of those that were given out
-	pending []mark    // in the stream's order
-	since   time.Time // when the first of pending became the first
-	spare   []cuda.Event
-	traps   *traps        // of this session, once a kernel was submitted
+	last    uint64        // of those that were given out
+	pending []mark        // in the stream's order
+	since   time.Time     // when the first of pending became the first
 	trapped *trappedGraph // the first one
 }
 
@@ -157,15 +155,6 @@ func (s *Session) Patience() (most time.Duration) {
 		most += m.most
 	}
 	return most
-}
-
-func (s *Session) closeFences() error {
-	for _, e := range s.spare {
-		if err := s.dev.FreeEvent(e); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // usable says whether calls can still succeed.

@@ -11,8 +11,8 @@ import (
 // Session is what one call of a node has on the device: tensors and kernels by handle, memory up to a quota, and a stream of its own. It
 // is for one goroutine.
 type Session struct {
-	dev     *Device
-	stream  cuda.Stream
+	dev *Device
+	lane
 	arena   arena
 	objects op.Table[object]
 	tables  map[string]cuda.Ptr
@@ -33,11 +33,11 @@ func (d *Device) Session(quota, work int64) (*Session, error) {
 	if err := d.Lost(); err != nil {
 		return nil, err
 	}
-	stream, err := d.NewStream()
+	lane, err := d.takeLane()
 	if err != nil {
 		return nil, d.fault(err)
 	}
-	s := &Session{dev: d, stream: stream, tables: map[string]cuda.Ptr{}, limits: op.Limits{Work: work}}
+	s := &Session{dev: d, lane: lane, tables: map[string]cuda.Ptr{}, limits: op.Limits{Work: work}}
 	s.arena = arena{quota: quota, used: map[cuda.Ptr]int64{}, take: s.take, give: s.give}
 	return s, nil
 }
@@ -51,10 +51,17 @@ func (s *Session) Close() error {
 	if s.dev.Lost() != nil { // only the end of the process frees anything now
 		return nil
 	}
+	if s.trapped != nil {
+		if err := s.resetTraps(s.traps); err != nil {
+			return s.dev.fault(err)
+		}
+	}
 	if err := s.drain(); err != nil {
 		return err
 	}
-	return s.dev.fault(errors.Join(s.arena.close(), s.closeFences(), s.closeTraps(), s.dev.FreeStream(s.stream)))
+	err := s.arena.close()
+	s.dev.keepLane(s.lane)
+	return s.dev.fault(err)
 }
 
 // Info says what the session runs on.
@@ -246,7 +253,7 @@ func (s *Session) alloc(n int64) (cuda.Ptr, error) {
 
 // take gets a slab from the device, without what others left in it.
 func (s *Session) take(n int64) (cuda.Ptr, error) {
-	at, err := s.dev.Context.Alloc(n)
+	at, err := s.dev.takeSlab(n)
 	if err != nil {
 		return 0, err
 	}
@@ -254,11 +261,11 @@ func (s *Session) take(n int64) (cuda.Ptr, error) {
 }
 
 // give gives a slab back that nothing in the stream uses any more.
-func (s *Session) give(at cuda.Ptr) error {
+func (s *Session) give(slab span) error {
 	if err := s.drain(); err != nil {
 		return err
 	}
-	return s.dev.Context.Free(at)
+	return s.dev.keepSlab(slab)
 }
 
 // dropTable forgets a table. What is in the stream still finds it, like a tensor that was freed.

@@ -2,7 +2,6 @@ package device
 
 import (
 	"encoding/binary"
-	"errors"
 	"math"
 
 	"levee/gpu/cuda"
@@ -22,46 +21,28 @@ const (
 	noTrap    = math.MaxUint64
 )
 
-// trapMemory gives a session its own. Its words say that nothing trapped; so they do until something did, which ends the session.
-func (d *Device) trapMemory(stream cuda.Stream) (*traps, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if n := len(d.traps); n > 0 {
-		t := d.traps[n-1]
-		d.traps = d.traps[:n-1]
-		return t, nil
-	}
-	words, err := d.Alloc(trapBytes)
+// newTraps makes them. The words say that nothing trapped; so they do until something did, which ends the session.
+func (s *Session) newTraps() (*traps, error) {
+	words, err := s.dev.Alloc(trapBytes)
 	if err != nil {
 		return nil, err
 	}
-	host, err := d.Pinned(maxPending * trapBytes)
+	host, err := s.dev.Pinned(maxPending * trapBytes)
 	if err != nil {
 		return nil, err
 	}
-	return &traps{words, host}, d.Set8(words, 0xff, trapBytes, stream)
+	t := &traps{words, host}
+	return t, s.resetTraps(t)
 }
 
-// closeTraps gives it back, for the next session.
-func (s *Session) closeTraps() error {
-	if s.traps == nil {
-		return nil
-	}
-	if s.trapped != nil {
-		if err := errors.Join(s.dev.Set8(s.traps.words, 0xff, trapBytes, s.stream), s.dev.WaitStream(s.stream)); err != nil {
-			return err
-		}
-	}
-	s.dev.mu.Lock()
-	defer s.dev.mu.Unlock()
-	s.dev.traps = append(s.dev.traps, s.traps)
-	return nil
+func (s *Session) resetTraps(t *traps) error {
+	return s.dev.Set8(t.words, 0xff, trapBytes, s.stream)
 }
 
 // trapWord is where the op that is being lowered says that it trapped.
 func (l *lower) trapWord() (cuda.Ptr, error) {
 	if l.s.traps == nil {
-		t, err := l.dev.trapMemory(l.s.stream)
+		t, err := l.s.newTraps()
 		if err != nil {
 			return 0, l.dev.fault(err)
 		}

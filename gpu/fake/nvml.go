@@ -45,7 +45,8 @@ func BuildNVML(dir string, macros ...string) error {
 }
 
 func compile(library string, args ...string) error {
-	args = append([]string{"-O1", "-shared", "-fPIC", "-Wl,-soname," + filepath.Base(library), "-o", library, "-x", "c"}, args...)
+	// It has no soname: the loader would give it to who asks for the machine's own library after it.
+	args = append([]string{"-O1", "-shared", "-fPIC", "-o", library, "-x", "c"}, args...)
 	if out, err := exec.Command("gcc", args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("gcc: %w\n%s", err, out)
 	}

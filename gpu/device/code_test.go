@@ -1,0 +1,109 @@
+package device
+
+import (
+	"encoding/binary"
+	"os/exec"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"levee/gpu/cuda"
+	"levee/gpu/fake"
+	"levee/gpu/op"
+)
+
+func fakeSession(t *testing.T, quota int64, macros ...string) *Session {
+	if _, err := exec.LookPath("gcc"); err != nil {
+		t.Skipf("the fake driver is built with gcc: %v", err)
+	}
+	driver, err := cuda.Load(fake.NewCUDA(t, macros...).Library())
+	require.NoError(t, err)
+	d, err := Open(driver, 0)
+	require.NoError(t, err)
+	s, err := d.Session(quota, 1<<62)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		require.NoError(t, s.Close())
+		require.NoError(t, d.Close())
+	})
+	return s
+}
+
+// constant is a kernel that gives a number, of 14 bits, for each element.
+func constant(n int) []byte {
+	return []byte("\x00asm\x01\x00\x00\x00\x01\x05\x01\x60\x00\x01\x7f\x03\x02\x01\x00\x07\x05\x01\x01k\x00\x00\x0a\x07\x01\x05\x00\x41" +
+		string([]byte{0x80 | byte(n&0x7f), byte(n >> 7)}) + "\x0b")
+}
+
+// TestCodeIsBounded runs more kernels than may be loaded, twice.
+func TestCodeIsBounded(t *testing.T) {
+	s := fakeSession(t, 1<<20)
+	h, err := s.Alloc(op.Desc{DType: op.I32})
+	require.NoError(t, err)
+	for i := range 2 * maxMaps {
+		n := i % (maxMaps + 10)
+		k, err := s.Kernel(constant(n), "k")
+		require.NoError(t, err)
+		g := op.Graph{Tensors: []op.Tensor{{Handle: h}}, Ops: []op.Op{{Code: op.Map, Out: []uint16{0}, Params: []uint64{uint64(k)}}}}
+		_, err = s.Submit(g.Append(nil))
+		require.NoError(t, err)
+		b := make([]byte, 4)
+		require.NoError(t, s.Download(h, 0, b))
+		require.Equal(t, uint32(n), binary.LittleEndian.Uint32(b))
+		require.NoError(t, s.Free(k))
+		require.LessOrEqual(t, len(s.dev.maps), maxMaps)
+	}
+}
+
+// TestTablesGoWhenMemoryIsShort keeps a table while there is room for it, and makes it again afterwards.
+func TestTablesGoWhenMemoryIsShort(t *testing.T) {
+	const quota = 1 << 20
+	s := fakeSession(t, quota)
+	made := 0
+	table := func() cuda.Ptr {
+		l := &lower{s: s, dev: s.dev}
+		at, err := l.table("seven", func() []byte {
+			made++
+			return []byte("7777")
+		})
+		require.NoError(t, err)
+		require.NoError(t, l.play())
+		return at
+	}
+	first := table()
+	require.Equal(t, first, table())
+	require.Equal(t, 1, made)
+	all, err := s.Alloc(op.Desc{DType: op.U8, Shape: []int64{quota}})
+	require.NoError(t, err)
+	require.NoError(t, s.Free(all))
+	at := table()
+	require.Equal(t, 2, made)
+	b := make([]byte, 4)
+	require.NoError(t, s.drain())
+	require.NoError(t, s.dev.Download(b, at, s.stream))
+	require.NoError(t, s.drain())
+	require.Equal(t, "7777", string(b))
+}
+
+// TestAGraphThatIsRefusedLeavesNothing fails while the last of its ops is lowered: what the others had is free again, and the table
+// that was to be uploaded is not taken for one that was.
+func TestAGraphThatIsRefusedLeavesNothing(t *testing.T) {
+	s := fakeSession(t, 1<<20)
+	h, err := s.Alloc(op.Desc{DType: op.F32, Shape: []int64{64, 2}})
+	require.NoError(t, err)
+	before := s.arena.left()
+	g := &op.Graph{Tensors: []op.Tensor{{Handle: h}, {Desc: op.Desc{DType: op.F32, Shape: []int64{64, 2}}}, {Desc: op.Desc{DType: op.F32, Shape: []int64{64, 2}}}},
+		Ops: []op.Op{{Code: op.FFT, In: []uint16{0}, Out: []uint16{1}, Params: []uint64{0}}, {Code: op.Copy, In: []uint16{1}, Out: []uint16{2}}}}
+	text := g.Append(nil)
+	copies := lowerings[op.Copy]
+	lowerings[op.Copy] = func(*lower, *op.Op) error { return op.Errorf(op.Unavailable, "not today") }
+	_, err = s.Submit(text)
+	lowerings[op.Copy] = copies
+	require.ErrorContains(t, err, "not today")
+	require.Equal(t, before, s.arena.left())
+	require.Empty(t, s.tables)
+	_, err = s.Submit(text)
+	require.NoError(t, err)
+	require.NotEmpty(t, s.tables)
+	require.NoError(t, s.drain())
+}
