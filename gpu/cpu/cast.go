@@ -16,9 +16,13 @@ func cast(r *run) error {
 	split(in.Elems(), grain, func(from, to int64) {
 		var ints [512]int64
 		var floats [512]float64
+		var singles [512]float32
 		for ; from < to; from += 512 {
 			n := min(512, to-from)
-			if in.DType.Float() {
+			if single(in.DType) && single(out.DType) {
+				widen(singles[:n], in, from)
+				narrow(out, from, singles[:n])
+			} else if in.DType.Float() {
 				loadFloats(floats[:n], in, from)
 				storeFloats(out, from, floats[:n])
 			} else {
@@ -29,6 +33,9 @@ func cast(r *run) error {
 	})
 	return nil
 }
+
+// single says whether f32 holds every element of a type.
+func single(d op.DType) bool { return d == op.F32 || d == op.F16 || d == op.BF16 }
 
 func loadInts(dst []int64, t tensor, from int64) {
 	switch t.DType {

@@ -3,7 +3,6 @@ package cpu
 import (
 	"encoding/binary"
 	"math"
-	"math/bits"
 
 	"levee/gpu/op"
 )
@@ -82,12 +81,14 @@ func random(r *run) error {
 		for i := from; i < to; {
 			at := offset + uint64(i)
 			words := philox(seed, at/4)
-			for w := at % 4; w < 4 && i < to; w, i = w+1, i+1 {
-				out[i] = words[w]
-				if float {
-					out[i] = math.Float32bits(float32(words[w]>>8) * (1.0 / (1 << 24)))
+			part := words[at%4:]
+			n := copy(out[i:to], part)
+			if float {
+				for j, w := range out[i:][:n] {
+					out[i+int64(j)] = math.Float32bits(float32(w>>8) * (1.0 / (1 << 24)))
 				}
 			}
+			i += int64(n)
 		}
 	})
 	return nil
@@ -95,13 +96,12 @@ func random(r *run) error {
 
 // philox gives block n of the stream: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", 2011.
 func philox(seed, n uint64) [4]uint32 {
-	c := [4]uint32{uint32(n), uint32(n >> 32)}
+	c0, c1, c2, c3 := uint32(n), uint32(n>>32), uint32(0), uint32(0)
 	k0, k1 := uint32(seed), uint32(seed>>32)
 	for range 10 {
-		hi0, lo0 := bits.Mul32(0xd2511f53, c[0])
-		hi1, lo1 := bits.Mul32(0xcd9e8d57, c[2])
-		c = [4]uint32{hi1 ^ c[1] ^ k0, lo1, hi0 ^ c[3] ^ k1, lo0}
+		a, b := 0xd2511f53*uint64(c0), 0xcd9e8d57*uint64(c2)
+		c0, c1, c2, c3 = uint32(b>>32)^c1^k0, uint32(b), uint32(a>>32)^c3^k1, uint32(a)
 		k0, k1 = k0+0x9e3779b9, k1+0xbb67ae85
 	}
-	return c
+	return [4]uint32{c0, c1, c2, c3}
 }

@@ -112,7 +112,19 @@ const columns = 16
 func reduceChunks[A sum](src source[A], l layout, size, kind int64, emit func(at int64, v []A)) {
 	pieces, blocks := (l.n+size-1)/size, (l.inner+columns-1)/columns
 	split(l.outer*pieces*blocks, max(1, grain/min(l.n, size)), func(from, to int64) {
-		f := folder[A]{src: src, inner: l.inner, kind: kind}
+		f := folder[A]{src: src, inner: l.inner, kind: kind, start: neutral[A](kind)}
+		if l.inner == 1 { // short rows: what neighbours give is told at once
+			var results [64]A
+			for ; from < to; from += int64(len(results)) {
+				n := min(int64(len(results)), to-from)
+				for i := range n {
+					o, k := (from+i)/pieces, (from+i)%pieces
+					results[i] = f.fold(o*l.n+k*size, min(size, l.n-k*size), 1)[0]
+				}
+				emit(from, results[:n])
+			}
+			return
+		}
 		for ; from < to; from++ {
 			row, col := from/blocks, from%blocks*columns
 			o, k := row/pieces, row%pieces
@@ -131,6 +143,7 @@ type folder[A sum] struct {
 	src   source[A]
 	inner int64
 	kind  int64
+	start A // what is neutral
 	acc   [lanes * columns]A
 	buf   [lanes * columns]A
 }
@@ -141,9 +154,8 @@ func (f *folder[A]) fold(at, n, w int64) []A {
 	for top < min(n, lanes) {
 		top *= 2
 	}
-	start := neutral[A](f.kind)
 	for i := range f.acc[:top*w] {
-		f.acc[i] = start
+		f.acc[i] = f.start
 	}
 	for i := int64(0); i < n; i += lanes {
 		m := min(lanes, n-i)

@@ -13,6 +13,10 @@ func softmax(r *run) error {
 	rows, n := in.Rows()
 	split(rows, max(1, grain/4/n), func(from, to int64) {
 		x, y := make([]float32, min(n, lanes)), make([]float32, min(n, lanes))
+		var kept []float32
+		if n <= chunk {
+			kept = make([]float32, n)
+		}
 		src := floats(in)
 		sums := rowFolder(n)
 		for ; from < to; from++ {
@@ -24,13 +28,19 @@ func softmax(r *run) error {
 				}
 				return buf
 			}
+			if kept != nil { // a row that is not too long: each once
+				for i := int64(0); i < n; i += lanes {
+					exps(kept[i:min(n, i+lanes)], at+i)
+				}
+				exps = func(buf []float32, from int64) []float32 { return kept[from-at:][:len(buf)] }
+			}
 			s := sums.row(exps, at, op.Sum)
 			for i := int64(0); i < n; i += lanes {
 				piece := exps(y[:min(lanes, n-i)], at+i)
-				for j := range piece {
-					piece[j] /= s
+				for j, e := range piece {
+					y[j] = e / s
 				}
-				narrow(out, at+i, piece)
+				narrow(out, at+i, y[:len(piece)])
 			}
 		}
 	})
@@ -84,7 +94,7 @@ func rowFolder(n int64) *rowSums {
 
 func (s *rowSums) row(src source[float32], at, kind int64) float32 {
 	f := &s.folder
-	f.kind, f.src = kind, src
+	f.kind, f.start, f.src = kind, neutral[float32](kind), src
 	for i := range s.partial {
 		from := int64(i) * chunk
 		s.partial[i] = f.fold(at+from, min(chunk, s.n-from), 1)[0]

@@ -23,8 +23,9 @@ func strided(r *run) error {
 	return nil
 }
 
-// tile is the side of the squares that are moved at once, so that both what is read and what is written stay in the cache.
-const tile = 32
+// tile is the side of the squares that are moved at once: what is read and what is written is a few lines of the cache, so few that they
+// do not drive each other out where the pitch is a power of two.
+const tile = 8
 
 // pick moves tiles along the last dimension, in which the output is in one piece, and the one in which the input is most so.
 func pick[T any](in, out tensor, s op.Strided) {

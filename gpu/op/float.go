@@ -12,30 +12,42 @@ const (
 
 // F16ToF32 is exact.
 func F16ToF32(h uint16) float32 {
-	sign, e, m := uint32(h&0x8000)<<16, uint32(h>>10&31), uint32(h&0x3ff)
-	switch {
-	case e == 31 && m != 0:
-		return math.Float32frombits(nan32)
-	case e == 31:
-		return math.Float32frombits(sign | 0x7f800000)
-	case e != 0:
-		return math.Float32frombits(sign | (e+112)<<23 | m<<13)
+	if e := h & 0x7c00; e != 0 && e != 0x7c00 {
+		return math.Float32frombits(uint32(h&0x8000)<<16 | uint32(h&0x7fff)<<13 + 112<<23)
 	}
-	x := float32(m) * (1.0 / (1 << 24)) // a denormal, or zero
-	return math.Float32frombits(sign | math.Float32bits(x))
+	return rareF16(h)
+}
+
+// rareF16 is for zero, denormals, infinity and NaN.
+func rareF16(h uint16) float32 {
+	sign, m := uint32(h&0x8000)<<16, uint32(h&0x3ff)
+	switch {
+	case h&0x7c00 == 0:
+		x := float32(m) * (1.0 / (1 << 24))
+		return math.Float32frombits(sign | math.Float32bits(x))
+	case m != 0:
+		return math.Float32frombits(nan32)
+	}
+	return math.Float32frombits(sign | 0x7f800000)
 }
 
 // F32ToF16 rounds to nearest even.
 func F32ToF16(x float32) uint16 {
 	b := math.Float32bits(x)
+	if a := b & 0x7fffffff; a-0x38800000 < 0x47800000-0x38800000 { // a normal f16, or what rounds up to infinity
+		return uint16(b>>16&0x8000) | uint16((a-0x38000000+0xfff+a>>13&1)>>13)
+	}
+	return rareF32(b)
+}
+
+// rareF32 is for what becomes zero, a denormal, infinity or NaN.
+func rareF32(b uint32) uint16 {
 	sign, b := uint16(b>>16&0x8000), b&0x7fffffff
 	switch {
 	case b > 0x7f800000:
 		return nan16
-	case b >= 0x47800000: // 65536 and more; what rounds up to it comes out as infinity below
+	case b >= 0x47800000:
 		return sign | 0x7c00
-	case b >= 0x38800000: // a normal f16
-		return sign | uint16((b-0x38000000+0xfff+(b>>13&1))>>13)
 	case b < 0x33000000: // less than half of the smallest
 		return sign
 	}
