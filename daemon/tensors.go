@@ -24,8 +24,11 @@ func tensorExtension() *runtime.Extension {
 	return x
 }
 
-// executor is what runs the graphs of a call: the processors, with the module's companion.
+// executor is what runs the graphs of a call: the GPU worker that a socket came from, else the processors, with the module's companion.
 func executor(c *runtime.ExtensionCall) (gpu.Executor, error) {
+	if fd := c.Handed(); fd >= 0 {
+		return gpu.Dial(fd)
+	}
 	machine, err := c.Companion()
 	if err != nil {
 		return nil, err
