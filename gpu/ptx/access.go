@@ -12,10 +12,11 @@ const (
 	localSpace
 	paramSpace // of the kernel
 	constSpace
+	clusterSpace // shared memory of any block of the cluster
 )
 
 var spaces = map[string]space{
-	"global": global, "shared": sharedSpace, "shared::cta": sharedSpace, "local": localSpace, "param": paramSpace,
+	"global": global, "shared": sharedSpace, "shared::cta": sharedSpace, "shared::cluster": clusterSpace, "local": localSpace, "param": paramSpace,
 	"param::entry": paramSpace, "param::func": localSpace, "const": constSpace,
 }
 
@@ -25,7 +26,8 @@ type access uint8
 const (
 	reads access = iota
 	writes
-	updates // atomically
+	updates     // atomically
+	reservation // of bytes that no access may touch
 )
 
 // at gives n bytes at an address, or nil after a finding. n is a power of two, to which the address must be aligned.
@@ -40,13 +42,13 @@ func (w *warp) at(sp space, acc access, addr uint64, n, lane int) []byte {
 	switch sp {
 	case global, constSpace:
 		return w.global(sp, acc, addr, uint64(n), lane)
-	case sharedSpace:
+	case sharedSpace, clusterSpace:
 		off := addr - sharedBase
 		if off >= uint64(len(w.b.shared)) || uint64(len(w.b.shared))-off < uint64(n) {
 			w.fail(OutOfBounds, lane, "%d bytes at offset %d of %d bytes of shared memory", n, int64(off), len(w.b.shared))
 			return nil
 		}
-		if w.b.shadow != nil {
+		if w.b.shadow != nil && acc != reservation {
 			w.b.shadow.note(w, acc, int(off), n, lane)
 		}
 		return w.b.shared[off:]
@@ -70,6 +72,8 @@ func narrowAddress(addr uint64) (space, uint64) {
 	switch addr >> 32 {
 	case sharedWindow >> 32:
 		return sharedSpace, addr - sharedWindow
+	case paramWindow >> 32:
+		return paramSpace, addr - paramWindow
 	case localWindow >> 32:
 		return localSpace, addr - localWindow
 	}

@@ -19,6 +19,14 @@ func (d *decoder) copyAsync() {
 		d.fail("not known")
 		return
 	}
+	if d.take("bulk") {
+		if d.take("tensor") {
+			d.bulkTensor()
+		} else {
+			d.fail("not known")
+		}
+		return
+	}
 	switch d.oneOf("commit_group", "wait_group", "wait_all") {
 	case "commit_group":
 		d.count(0)

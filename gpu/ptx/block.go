@@ -12,8 +12,11 @@ type block struct {
 	shared     []byte
 	warps      []*warp
 	descending bool
-	budget     int64
+	budget     *int64 // that is left to the launch
 	bars       [16]barrier
+	phasers    map[uint64]*phaser // mbarriers by their addresses
+	cluster    *cluster
+	rank       int
 	shadow     *shadow
 }
 
@@ -26,13 +29,10 @@ type barrier struct {
 
 func newBlock(p *program, l Launch, mem *Memory, globals map[string]uint64, params []byte) *block {
 	b := &block{
-		prog: p, mem: mem, params: params, grid: l.Grid, dim: l.Block, descending: l.Descending, budget: l.Budget,
+		prog: p, mem: mem, params: params, grid: l.Grid, dim: l.Block, descending: l.Descending,
 		shared: make([]byte, p.dynStart()+l.Shared),
 	}
 	b.shadow = newShadow(len(b.shared), p.grain)
-	if b.budget == 0 {
-		b.budget = defaultBudget
-	}
 	threads := int(l.Block.count())
 	for id := range (threads + 31) / 32 {
 		w := &warp{b: b, id: id, code: p.code, regs: make([]lanes, p.rows), local: make([]byte, 32*p.localSize)}
@@ -62,6 +62,7 @@ func (w *warp) fill(k constant, globals map[string]uint64) {
 func (b *block) begin(id Dim) {
 	b.id = id
 	b.bars = [16]barrier{}
+	b.phasers = map[uint64]*phaser{}
 	clear(b.shared)
 	if b.shadow.step(); b.shadow != nil {
 		b.shadow.block = b.shadow.epoch
@@ -71,28 +72,26 @@ func (b *block) begin(id Dim) {
 	}
 }
 
-// run lets every warp go as far as it can, one after the other, until all have ended.
-func (b *block) run() *Finding {
-	for {
-		moved := false
+// advance lets every warp go as far as it can, one after the other, until none can go on. It says whether any did.
+func (b *block) advance() (moved bool, f *Finding) {
+	for again := true; again; {
+		again = false
 		for i := range b.warps {
 			if b.descending {
 				i = len(b.warps) - 1 - i
 			}
 			w := b.warps[i]
 			if w.ready() {
-				moved = true
+				again, moved = true, true
 				w.run()
 				if w.finding != nil {
-					return w.finding
+					return true, w.finding
 				}
 			}
 		}
-		if moved || b.release() {
-			continue
-		}
-		return b.stuck()
+		again = b.release() || again
 	}
+	return moved, nil
 }
 
 // release lets those go on whose barrier is complete.
@@ -120,6 +119,9 @@ func (b *block) stuck() *Finding {
 			if g.state == atBarrier {
 				bar := b.bars[w.code[g.pc].bar.number(w, lane)]
 				return w.failure(Divergence, g.pc, lane, "%d of %d threads come to the barrier; %s", bar.arrived, bar.expected, b.others(w, g))
+			}
+			if g.state == atCluster || g.state == atPhase {
+				return w.failure(Divergence, g.pc, lane, "it waits for ever: nobody is left who could end it; %s", b.others(w, g))
 			}
 			return w.failure(Divergence, g.pc, lane, "lanes %#x of the warp come here, the others do not; %s", g.mask, b.others(w, g))
 		}

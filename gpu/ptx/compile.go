@@ -17,12 +17,14 @@ const (
 	flowExit
 	flowTogether // what lanes do together: it waits until all that take part are there
 	flowBarrier
+	flowWait // what comes from elsewhere
 )
 
 // instr is an instruction that is ready to run.
 type instr struct {
 	run     func(w *warp, m uint32)        // for the lanes of m
 	need    func(w *warp, m uint32) uint32 // the lanes that the first of m goes on with; nil: all that the warp has
+	wait    func(w *warp, m uint32) (done uint32, state groupState)
 	flow    flow
 	not     bool
 	guard   row // of the predicate; -1: none
@@ -54,6 +56,7 @@ type program struct {
 	dynAlign   int
 	localSize  int
 	maxTid     int
+	cluster    Dim
 	grain      int // the smallest access that may be to shared memory
 }
 
@@ -98,7 +101,7 @@ func (m *Module) program(name string) (*program, error) {
 	}
 	c := &compiler{
 		m: m, consts: map[constant]row{}, shared: map[*variable]int{},
-		p: &program{name: name, special: map[string]row{}, maxTid: f.maxTid, dynAlign: 16},
+		p: &program{name: name, special: map[string]row{}, maxTid: f.maxTid, dynAlign: 16, cluster: f.cluster},
 	}
 	c.p.rows = 1 // row 0 is nobody's
 	fr := c.frame(f, nil)

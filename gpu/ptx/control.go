@@ -120,9 +120,11 @@ func (d *decoder) trap() {
 
 // fence changes nothing: warps run one after the other.
 func (d *decoder) fence() {
+	d.take("mbarrier_init")
+	d.take("release")
 	d.oneOf("gl", "cta", "sys", "gpu", "cluster")
 	d.oneOf("sc", "acq_rel", "proxy")
-	d.oneOf("async", "alias", "async.shared", "cta", "gpu", "sys")
+	d.oneOf("async", "alias", "async.shared::cta", "async.global", "cta", "gpu", "sys")
 	d.out.run = func(*warp, uint32) {}
 }
 
@@ -133,6 +135,10 @@ func (d *decoder) sleep() {
 
 // barrier is bar.sync, bar.arrive, bar.red, and bar.warp.sync.
 func (d *decoder) barrier() {
+	if d.take("cluster") {
+		d.clusterBarrier()
+		return
+	}
 	d.take("cta")
 	aligned := d.take("aligned") || d.in.op[:4] == "bar."
 	if d.take("warp") {

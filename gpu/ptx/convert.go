@@ -174,7 +174,9 @@ func (d *decoder) convertAddress() {
 	case "local":
 		window = localWindow
 	case "param":
-		d.fail("the address of a parameter is not known here")
+		if window = paramWindow; d.fr.up != nil {
+			window = localWindow
+		}
 	}
 	t := d.typ()
 	if t.bits() != 64 || !d.count(2) {

@@ -22,7 +22,7 @@ var opcodes map[string]func(d *decoder)
 
 func init() {
 	opcodes = map[string]func(d *decoder){}
-	for _, table := range []map[string]func(d *decoder){integerOps, bitOps, floatOps, compareOps, memoryOps, flowOps, warpOps, matrixOps} {
+	for _, table := range []map[string]func(d *decoder){integerOps, bitOps, floatOps, compareOps, memoryOps, flowOps, warpOps, matrixOps, phaseOps} {
 		for name, op := range table {
 			opcodes[name] = op
 		}

@@ -64,7 +64,7 @@ func TestBadLaunches(t *testing.T) {
 func TestUnknown(t *testing.T) {
 	const head = ".version 7.0\n.target sm_80\n.address_size 64\n.visible .entry k(.param .u64 p) {\n.reg .b32 %r<4>; .reg .f32 %f<4>; .reg .b64 %d<4>; .reg .pred %p<2>;\n"
 	for _, c := range []struct{ code, text string }{
-		{"wgmma.fence.sync.aligned;", "wgmma is not known"},
+		{"tcgen05.fence;", "tcgen05 is not known"},
 		{"add.s32.odd %r1, %r2, %r3;", "[odd]"},
 		{"add.rn.s32 %r1, %r2, %r3;", "[rn]"},
 		{"add.s32 %r1, %r2;", "2 operands"},

@@ -41,13 +41,14 @@ func (m *Module) Launch(mem *Memory, l Launch) error {
 	if err := p.check(l); err != nil {
 		return err
 	}
-	b := newBlock(p, l, mem, m.load(mem), params)
-	for n := range l.Grid.count() {
+	c := newCluster(p, l, mem, m.load(mem), params)
+	grid := c.grid(l.Grid)
+	for n := range grid.count() {
 		if l.Descending {
-			n = l.Grid.count() - 1 - n
+			n = grid.count() - 1 - n
 		}
-		b.begin(l.Grid.at(n))
-		if f := b.run(); f != nil {
+		c.begin(grid.at(n))
+		if f := c.run(); f != nil {
 			return f
 		}
 	}
@@ -66,6 +67,8 @@ func (p *program) check(l Launch) error {
 		return p.bad("a grid of %v", l.Grid)
 	case threads == 0 || threads > 1024 || l.Block.Z > 64:
 		return p.bad("blocks of %v", l.Block)
+	case l.Grid.X%p.cluster.X != 0 || l.Grid.Y%p.cluster.Y != 0 || l.Grid.Z%p.cluster.Z != 0:
+		return p.bad("a grid of %v for clusters of %v", l.Grid, p.cluster)
 	case p.maxTid > 0 && threads > uint64(p.maxTid):
 		return p.bad("blocks of %d threads, and the kernel says at most %d", threads, p.maxTid)
 	case l.Shared < 0 || p.dynStart()+l.Shared > 227<<10:

@@ -5,6 +5,7 @@ import "encoding/binary"
 var matrixOps = map[string]func(d *decoder){
 	"ldmatrix": (*decoder).loadMatrix,
 	"mma":      (*decoder).multiplyMatrices,
+	"wgmma":    (*decoder).wgmma,
 }
 
 // rows gives the rows of a vector of n operands.

@@ -9,9 +9,9 @@ import (
 // Where the address spaces lie among the generic addresses. Addresses within shared and local memory do not start at 0, so that a
 // pointer that is nil is found.
 const (
+	paramWindow  = 0x7c00_0000_0000 // of the kernel
 	localWindow  = 0x7d00_0000_0000
 	sharedWindow = 0x7e00_0000_0000
-	windowSize   = 1 << 32
 	localBase    = 0x100
 	sharedBase   = 0x400
 

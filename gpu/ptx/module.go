@@ -56,6 +56,7 @@ type function struct {
 	defined bool
 	line    int
 	maxTid  int // threads that a block may have, 0 where nothing is said
+	cluster Dim
 }
 
 // inst is one instruction as it is written.

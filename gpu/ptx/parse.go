@@ -136,7 +136,7 @@ func (p *parser) declare(v *variable) {
 
 // function reads what follows .entry or .func. A declaration without body may come before the definition.
 func (p *parser) function(entry bool) {
-	f := &function{entry: entry, labels: map[string]int{}, tables: map[string][]string{}, line: p.peek().line}
+	f := &function{entry: entry, cluster: Dim{1, 1, 1}, labels: map[string]int{}, tables: map[string][]string{}, line: p.peek().line}
 	if !entry && p.is("(") {
 		f.results = p.params(entry)
 	}
@@ -169,11 +169,28 @@ func (p *parser) attributes(f *function) {
 			for p.is(",") {
 				f.maxTid *= p.number(1024)
 			}
-		case p.is(".minnctapersm"), p.is(".maxnreg"):
+		case p.is(".minnctapersm"), p.is(".maxnreg"), p.is(".maxclusterrank"):
 			p.number(1 << 16)
+		case p.is(".explicitcluster"):
+		case p.is(".reqnctapercluster"):
+			p.clusterOf(f)
 		default:
 			return
 		}
+	}
+}
+
+func (p *parser) clusterOf(f *function) {
+	for _, n := range []*uint32{&f.cluster.X, &f.cluster.Y, &f.cluster.Z} {
+		if *n = uint32(p.number(16)); *n == 0 {
+			p.fail("a cluster of no blocks")
+		}
+		if !p.is(",") {
+			break
+		}
+	}
+	if f.cluster.Y, f.cluster.Z = max(f.cluster.Y, 1), max(f.cluster.Z, 1); f.cluster.count() > 16 {
+		p.fail("a cluster of %d blocks", f.cluster.count())
 	}
 }
 

@@ -191,6 +191,9 @@ func (p *parser) memory() operand {
 		} else if p.peek().kind == '-' {
 			o.imm = p.literal().imm
 		}
+		if p.is(",") { // the place in a tensor
+			o.list = append(o.list, p.operand(1))
+		}
 	}
 	p.need("]")
 	return o

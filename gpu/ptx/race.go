@@ -45,12 +45,18 @@ func (s *shadow) step() {
 }
 
 func (s *shadow) begin(off, n, thread int) {
+	if s == nil {
+		return
+	}
 	for i := off / s.grain; i < (off+n)/s.grain; i++ {
 		s.marks[i].copy = thread + 1
 	}
 }
 
 func (s *shadow) end(off, n int) {
+	if s == nil {
+		return
+	}
 	for i := off / s.grain; i < (off+n)/s.grain; i++ {
 		s.marks[i].copy = 0
 	}
@@ -81,6 +87,13 @@ func (s *shadow) joined(m uint64, w *warp, me uint64) uint64 {
 		return now | many
 	}
 	return now | manyWarp | uint64(w.id)
+}
+
+// noteBulk is note for more bytes than one access has; the block may be another one than the warp's.
+func (s *shadow) noteBulk(w *warp, acc access, off, n, lane int) {
+	if s != nil {
+		s.note(w, acc, off, n, lane)
+	}
 }
 
 // note checks an access and remembers it.

@@ -27,6 +27,8 @@ var specials = map[string]struct {
 	"%lanemask_ge":       {types["u32"], func(_ *warp, i int) uint64 { return 0xffffffff &^ (1<<i - 1) }},
 	"%smid":              {types["u32"], func(*warp, int) uint64 { return 0 }},
 	"%nsmid":             {types["u32"], func(*warp, int) uint64 { return 1 }},
+	"%cluster_ctarank":   {types["u32"], func(w *warp, _ int) uint64 { return uint64(w.b.rank) }},
+	"%cluster_nctarank":  {types["u32"], func(w *warp, _ int) uint64 { return uint64(len(w.b.cluster.blocks)) }},
 	"%dynamic_smem_size": {types["u32"], func(w *warp, _ int) uint64 { return uint64(len(w.b.shared) - w.b.prog.dynStart()) }},
 	"%total_smem_size":   {types["u32"], func(w *warp, _ int) uint64 { return uint64(len(w.b.shared)) }},
 }

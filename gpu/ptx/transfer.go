@@ -90,7 +90,7 @@ func (d *decoder) memory(o operand, sp space) location {
 			d.fail("%s is in another space", base.name)
 		}
 		l.space = localSpace
-	case pl.space == "param" && sp != paramSpace, (pl.space == "shared" || pl.space == "dynamic") && sp != sharedSpace,
+	case pl.space == "param" && sp != paramSpace, (pl.space == "shared" || pl.space == "dynamic") && sp != sharedSpace && sp != clusterSpace,
 		pl.space == "global" && sp != global && sp != constSpace && sp != generic:
 		d.fail("%s is in another space", base.name)
 	}

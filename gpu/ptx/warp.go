@@ -16,6 +16,9 @@ const (
 	canRun groupState = iota
 	parked            // waits for other lanes of its warp
 	atBarrier
+	atCluster // waits for the barrier of the cluster
+	atPhase   // waits for the end of an mbarrier's phase
+	yielded   // asked for something that had not come, and lets others go first
 )
 
 // group is lanes of a warp that are at the same instruction.
@@ -27,18 +30,19 @@ type group struct {
 
 // warp runs 32 lanes. Those that are furthest behind in the code run first, and lanes that meet go on together.
 type warp struct {
-	b       *block
-	id      int
-	code    []instr
-	regs    []lanes
-	local   []byte
-	start   uint32 // the lanes that exist
-	groups  []group
-	pc      int   // of the instruction that runs
-	last    *span // the allocation that was used last
-	finding *Finding
-	copies  copies
-	epoch   uint64 // counts its own barriers
+	b        *block
+	id       int
+	code     []instr
+	regs     []lanes
+	local    []byte
+	start    uint32 // the lanes that exist
+	groups   []group
+	pc       int   // of the instruction that runs
+	last     *span // the allocation that was used last
+	finding  *Finding
+	copies   copies
+	products products
+	epoch    uint64 // counts its own barriers
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -46,6 +50,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 func (w *warp) begin() {
 	w.groups = append(w.groups[:0], group{mask: w.start})
 	w.copies = copies{list: w.copies.list[:0]}
+	w.products = products{sums: map[row]lanes{}}
 	for name, r := range w.b.prog.special {
 		value := specials[name].value
 		for i := range w.regs[r] {
@@ -132,7 +137,7 @@ func (w *warp) advance(g group, limit int) {
 			m &= w.holds(in.guard, in.not)
 		}
 		w.pc = g.pc
-		if w.b.budget -= count; w.b.budget < 0 {
+		if *w.b.budget -= count; *w.b.budget < 0 {
 			w.fail(Budget, bits.TrailingZeros32(g.mask), "the launch takes more instructions than it may")
 			return
 		}
@@ -188,6 +193,13 @@ func (w *warp) apart(in *instr, g group, m uint32) {
 		}
 	case flowTogether, flowBarrier:
 		w.together(in, g)
+	case flowWait:
+		done, state := in.wait(w, m)
+		w.put(group{pc: g.pc + 1, mask: done})
+		if state == yielded {
+			g.pc++
+		}
+		w.put(group{pc: g.pc, mask: m &^ done, state: state})
 	}
 }
 
@@ -219,7 +231,15 @@ func (w *warp) together(in *instr, g group) {
 			w.arrive(in, part)
 			continue
 		}
-		in.run(w, need)
+		if in.wait != nil {
+			if done, state := in.wait(w, need); done == 0 {
+				part.state = state
+				w.put(part)
+				continue
+			}
+		} else {
+			in.run(w, need)
+		}
 		part.pc++
 		w.put(part)
 	}

@@ -411,6 +411,33 @@ int cuFuncSetAttribute(uintptr_t f, int a, int v) {
 	return 0;
 }
 
+#ifndef BARE
+// What the copy engine is told of a tensor, in the interpreter's form: see TensorMap in package ptx.
+int cuTensorMapEncodeTiled(void *map, int type, unsigned rank, void *at, const uint64_t *dims, const uint64_t *strides, const uint32_t *box,
+                           const uint32_t *steps, int interleave, int swizzle, int l2, int fill) {
+	(void)l2;
+	static const unsigned char sizes[] = {1, 2, 4, 4, 8, 8, 2, 4, 8, 2}, widths[] = {0, 32, 64, 128};
+	if ((uintptr_t)map % 64 || (uintptr_t)at % 16 || rank < 1 || rank > 5 || type < 0 || type > 9 || interleave || fill || swizzle < 0 || swizzle > 3)
+		return INVALID;
+	unsigned char *p = memset(map, 0, 128);
+	uint32_t magic = 0x70616d74, inner = box[0] * sizes[type];
+	if (inner % 16 || (swizzle && inner > widths[swizzle])) return INVALID;
+	uint64_t address = (uint64_t)(uintptr_t)at;
+	memcpy(p, &magic, 4);
+	p[4] = (unsigned char)rank, p[5] = sizes[type], p[6] = widths[swizzle];
+	memcpy(p + 8, &address, 8);
+	for (unsigned i = 0; i < rank; i++) {
+		uint32_t last = (uint32_t)(dims[i] - 1);
+		uint64_t stride = i ? strides[i - 1] : 0;
+		if (dims[i] < 1 || dims[i] > 1ull << 32 || box[i] < 1 || box[i] > 256 || stride % 16 || stride >= 1ull << 40 || steps[i] != 1) return INVALID;
+		memcpy(p + 16 + 16 * i, &last, 4);
+		memcpy(p + 20 + 16 * i, &box[i], 4);
+		memcpy(p + 24 + 16 * i, &stride, 8);
+	}
+	return 0;
+}
+#endif
+
 // request is a launch as the server reads it: sixteen words, the parameters, and the allocations there are.
 static char *request(uint64_t f, const uint32_t *dims, const void *params, size_t n, uint32_t *size) {
 	uint32_t count = 0;
