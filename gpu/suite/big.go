@@ -58,7 +58,7 @@ func bigCases(n int64) (list []Case) {
 	add(mapCase("mandel", []Tensor{quick(r, op.F32, n), quick(r, op.F16, n)}, nil, desc(op.I32, n)))
 	add(mapCase("length", []Tensor{quick(r, op.F64, n), quick(r, op.F64, n)}, nil, desc(op.F64, n)))
 	add(mapCase("stencil", []Tensor{quick(r, op.F32, n)}, nil, desc(op.F32, n)))
-	return slices.Concat(list, bigSortCases(r, n), bigPictureCases(r, n), bigFFTCases(r, n))
+	return slices.Concat(list, bigMatrixCases(r), bigSortCases(r, n), bigPictureCases(r, n), bigFFTCases(r, n))
 }
 
 // quick makes many random numbers: floats are between -2 and 2.

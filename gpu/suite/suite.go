@@ -80,7 +80,7 @@ func Cases(seed uint64) []Case {
 	var list []Case
 	for _, group := range []func(*rand.Rand) []Case{
 		elementCases, castCases, stridedCases, reduceCases, rowCases, mapCases,
-		// gemm, conv
+		gemmCases, convCases,
 
 		sortCases, pictureCases, fftCases,
 	} {
