@@ -11,6 +11,7 @@ import (
 const (
 	fftBlockLog = 12 // numbers that a block holds
 	fftStages   = 9  // of a pass, where one pass does not do it all: then a block has runs of at least 8 numbers, which lie beside each other
+	fftShortLog = 11 // numbers that a block holds of rows that are shorter: eight for each thread
 	fftScratch  = 1 << 25
 	complexSize = 8
 )
@@ -80,9 +81,9 @@ func (l *lower) transform(in, out cuda.Ptr, rows int64, log int, inverse uint32,
 }
 
 func (l *lower) fftPass(in, out, direct cuda.Ptr, r roots, columns int64, log, stage, count int, inverse uint32, divide float32) error {
-	together := min(fftBlockLog-count, max(op.FFTLog(columns), 0))
+	together := min(fftBlockLog-count, op.FFTLog(columns))
 	if log == count {
-		together = max(min(together, 9-count), 0) // short rows: as many as give every thread something to do
+		together = max(min(together, fftShortLog-count), 0)
 	}
 	blocks := (columns + 1<<together - 1) >> together
 	if blocks > maxGrid {

@@ -35,7 +35,7 @@ func lowerSort(l *lower, o *op.Op) error {
 	})
 }
 
-// sortShort sorts rows that a block can hold, several to a block where they are shorter than twice its threads. Of longer ones it takes the
+// sortShort sorts rows that a block can hold, several to a block where they are shorter than eight for each thread. Of longer ones it takes the
 // first k of each tile, and goes on with those.
 func (l *lower) sortShort(s sorter, rows, n, k int64, flip uint32) error {
 	kind := uint32(l.in[0].DType)
@@ -55,7 +55,7 @@ func (l *lower) sortShort(s sorter, rows, n, k int64, flip uint32) error {
 				return err
 			}
 		}
-		together := max(op.FFTLog(2*sortThreads)-log, 0)
+		together := max(op.FFTLog(8*sortThreads)-log, 0)
 		blocks := (rows*tiles + 1<<together - 1) >> together
 		if blocks > maxGrid {
 			return op.Errorf(op.OverBudget, "%d rows to sort at a time", rows)

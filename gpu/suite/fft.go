@@ -23,8 +23,8 @@ func fftCase(a Tensor, inverse uint64) Case {
 
 // bigFFTCases are of about n numbers.
 func bigFFTCases(r *rand.Rand, n int64) (list []Case) {
-	log := op.FFTLog(n/4) - 1
-	for _, s := range [][2]int64{{1, 1 << log}, {3, 1 << (log - 3)}, {n >> 12, 1 << 9}, {1, n / 8}, {5, n/40 + 1}, {n / 4000, 1000}} {
+	log := min(op.FFTLog(n), 24)
+	for _, s := range [][2]int64{{1, 1 << log}, {3, 1 << (log - 3)}, {n >> 12, 1 << 9}, {1, n/2 + 1}, {5, n/40 + 1}, {n / 4000, 1000}} {
 		for inverse := range uint64(2) {
 			list = append(list, fftCase(quickOf(r, op.F32, s[0], s[1], 2), inverse))
 		}
