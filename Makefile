@@ -53,6 +53,7 @@ soak:
 bench: build
 	@$(GO) test -run '^$$' -bench . ./runtime 2>&1 | grep -E '^bench:|FAIL' | sed 's/^bench: //'
 	@$(GO) test -run '^$$' -bench . -benchtime 1x ./daemon ./daemon/levee 2>&1 | grep -E '^bench:|FAIL' | sed 's/^bench: //'
+	@$(GO) test -run '^$$' -bench '^BenchmarkGPU$$' -benchtime 1x ./gpu/device 2>&1 | grep -E '^bench:|FAIL' | sed 's/^bench: //'
 	$(GO) test -run '^$$' -bench . ./graph/... ./cache/... ./daemon/journal ./watch
 
 # lint checks format, vet and staticcheck.
