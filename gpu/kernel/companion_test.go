@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"context"
-	"encoding/binary"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -68,10 +67,7 @@ func (m *machine) run(batch string, w work, from int) ([][]uint64, uint64) {
 	}
 	put := func(d op.DType, words []uint64, second uint64) {
 		at := room(len(words))
-		for i, v := range words {
-			b := binary.LittleEndian.AppendUint64(nil, v)[:d.Size()]
-			require.True(m.t, mem.Write(uint32(at)+uint32(i)*uint32(d.Size()), b))
-		}
+		require.True(m.t, mem.Write(uint32(at), pack(d, words)))
 		records = append(records, at, second)
 	}
 	for i, d := range sig.Params {
@@ -108,11 +104,9 @@ func (m *machine) run(batch string, w work, from int) ([][]uint64, uint64) {
 	}
 	results := make([][]uint64, len(outs))
 	for i, d := range sig.Results {
-		for e := range w.n - from {
-			b, ok := mem.Read(uint32(outs[i])+uint32(e)*uint32(d.Size()), uint32(d.Size()))
-			require.True(m.t, ok)
-			results[i] = append(results[i], binary.LittleEndian.Uint64(append(b[:len(b):len(b)], make([]byte, 8)...)))
-		}
+		b, ok := mem.Read(uint32(outs[i]), uint32(w.n-from)*uint32(d.Size()))
+		require.True(m.t, ok)
+		results[i] = unpack(d, b)
 	}
 	return results, ret[0]
 }

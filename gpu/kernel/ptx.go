@@ -62,7 +62,9 @@ type generator struct {
 	blocks []block
 	locals []reg
 	traps  [OutOfFuel + 1]bool
-	gid    reg
+	gid    reg  // the thread's first element that is not done
+	at     reg  // the element that the kernel's instructions are being written for
+	ended  bool // those of them that are written reach the end of the function
 	fuel   reg
 	in     []reg // addresses of inputs, or their one element
 	slot   []reg

@@ -173,9 +173,7 @@ func (g *generator) end(i *instr) {
 	g.stack = g.stack[:b.height]
 	if len(g.blocks) > 0 {
 		g.pushAll(b.carried)
-	} else if i.falls || b.used {
-		for n, d := range g.types.Out {
-			g.store(d, g.out[n], b.carried[n])
-		}
+	} else {
+		g.ended = i.falls || b.used
 	}
 }

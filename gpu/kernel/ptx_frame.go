@@ -6,7 +6,7 @@ import (
 	"levee/gpu/op"
 )
 
-// kernel writes the loop over elements around the kernel's instructions.
+// kernel writes the loops over elements around the kernel's instructions.
 func (g *generator) kernel() {
 	f := g.f
 	last, trap := g.parameters()
@@ -26,17 +26,91 @@ func (g *generator) kernel() {
 		}
 	}
 	g.fuel = g.new(i32)
-	g.mark("$NEXT")
-	done := g.set(pred, "setp.ge.s64", g.gid, last)
-	g.put("@%v bra $DONE", done)
-	g.inputs()
-	g.blocks = []block{{op: opBlock, sig: signature{results: f.sig.results}, label: "$END", carried: g.newAll(f.sig.results)}}
-	for i := range f.code {
-		g.instr(&f.code[i])
+	if f.straight() {
+		g.elements(unrolled, stride, last, "$ONE")
 	}
-	g.put("add.s64 %v, %v, %v", g.gid, g.gid, stride)
-	g.put("bra $NEXT")
+	g.elements(1, stride, last, "$DONE")
 	g.ends(trap)
+}
+
+// unrolled is how many elements a thread has in hand at once, where the kernel is so simple that it mostly waits for memory.
+const unrolled = 4
+
+// straight says whether nothing in the kernel traps or takes long: then it does not matter what is computed before what is stored.
+func (f *Func) straight() bool {
+	if f.loops || len(f.code) > 128 {
+		return false
+	}
+	for i := range f.code {
+		if mayTrap(f.code[i].op) {
+			return false
+		}
+	}
+	return true
+}
+
+func mayTrap(op byte) bool {
+	return op == opUnreachable || truncations[op].kind != 0 || op >= opI32DivS && op <= opI32RemU || op >= opI64DivS && op <= opI64RemU
+}
+
+// elements writes a loop that takes n elements at a time, a stride apart: it loads for all, computes each and stores all. When there are
+// no more n of them, it goes on at after.
+func (g *generator) elements(n int, stride, last reg, after string) {
+	next := g.label()
+	g.mark(next)
+	gids := []reg{g.gid}
+	for len(gids) < n {
+		gids = append(gids, g.set(i64, "add.s64", gids[len(gids)-1], stride))
+	}
+	g.put("@%v bra %s", g.set(pred, "setp.ge.s64", gids[n-1], last), after)
+	loaded := make([][]reg, n)
+	for k := range loaded {
+		for i, d := range g.types.In {
+			x := g.in[i]
+			if !g.types.One[i] {
+				x = g.fetch(d, g.address(x, gids[k], d))
+			}
+			loaded[k] = append(loaded[k], x)
+		}
+	}
+	results := make([][]reg, n)
+	for k := range results {
+		results[k] = g.element(gids[k], loaded[k])
+	}
+	for k := range results {
+		for i, r := range results[k] {
+			g.store(g.types.Out[i], g.out[i], gids[k], r)
+		}
+	}
+	g.put("add.s64 %v, %v, %v", g.gid, gids[n-1], stride)
+	g.put("bra %s", next)
+	if after != "$DONE" {
+		g.mark(after)
+	}
+}
+
+// element writes the kernel's instructions for one element, and gives the results, or none where the end is never reached.
+func (g *generator) element(gid reg, in []reg) []reg {
+	g.at = gid
+	for i, x := range in {
+		g.put("mov.%s %v, %v", x.t.ptx(), g.locals[i], x)
+	}
+	for _, r := range g.locals[len(in):] {
+		g.put("mov.%s %v, %v", r.t.ptx(), r, immediate(r.t, 0))
+	}
+	if g.f.loops {
+		g.put("mov.b32 %v, %d", g.fuel, Fuel)
+	}
+	results := g.newAll(g.f.sig.results)
+	g.stack, g.ended = g.stack[:0], false
+	g.blocks = append(g.blocks[:0], block{op: opBlock, sig: signature{results: g.f.sig.results}, label: g.label(), carried: results})
+	for i := range g.f.code {
+		g.instr(&g.f.code[i])
+	}
+	if !g.ended {
+		return nil
+	}
+	return results
 }
 
 // parameters reads the entry's parameters.
@@ -57,23 +131,6 @@ func (g *generator) parameters() (last, trap reg) {
 	}
 	g.gid = next()
 	return next(), next()
-}
-
-// inputs gives the locals their first values.
-func (g *generator) inputs() {
-	for i, d := range g.types.In {
-		x := g.in[i]
-		if !g.types.One[i] {
-			x = g.fetch(d, g.address(g.in[i], g.gid, d))
-		}
-		g.put("mov.%s %v, %v", x.t.ptx(), g.locals[i], x)
-	}
-	for _, r := range g.locals[len(g.in):] {
-		g.put("mov.%s %v, %v", r.t.ptx(), r, immediate(r.t, 0))
-	}
-	if g.f.loops {
-		g.put("mov.b32 %v, %d", g.fuel, Fuel)
-	}
 }
 
 // address gives that of an element.
@@ -106,8 +163,8 @@ func native(d op.DType) valType {
 }
 
 // store writes an element of an output.
-func (g *generator) store(d op.DType, base, x reg) {
-	at := g.address(base, g.gid, d)
+func (g *generator) store(d op.DType, base, gid, x reg) {
+	at := g.address(base, gid, d)
 	switch d {
 	case op.U8:
 		x = g.set(i32, "max.s32", x, 0)

@@ -33,7 +33,7 @@ func (g *generator) instr(i *instr) {
 	case opI32Const, opI64Const, opF32Const, opF64Const:
 		g.push(g.set(i.t, "mov."+i.t.ptx(), immediate(i.t, i.bits)))
 	case opGid:
-		g.push(g.gid)
+		g.push(g.at)
 	case opLoad:
 		g.load(i)
 	default:

@@ -30,7 +30,9 @@ func pack(d op.DType, words []uint64) (b []byte) {
 
 func unpack(d op.DType, b []byte) (words []uint64) {
 	for ; len(b) > 0; b = b[d.Size():] {
-		words = append(words, binary.LittleEndian.Uint64(append(b[:d.Size():d.Size()], make([]byte, 8)...)))
+		var word [8]byte
+		copy(word[:], b[:d.Size()])
+		words = append(words, binary.LittleEndian.Uint64(word[:]))
 	}
 	return words
 }
