@@ -34,7 +34,8 @@ type Executor struct {
 	arena   arena
 	objects op.Table[*object]
 	module  []byte         // the node's
-	entries []kernel.Entry // what the machine can run, once that is asked for
+	entries []kernel.Entry // what the machine can run
+	looked  bool           // for them
 	lim     op.Limits
 	class   op.Class
 	fence   uint64

@@ -3,6 +3,7 @@ package cpu
 import (
 	"bytes"
 	"encoding/binary"
+	"sync/atomic"
 	"unsafe"
 
 	"levee/gpu/kernel"
@@ -15,23 +16,46 @@ const (
 	buffers = 1024 // behind the records of the arguments
 )
 
-// prepare finds the machine's function that runs a kernel.
+// prepare finds the machine's function that runs a kernel. A kernel that is none of the machine's is run step by step: Batch is empty.
 func (e *Executor) prepare(module []byte, export string) (*kernel.Entry, error) {
 	f, err := kernel.Parse(module, export)
 	if err != nil {
 		return nil, err
 	}
-	if e.entries == nil {
+	if !e.looked {
 		if _, e.entries, err = kernel.Companion(e.module); err != nil {
 			return nil, err
 		}
+		e.looked = true
 	}
 	for i := range e.entries {
 		if bytes.Equal(e.entries[i].Func.Module(), f.Module()) {
 			return &e.entries[i], nil
 		}
 	}
-	return nil, op.Errorf(op.Unavailable, "kernel %q is not of the node's module: without a GPU it cannot be compiled now", export)
+	return &kernel.Entry{Func: f}, nil
+}
+
+// batch runs a kernel for the elements from to to, and gives 0, or the first element that trapped and why.
+func (e *Executor) batch(k *kernel.Entry, from, to int64) (uint64, error) {
+	if k.Batch != "" {
+		return e.arena.machine.Call(k.Batch, 0, uint64(from), uint64(to))
+	}
+	mem := e.arena.machine.Memory()
+	var first atomic.Uint64
+	split(to-from, 1<<10, func(a, b int64) {
+		if known := first.Load(); known != 0 && known>>8 < uint64(from+a) {
+			return
+		}
+		trapped := k.Func.Run(mem, 0, from+a, from+b)
+		for trapped != 0 {
+			known := first.Load()
+			if known != 0 && known <= trapped || first.CompareAndSwap(known, trapped) {
+				return
+			}
+		}
+	})
+	return first.Load(), nil
 }
 
 // argument is a tensor of a kernel.
@@ -72,7 +96,7 @@ func mapOp(r *run) error {
 		for i := range out {
 			at = out[i].record(at, from)
 		}
-		trapped, err := r.ex.arena.machine.Call(object.kernel.Batch, 0, uint64(from), uint64(to))
+		trapped, err := r.ex.batch(object.kernel, from, to)
 		if err != nil {
 			return op.Errorf(op.Lost, "%v", err)
 		}

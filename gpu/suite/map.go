@@ -43,6 +43,13 @@ func mapCases(r *rand.Rand) (list []Case) {
 			}
 			return []float64{float64(n)}
 		}, desc(op.I32, 500)))
+	for _, x := range floats {
+		late := mapCase("twice", []Tensor{Wild(r, x, 5000), Random(r, op.F32, 1)}, func(v []float64, _ int64) []float64 {
+			return []float64{float64(float32(float32(v[0])*2) + float32(v[1]))}
+		}, desc(x, 5000))
+		late.Module = Late
+		list = append(list, late)
+	}
 	image := Random(r, op.F32, 400)
 	pixel := func(i int64) float32 {
 		if i < 0 || i >= 400 {

@@ -3,6 +3,7 @@ package suite
 import (
 	"bytes"
 	"errors"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -152,9 +153,9 @@ func testSession(t *testing.T, open func(t *testing.T) Executor) {
 }
 
 func testTraps(t *testing.T, open func(t *testing.T) Executor) {
-	trap := func(t *testing.T, kernel string, in ...Tensor) (Executor, uint64, op.Handle) {
+	trap := func(t *testing.T, module []byte, kernel string, in ...Tensor) (Executor, uint64, op.Handle) {
 		ex := open(t)
-		k, err := ex.Kernel(Kernels, kernel)
+		k, err := ex.Kernel(module, kernel)
 		require.NoError(t, err)
 		var handles []op.Handle
 		for _, a := range in {
@@ -164,7 +165,11 @@ func testTraps(t *testing.T, open func(t *testing.T) Executor) {
 		for i := range in {
 			g.Ops[0].In = append(g.Ops[0].In, uint16(i))
 		}
-		for range 1 + (len(in)-1)*1 { // divide takes and gives two, forever one
+		outputs := len(in) // divide takes and gives two, forever one
+		if kernel == "quotient" {
+			outputs = 1
+		}
+		for range outputs {
 			g.Ops[0].Out = append(g.Ops[0].Out, uint16(len(handles)))
 			handles = append(handles, upload(t, ex, Zeros(in[0].DType, in[0].Shape...)))
 		}
@@ -181,7 +186,7 @@ func testTraps(t *testing.T, open func(t *testing.T) Executor) {
 		b.Set(4321, 0)
 		b.Set(1234, 0)
 		b.Set(1300, 0)
-		ex, fence, h := trap(t, "divide", Zeros(op.I64, 5000), b)
+		ex, fence, h := trap(t, Kernels, "divide", Zeros(op.I64, 5000), b)
 		later := op.Graph{Tensors: named(h), Ops: []op.Op{{Code: op.Fill, Out: []uint16{0}, Params: []uint64{1}}}}
 		_, err := ex.Submit(later.Append(nil))
 		require.NoError(t, err, "it is not told before somebody waits")
@@ -196,14 +201,24 @@ func testTraps(t *testing.T, open func(t *testing.T) Executor) {
 		require.NoError(t, ex.Close())
 	})
 	t.Run("a download tells, too", func(t *testing.T) {
-		ex, fence, h := trap(t, "divide", T(op.I64, []int64{1}, -9223372036854775808), T(op.I64, []int64{1}, -1))
+		ex, fence, h := trap(t, Kernels, "divide", T(op.I64, []int64{1}, -9223372036854775808), T(op.I64, []int64{1}, -1))
 		err := ex.Download(h, 0, make([]byte, 1))
 		refused(t, op.Trapped, err)
 		require.ErrorContains(t, err, "integer overflow at element 0")
 		refused(t, op.Trapped, ex.Wait(fence, time.Minute))
 	})
+	t.Run("of a kernel that came late", func(t *testing.T) {
+		ones, zeros := Random(rand.New(rand.NewPCG(1, 1)), op.I32, 9000), Zeros(op.I32, 9000)
+		for i := range int64(5000) {
+			zeros.Set(i, 1)
+		}
+		ex, fence, _ := trap(t, Late, "quotient", ones, zeros)
+		err := ex.Wait(fence, time.Minute)
+		refused(t, op.Trapped, err)
+		require.ErrorContains(t, err, "division by zero at element 5000")
+	})
 	t.Run("fuel ends", func(t *testing.T) {
-		ex, fence, _ := trap(t, "forever", T(op.I32, []int64{4}, 1, 3, 0, 1))
+		ex, fence, _ := trap(t, Kernels, "forever", T(op.I32, []int64{4}, 1, 3, 0, 1))
 		err := ex.Wait(fence, time.Minute)
 		refused(t, op.Trapped, err)
 		require.ErrorContains(t, err, "out of fuel at element 2")

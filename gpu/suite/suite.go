@@ -35,6 +35,11 @@ type Executor interface {
 //go:embed testdata/kernels.wasm
 var Kernels []byte
 
+// Late is a module that no session was made for, with the functions twice (x, y) -> x * 2 + y of f32 and quotient (x, y) -> x / y of i32.
+var Late = []byte("\x00asm\x01\x00\x00\x00" + "\x01\x0d\x02\x60\x02\x7d\x7d\x01\x7d\x60\x02\x7f\x7f\x01\x7f" + "\x03\x03\x02\x00\x01" +
+	"\x07\x14\x02\x05twice\x00\x00\x08quotient\x00\x01" +
+	"\x0a\x17\x02\x0d\x00\x20\x00\x43\x00\x00\x00\x40\x94\x20\x01\x92\x0b" + "\x07\x00\x20\x00\x20\x01\x6d\x0b")
+
 // Quota is what a session of the suite may hold; BigQuota is that of one for RunBig.
 const (
 	Quota    = 64 << 20
@@ -53,6 +58,7 @@ type Case struct {
 	Name   string
 	Code   op.Code
 	Kernel string // of Map: the function, whose handle becomes the parameter
+	Module []byte // that it is of, if not of Kernels
 	Params []uint64
 	In     []Tensor
 	Out    []op.Desc
@@ -148,7 +154,11 @@ func Same(d op.Desc, got, want []byte) error {
 func (c *Case) run(ex Executor) ([][]byte, error) {
 	o := op.Op{Code: c.Code, Params: c.Params}
 	if c.Kernel != "" {
-		k, err := ex.Kernel(Kernels, c.Kernel)
+		module := Kernels
+		if c.Module != nil {
+			module = c.Module
+		}
+		k, err := ex.Kernel(module, c.Kernel)
 		if err != nil {
 			return nil, err
 		}
