@@ -16,6 +16,7 @@ import (
 
 	"levee/cache"
 	"levee/daemon/journal"
+	"levee/gpu"
 	"levee/runtime"
 	"levee/watch"
 )
@@ -29,6 +30,8 @@ type Daemon struct {
 	journal *journal.Journal
 	now     func() time.Time
 	ring    func(at time.Time, ring func()) (stop func()) // ringAt
+
+	pool *gpu.Pool
 
 	digests digestMemo
 	held    heldMemory
@@ -79,6 +82,10 @@ func open(ctx context.Context, checker *Checker) (_ *Daemon, err error) {
 			return nil, err
 		}
 	}
+	d.pool = gpu.NewPool(gpu.PoolConfig{
+		Cache: filepath.Join(cfg.CacheDir, "cuda"), Log: cfg.Log,
+		OnLost: func(string, string) { d.upkeep.Go(d.devices.gpus.renew) },
+	})
 	d.engine, err = runtime.New(runtime.Config{Dir: cfg.CacheDir, Workers: cfg.Workers, Isolation: cfg.Isolation, Log: cfg.Log})
 	if err != nil {
 		return nil, err
@@ -116,6 +123,9 @@ func checkPrivate(dir string) error {
 // Close waits for the runs in hand and lets go of everything.
 func (d *Daemon) Close() error {
 	d.active.Wait()
+	if d.pool != nil {
+		d.pool.Close()
+	}
 	if d.stop != nil {
 		d.stop()
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"levee/cache"
@@ -67,6 +68,7 @@ type invocation struct {
 	key    *cache.KeyBuilder
 	limits runtime.Limits
 	grant  *grant    // the place on a GPU that it had; nil: it ran on the processors
+	handed *os.File  // its session there
 	began  time.Time // when it was asked for, or when it ran
 
 	given   *items // what it gave while it ran
@@ -217,6 +219,7 @@ func (c *invocation) call(ctx context.Context, access *fileAccess) (*runtime.Res
 		return nil, err
 	}
 	defer giveBack()
+	call.Handed = c.handed
 	begun := c.record(journal.Started)
 	begun.Started = time.UnixMicro(time.Now().UnixMicro())
 	c.run.feed.put(&entry{begun: &begun})

@@ -2,12 +2,12 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"time"
 
 	"levee/daemon/journal"
+	"levee/gpu"
 	"levee/runtime"
 )
 
@@ -101,6 +101,7 @@ func (c *invocation) place(ctx context.Context) (give func(), err error) {
 	if device == "" {
 		return func() {}, nil
 	}
+	c.grant, c.handed = nil, nil // of a call that was lost
 	waited := false
 	waits := func() {
 		waited = true
@@ -116,19 +117,42 @@ func (c *invocation) place(ctx context.Context) (give func(), err error) {
 	if slots := d.slots[device]; slots != nil {
 		return slots.give, slots.take(ctx, waits)
 	}
-	c.grant, err = d.gpus.take(ctx, gpuMemory(c.Node, c.run.grants), waits)
-	var gone *noGPUError
-	switch {
-	case err == nil:
-		return func() { d.gpus.give(c.grant) }, nil
-	case errors.As(err, &gone) && slices.Contains(choices(c.Node, c.typ), cpu):
-		c.run.daemon.log.Warn("a node runs on the processors: its GPU is gone", "node", c.Path, "why", gone.reason)
-		return func() {}, nil
-	case errors.As(err, &gone):
-		return nil, &runtime.Error{Code: codeNoGPU, Module: c.typ.Module.Name, Detail: gone.Error()}
+	give, err = c.onGPU(ctx, waits)
+	if err == nil || ctx.Err() != nil {
+		return give, err
 	}
-	return nil, err
+	if slices.Contains(choices(c.Node, c.typ), cpu) {
+		c.run.daemon.log.Warn("a node runs on the processors, not on a GPU", "node", c.Path, "why", err)
+		return func() {}, nil
+	}
+	return nil, &runtime.Error{Code: codeNoGPU, Module: c.typ.Module.Name, Detail: err.Error()}
 }
 
-// codeNoGPU is the failure of a node whose GPU went away after its workflow was checked.
+// onGPU gets memory on a GPU and, if the module can use it, a session with the worker there that the workflow's nodes share.
+func (c *invocation) onGPU(ctx context.Context, waits func()) (give func(), err error) {
+	d := c.run.daemon
+	memory := gpuMemory(c.Node, c.run.grants)
+	got, err := d.devices.gpus.take(ctx, memory, waits)
+	if err != nil {
+		return nil, err
+	}
+	give = func() { d.devices.gpus.give(got) }
+	if c.worksOnGPU() {
+		card := got.device
+		lease, err := d.pool.Session(ctx, gpu.Request{Device: card.Identity(), Index: card.Index, Owner: c.run.flow.Path, Memory: memory, Total: card.Memory})
+		if err != nil {
+			give()
+			return nil, err
+		}
+		c.handed = lease.File
+		give = func() {
+			lease.Close()
+			d.devices.gpus.give(got)
+		}
+	}
+	c.grant = got
+	return give, nil
+}
+
+// codeNoGPU is the failure of a node for which there is no GPU any more, though there was when its workflow was checked.
 const codeNoGPU = "E_NO_GPU"
