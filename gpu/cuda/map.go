@@ -10,7 +10,7 @@ import "C"
 
 import "unsafe"
 
-// TensorMap tells the copy engine of compute capability 9.0 what a matrix is: kernels take it as a parameter of 128 bytes.
+// TensorMap tells the copy engine of compute capability 9.0 what a matrix is: kernels find it in the device's memory, aligned to 64 bytes.
 type TensorMap [16]uint64
 
 // CanMap says whether the driver makes tensor maps: it does from CUDA 12 on.
@@ -22,12 +22,4 @@ func (c *Context) Map(at Ptr, dims [3]uint64, strides [2]uint64, box [3]uint32) 
 	err = c.result("cuTensorMapEncodeTiled", C.levee_tensor_map(c.cu, c.ctx, C.uint64_t(at), (*C.uint64_t)(unsafe.Pointer(&dims[0])),
 		(*C.uint64_t)(unsafe.Pointer(&strides[0])), (*C.uint32_t)(unsafe.Pointer(&box[0])), (*C.uint64_t)(unsafe.Pointer(&m[0]))))
 	return m, err
-}
-
-// Map adds a tensor map: it is aligned to 64 bytes where nothing but other maps is before it.
-func (a *Args) Map(m TensorMap) *Args {
-	for _, w := range m {
-		a.put8(w)
-	}
-	return a
 }

@@ -218,36 +218,51 @@ func TestProductsOnTheDevice(t *testing.T) {
 	}
 }
 
-// every is each variant for tensor cores that this device can run.
-func (r *rig) every() (list []variant) {
+// every is each variant for tensor cores that this device can run: those that the copy engine feeds, or the others.
+func (r *rig) every(mapped bool) (list []variant) {
 	for _, v := range variants {
-		if r.dev.cc >= v.cc && r.dev.sharedOptIn >= v.shared {
+		if mapped == (v.cluster > 0) && r.dev.sharedOptIn >= v.shared && (mapped && r.dev.canMap() || !mapped && r.dev.cc >= v.cc) {
 			list = append(list, v)
 		}
+	}
+	if len(list) == 0 {
+		r.Skip("this device has no copy engine that we can use")
 	}
 	return list
 }
 
-func TestVariantsOnTheDevice(t *testing.T) {
+func TestVariantsOnTheDevice(t *testing.T) { testVariants(t, false) }
+
+func TestMappedOnTheDevice(t *testing.T) { testVariants(t, true) }
+
+func testVariants(t *testing.T, mapped bool) {
 	r := newRig(t)
-	for _, v := range r.every() {
-		for ways := range 4 {
-			t.Run(fmt.Sprint(v.name, ways), func(t *testing.T) {
-				g := r.gemm(op.BF16, op.BF16, 2, 700, 520, 200, ways&1 == 1, ways>>1 == 1, true)
-				l := r.launches(func(l *lower) error { return l.tensorVariant(g.multiplication, v) })
-				require.NoError(t, l.play())
-				g.check(t, 300)
-			})
+	for _, v := range r.every(mapped) {
+		for _, s := range [][4]int64{{1, 64, 64, 64}, {1, 128, 256, 64}, {1, 256, 512, 640}, {2, 700, 520, 200}, {1, 1000, 999, 77}, {3, 3000, 1111, 500}} {
+			for ways := range 4 {
+				for _, out := range []op.DType{op.BF16, op.F32} {
+					t.Run(fmt.Sprint(v.name, s, ways, out), func(t *testing.T) {
+						g := r.gemm(op.BF16, out, s[0], s[1], s[2], s[3], ways&1 == 1, ways>>1 == 1, ways != 0)
+						l := r.launches(func(l *lower) error { return l.tensorVariant(g.multiplication, v) })
+						require.NoError(t, l.play())
+						g.check(t, 300)
+					})
+				}
+			}
 		}
 	}
 }
 
-func BenchmarkTensorProducts(b *testing.B) {
+func BenchmarkTensorProducts(b *testing.B) { benchmarkVariants(b, false) }
+
+func BenchmarkMappedProducts(b *testing.B) { benchmarkVariants(b, true) }
+
+func benchmarkVariants(b *testing.B, mapped bool) {
 	r := newRig(b)
 	for _, n := range []int64{8192, 4096, 2048} {
 		for _, ways := range []string{"nn", "nt"} {
 			g := r.gemm(op.BF16, op.BF16, 1, n, n, n, false, ways == "nt", false)
-			for _, v := range r.every() {
+			for _, v := range r.every(mapped) {
 				b.Run(fmt.Sprintf("%d/%s/%s", n, ways, v.name), func(b *testing.B) {
 					l := r.launches(func(l *lower) error { return l.tensorVariant(g.multiplication, v) })
 					for range b.N {

@@ -1,6 +1,8 @@
 package device
 
 import (
+	"encoding/binary"
+
 	"levee/gpu/cuda"
 	"levee/gpu/op"
 )
@@ -175,6 +177,9 @@ func (l *lower) tensorProduct(p multiplication) error {
 	return l.tensorVariant(p, v)
 }
 
+// canMap says whether the kernels that the copy engine feeds can run: they are for this compute capability, and no other.
+func (d *Device) canMap() bool { return d.cc == 90 && d.Driver().CanMap() }
+
 func (l *lower) tensorVariant(p multiplication, v variant) error {
 	var err error
 	if p.a, err = l.aligned(p.a, p.batch, p.k); err != nil {
@@ -226,21 +231,30 @@ func (l *lower) aligned(o operand, batch, k int64) (operand, error) {
 
 // mappedProduct puts launches of the kernels in gemm_bf16_sm90.c and gemm_f16_sm90.c: as many blocks as run at once take all the tiles.
 func (l *lower) mappedProduct(p multiplication, v variant, kernel string) error {
-	a, err := l.mapped(p.a, p.batch, p.k)
+	maps, err := l.scratch(2 * mapBytes)
 	if err != nil {
 		return err
 	}
-	b, err := l.mapped(p.b, p.batch, p.k)
-	if err != nil {
-		return err
+	text := make([]byte, 0, 2*mapBytes)
+	for _, o := range []operand{p.a, p.b} {
+		m, err := l.mapped(o, p.batch, p.k)
+		if err != nil {
+			return err
+		}
+		for _, w := range m {
+			text = binary.LittleEndian.AppendUint64(text, w)
+		}
 	}
+	l.list = append(l.list, command{kind: uploadBytes, at: maps, bytes: text})
 	return l.tiled(p, v.m, v.n, 256, func(first int64, tiles uint32) error {
 		blocks := min(tiles, uint32(l.dev.sms/v.cluster)) * uint32(v.cluster)
-		args := l.args().Map(a).Map(b).Ptr(p.c).Ptr(p.bias).I64(p.m).I64(p.n).I64(p.k).I64(first).I64(first + int64(tiles))
+		args := l.args().Ptr(maps).Ptr(maps + mapBytes).Ptr(p.c).Ptr(p.bias).I64(p.m).I64(p.n).I64(p.k).I64(first).I64(first + int64(tiles))
 		args.F32(float32(p.alpha)).U32(uint32(p.out)).U32(word(p.relu)).U32(word(p.b.step == 0))
 		return l.launch("gemm_"+p.in.String()+v.file, kernel, dim{X: blocks}, dim{X: v.threads}, v.shared, args)
 	})
 }
+
+const mapBytes = 128 // of a cuda.TensorMap
 
 // mapped describes an operand to the copy engine, which brings 64 of k at a time: 64 k by 128 rows, or, across, 64 rows by 64 k.
 func (l *lower) mapped(o operand, batch, k int64) (cuda.TensorMap, error) {

@@ -1,5 +1,5 @@
 // Matrix products of bf16 by wgmma.
-// target: sm_90a ptx80
+// target: sm_90a ptx83
 // bounds: alone 384 1
 // bounds: pair 384 1 2
 #include "device.h"

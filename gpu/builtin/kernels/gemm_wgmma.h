@@ -8,11 +8,8 @@
 
 enum { BM = 128, BN = 256, BK = 64, STAGES = 4, THREADS = 384, BYTES_A = BM * BK * 2, BYTES_B = BN * BK * 2, STAGE = BYTES_A + BYTES_B, BOX = 64 * 64 * 2 };
 
-// map is what the driver encodes of an operand: where it is, its shape, and the boxes that are copied.
-typedef struct { u64 words[16]; } __attribute__((aligned(64))) map;
-
 typedef struct {
-	u64 a, b; // addresses of the maps
+	u64 a, b; // addresses of what the driver encoded of the operands: where they are, their shapes, and the boxes that are copied
 	GLOBAL u8 *c;
 	GLOBAL const f32 *bias; // or 0
 	i64 m, n, k, first, end; // tiles of this launch, numbered by pairs of the cluster
@@ -50,6 +47,9 @@ INLINE u32 cluster_rank(void) {
 INLINE void cluster_sync(void) {
 	__asm__ volatile("barrier.cluster.arrive.release.aligned;\n\tbarrier.cluster.wait.acquire.aligned;" ::: "memory");
 }
+
+// see lets the copy engine see a map that came into global memory before.
+INLINE void see(u64 map) { __asm__ volatile("fence.proxy.tensormap::generic.acquire.sys [%0], 128;" ::"l"(map) : "memory"); }
 
 // bring copies one box to the same place in shared memory of every block in mask.
 INLINE void bring(u32 to, u64 map, u32 barrier, i32 x, i32 y, i32 z, u32 mask, const int cluster) {
@@ -276,9 +276,11 @@ INLINE void multiply(product p, const int half, const int across_a, const int ac
 	i64 tile = p.first + block() / (u32)cluster, step = blocks() / (u32)cluster;
 	if (tid() < 128) {
 		__asm__ volatile("setmaxnreg.dec.sync.aligned.u32 40;");
-		if (tid() == 0)
+		if (tid() == 0) {
+			see(p.a), see(p.b);
 			for (u32 round = 0; tile < p.end; tile += step)
 				round = produce(&p, tile_of(tile, p.m, p.n, BM * cluster, BN), base, round, rank, across_a, across_b, cluster);
+		}
 	} else {
 		__asm__ volatile("setmaxnreg.inc.sync.aligned.u32 232;");
 		for (u32 round = 0; tile < p.end; tile += step) {
@@ -292,13 +294,9 @@ INLINE void multiply(product p, const int half, const int across_a, const int ac
 	if (cluster == 2) cluster_sync(); // a block's memory stays until the other one has sent its last
 }
 
-// The maps are first, so that they are aligned; their addresses are those of the parameters themselves.
-#define GEMM(name, half, ta, tb, cluster)                                                                                                  \
-	KERNEL name(map a, map b, GLOBAL u8 *c, GLOBAL const f32 *bias, i64 m, i64 n, i64 k, i64 first, i64 end, f32 alpha, u32 out, u32 relu, u32 one_b) { \
-		u64 at_a, at_b;                                                                                                                 \
-		__asm__("{\n\t.reg .b64 r;\n\tmov.b64 r, " #name "_param_0;\n\tcvta.param.u64 %0, r;\n\t}" : "=l"(at_a));                        \
-		__asm__("{\n\t.reg .b64 r;\n\tmov.b64 r, " #name "_param_1;\n\tcvta.param.u64 %0, r;\n\t}" : "=l"(at_b));                        \
-		multiply((product){at_a, at_b, c, bias, m, n, k, first, end, alpha, out, relu, one_b}, half, ta, !tb, cluster);                   \
+#define GEMM(name, half, ta, tb, cluster)                                                                                                   \
+	KERNEL name(u64 a, u64 b, GLOBAL u8 *c, GLOBAL const f32 *bias, i64 m, i64 n, i64 k, i64 first, i64 end, f32 alpha, u32 out, u32 relu, u32 one_b) { \
+		multiply((product){a, b, c, bias, m, n, k, first, end, alpha, out, relu, one_b}, half, ta, !tb, cluster);                        \
 	}
 #define GEMMS(name, half, cluster)         \
 	GEMM(name##_nn, half, 0, 0, cluster) \
