@@ -83,3 +83,28 @@ func TestFFTGivesOneNaN(t *testing.T) {
 	require.Equal(t, []uint32{0x7fc00000, 0x40000000}, []uint32{math.Float32bits(out[0][0]), math.Float32bits(out[0][1])})
 	require.Equal(t, uint32(0x7fc00000), math.Float32bits(out[1][0]))
 }
+
+func TestFFTTakesTheSessionsMemory(t *testing.T) {
+	ex := New(&heap{make([]byte, 1<<16), 1 << 30}, nil, op.Info{}, 1<<16, math.MaxInt64)
+	a, err := ex.Alloc(op.Desc{DType: op.F32, Shape: []int64{1001, 2}})
+	require.NoError(t, err)
+	b, err := ex.Alloc(op.Desc{DType: op.F32, Shape: []int64{1001, 2}})
+	require.NoError(t, err)
+	g := op.Graph{Tensors: []op.Tensor{{Handle: a}, {Handle: b}, {Desc: op.Desc{DType: op.F32, Shape: []int64{1001, 2}}}},
+		Ops: []op.Op{{Code: op.FFT, In: []uint16{0}, Out: []uint16{1}, Params: []uint64{0}}}}
+	_, err = ex.Submit(g.Append(nil))
+	require.NoError(t, err, "two tensors of 8 KiB, and twice 16 KiB beside them")
+	g.Ops[0].Out[0] = 2
+	g.Ops = append(g.Ops, op.Op{Code: op.FFT, In: []uint16{2}, Out: []uint16{1}, Params: []uint64{1}})
+	for range 20 { // nothing of it stays
+		_, err = ex.Submit(g.Append(nil))
+		require.NoError(t, err)
+	}
+	filler, err := ex.Alloc(op.Desc{DType: op.U8, Shape: []int64{17 << 10}})
+	require.NoError(t, err)
+	_, err = ex.Submit(g.Append(nil))
+	require.ErrorContains(t, err, "over quota: there is no room for op 0 (fft)")
+	require.NoError(t, ex.Free(filler))
+	_, err = ex.Submit(g.Append(nil))
+	require.NoError(t, err)
+}

@@ -86,7 +86,7 @@ func filter[T uint8 | float32](dst, src []T, a, b picture, across, down *op.Taps
 }
 
 // maxBetween is how many numbers a processor keeps between the passes, or what one row of the output needs.
-const maxBetween = 1 << 20
+const maxBetween = 1 << 18
 
 func keep(v float32) float32 { return v }
 

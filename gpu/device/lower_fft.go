@@ -9,10 +9,10 @@ import (
 )
 
 const (
-	fftBlockLog = 12 // numbers that a block holds
-	fftStages   = 9  // of a pass, where one pass does not do it all: then a block has runs of at least 8 numbers, which lie beside each other
-	fftShortLog = 11 // numbers that a block holds of rows that are shorter: eight for each thread
-	fftScratch  = 1 << 25
+	fftBlockLog = 12      // numbers that a block holds
+	fftStages   = 9       // of a pass, where one pass does not do it all: then a block has runs of at least 8 numbers, which lie beside each other
+	fftShortLog = 11      // numbers that a block holds of rows that are shorter: eight for each thread
+	fftScratch  = 1 << 23 // numbers that are convolved at a time, or one row
 	complexSize = 8
 )
 

@@ -8,6 +8,9 @@ import (
 	"levee/gpu/op"
 )
 
+// resizeScratch is how many numbers may lie between the passes of pictures that are resized together, or of one picture.
+const resizeScratch = 1 << 25
+
 // picture is a tensor's pictures in numbers.
 type picture struct{ n, h, w, c int64 }
 
@@ -28,25 +31,30 @@ func lowerResize(l *lower, o *op.Op) error {
 		args := l.args().Ptr(in.at).Ptr(out.at).I64(a.n).I64(a.h).I64(a.w).I64(b.h).I64(b.w).I64(a.c)
 		return l.launch("image", kernel, l.blocks(out.Elems()), eachThread, 0, args)
 	}
-	f32, t := op.F32, in.DType
-	if op.ResizeAcrossFirst(a.h, a.w, b.h, b.w) {
-		between, err := l.scratch(a.n * a.h * b.w * a.c * 4)
-		if err != nil {
-			return err
-		}
-		if err := l.filter(o.Int(0), in.at, between, t, f32, a.n*a.h, a.w, b.w, a.c); err != nil {
-			return err
-		}
-		return l.filter(o.Int(0), between, out.at, f32, t, a.n, a.h, b.h, b.w*a.c)
+	across := op.ResizeAcrossFirst(a.h, a.w, b.h, b.w)
+	each := b.h * a.w * a.c // numbers between the passes
+	if across {
+		each = a.h * b.w * a.c
 	}
-	between, err := l.scratch(a.n * b.h * a.w * a.c * 4)
+	most := min(max(resizeScratch/each, 1), a.n)
+	between, err := l.scratch(most * each * 4)
 	if err != nil {
 		return err
 	}
-	if err := l.filter(o.Int(0), in.at, between, t, f32, a.n, a.h, b.h, a.w*a.c); err != nil {
-		return err
-	}
-	return l.filter(o.Int(0), between, out.at, f32, t, a.n*b.h, a.w, b.w, a.c)
+	f32, t, filter := op.F32, in.DType, o.Int(0)
+	return inParts(a.n, most, func(from, n int64) error {
+		src, dst := in.at+cuda.Ptr(from*(in.Bytes()/a.n)), out.at+cuda.Ptr(from*(out.Bytes()/b.n))
+		if across {
+			if err := l.filter(filter, src, between, t, f32, n*a.h, a.w, b.w, a.c); err != nil {
+				return err
+			}
+			return l.filter(filter, between, dst, f32, t, n, a.h, b.h, b.w*a.c)
+		}
+		if err := l.filter(filter, src, between, t, f32, n, a.h, b.h, a.w*a.c); err != nil {
+			return err
+		}
+		return l.filter(filter, between, dst, f32, t, n*b.h, a.w, b.w, a.c)
+	})
 }
 
 // filter resizes the middle dimension of [outer, n, inner].

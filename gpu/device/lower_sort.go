@@ -18,7 +18,7 @@ var sorters = map[int64]sorter{4: {"32", 4, 4096, 4096}, 8: {"64", 8, 2048, 2048
 const (
 	sortThreads = 256
 	sortDigits  = 256
-	sortScratch = 1 << 28 // elements of long rows that are sorted at a time, or one row
+	sortScratch = 1 << 25 // elements of long rows that are sorted at a time, or one row
 )
 
 func lowerSort(l *lower, o *op.Op) error {
@@ -81,8 +81,12 @@ func (l *lower) sortLong(s sorter, first, rows, n, k int64, flip uint32) error {
 	if err != nil {
 		return err
 	}
-	var keys, index [2]cuda.Ptr
-	for i := range 2 {
+	var keys, index [2]cuda.Ptr // what the digits of even and odd number are moved to
+	for i := range keys {
+		if i == 1 && k == n { // the last digit too: the output has room for all
+			keys[i], index[i] = l.out[0].at+cuda.Ptr(first*k*s.size), l.out[1].at+cuda.Ptr(first*k*4)
+			continue
+		}
 		if keys[i], err = l.scratch(rows * n * s.size); err != nil {
 			return err
 		}
