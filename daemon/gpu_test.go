@@ -1,0 +1,118 @@
+package daemon_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"levee/daemon"
+	"levee/daemon/journal"
+	"levee/gpu/fake"
+)
+
+// withGPU puts a driver that pretends into the way of what is started from now on.
+func withGPU(t *testing.T, macros ...string) *fake.CUDA {
+	t.Helper()
+	c := fake.NewCUDA(t, macros...)
+	t.Setenv("LD_LIBRARY_PATH", c.Dir+":"+fake.NVML(t))
+	return c
+}
+
+const products = `levee: 1
+nodes:
+  m: { uses: tensor/from_lists, with: { rows: [[1, 2, 0.1], [3, 4, 0.2], [5, 6, 0.3]] } }
+  exact: { uses: tensor/multiply, in: { a: m.matrix, b: m.matrix }, gpu: { memory: 64MiB } }
+  fast: { uses: tensor/multiply, with: { precision: bf16 }, in: { a: m.matrix, b: m.matrix }, gpu: { memory: 64MiB } }
+  rows: { uses: tensor/to_lists, in: { matrix: exact.product } }
+  about: { uses: tensor/to_lists, in: { matrix: fast.product } }
+outputs: { rows: rows.rows, about: about.rows }
+`
+
+// What is the same on every machine is found on every machine; what is not is found where it was made, or on the like.
+func TestResultsByClass(t *testing.T) {
+	b := newBox(t)
+	b.drop("w.flow.yaml", products)
+	d := b.open()
+	first := d.run("w.flow.yaml")
+	require.NoError(t, first.Err)
+	require.Equal(t, journal.Counts{Ran: 5}, first.Counts)
+	require.Equal(t, journal.Counts{Cached: 5}, d.run("w.flow.yaml").Counts)
+	require.Equal(t, "cpu", device(b, first.ID, "fast"))
+	require.Empty(t, device(b, first.ID, "exact"))
+	d.shut()
+
+	withGPU(t)
+	d = b.open()
+	moved := d.run("w.flow.yaml")
+	require.Equal(t, output(t, first.Result, "rows"), output(t, moved.Result, "rows"))
+	require.Equal(t, []string{"fast"}, slices.DeleteFunc(moved.with(journal.Ran), func(p string) bool { return p == "about" }))
+	require.Equal(t, "Fake GPU, compute capability 9.0, 4096 cores, driver 580.95.05", device(b, moved.ID, "fast"))
+	require.Equal(t, journal.Counts{Cached: 5}, d.run("w.flow.yaml").Counts)
+
+	// What runs there afresh gives the same bits, where it is to.
+	fresh := d.runWith("w.flow.yaml", daemon.Request{NoCache: true})
+	require.Equal(t, journal.Counts{Ran: 5}, fresh.Counts)
+	require.Equal(t, output(t, first.Result, "rows"), output(t, fresh.Result, "rows"))
+	require.Empty(t, device(b, fresh.ID, "exact"))
+	d.shut()
+
+	t.Setenv("LD_LIBRARY_PATH", "")
+	d = b.open()
+	require.Equal(t, journal.Counts{Cached: 5}, d.run("w.flow.yaml").Counts)
+}
+
+// device is what levee why says of the device of a node's result; "" when it is no part of the key.
+func device(b *box, run, node string) string {
+	b.t.Helper()
+	h, err := daemon.OpenHistory(b.t.Context(), b.cfg)
+	require.NoError(b.t, err)
+	defer h.Close()
+	list, err := h.Why(b.t.Context(), run, node)
+	require.NoError(b.t, err)
+	require.Len(b.t, list, 1)
+	require.NotEmpty(b.t, list[0].Parts)
+	for _, p := range list[0].Parts {
+		if p.Label == "device" {
+			return p.Preview
+		}
+	}
+	return ""
+}
+
+// A node whose GPU worker dies runs once more, with another worker; nothing of the run is lost.
+func TestALostGPUWorkerIsReplaced(t *testing.T) {
+	withGPU(t, "STICKY=700", "STICKYAT=2") // the second launch of each process
+	b := newBox(t)
+	b.drop("w.flow.yaml", `levee: 1
+nodes:
+  m: { uses: tensor/from_lists, with: { rows: [[1, 1], [1, 0]] } }
+  two: { uses: tensor/multiply, in: { a: m.matrix, b: m.matrix } }
+  three: { uses: tensor/multiply, in: { a: two.product, b: m.matrix } }
+  rows: { uses: tensor/to_lists, in: { matrix: three.product } }
+outputs: { rows: rows.rows }
+`)
+	d := b.open()
+	got := d.run("w.flow.yaml")
+	require.Equal(t, "[[3,2],[2,1]]", output(t, got.Result, "rows"))
+	require.Equal(t, journal.Counts{Ran: 4}, got.Counts)
+	require.Contains(t, b.log.String(), "a node runs once more")
+	require.Contains(t, b.log.String(), "a GPU worker died")
+}
+
+// Where the driver is there but no device can be opened, nodes that may run on the processors do.
+func TestAGPUThatCannotBeOpened(t *testing.T) {
+	withGPU(t, "INIT=100")
+	b := newBox(t)
+	b.drop("w.flow.yaml", products)
+	d := b.open()
+	got := d.run("w.flow.yaml")
+	require.NoError(t, got.Err)
+	require.Equal(t, "cpu", device(b, got.ID, "fast"))
+	require.Contains(t, b.log.String(), "a node runs on the processors, not on a GPU")
+
+	b.drop("only.flow.yaml", "levee: 1\nnodes:\n  m: { uses: tensor/from_lists, with: { rows: [[7]] } }\n  n: { uses: tensor/reduce, device: gpu, in: { matrix: m.matrix } }\n")
+	got = d.run("only.flow.yaml")
+	require.ErrorContains(t, got.Err, "E_NO_GPU")
+	require.Equal(t, daemon.ExitGPU, daemon.ExitCode(got.Err))
+}
