@@ -280,12 +280,37 @@ func BenchmarkExactProducts(b *testing.B) {
 	for _, d := range []op.DType{op.F32, op.F64} {
 		for ways := range 4 {
 			g := r.gemm(d, d, 1, 4096, 4096, 4096, ways&1 == 1, ways>>1 == 1, false)
-			b.Run(fmt.Sprintf("%v/%d", d, ways), func(b *testing.B) {
-				l := r.launches(func(l *lower) error { return l.exactProduct(g.multiplication) })
+			for _, file := range []string{"gemm", "gemm_more"} {
+				b.Run(fmt.Sprintf("%v/%d/%s", d, ways, file), func(b *testing.B) {
+					l := r.launches(func(l *lower) error { return l.exactOf(file, g.multiplication) })
+					for range b.N {
+						b.ReportMetric(g.flops()/r.median(l).Seconds()/1e12, "TFLOP/s")
+					}
+					g.check(b, 20)
+				})
+			}
+		}
+	}
+}
+
+func BenchmarkConvolutions(b *testing.B) {
+	r := newRig(b)
+	o := &op.Op{Code: op.Conv2D, Params: []uint64{1, 1, 1, 1, 1, 1, 0}}
+	for _, d := range []op.DType{op.BF16, op.F32} {
+		for _, s := range [][3]int64{{32, 56, 256}, {32, 112, 64}} {
+			n, side, channels := s[0], s[1], s[2]
+			x, _ := r.random(d, n*side*side*channels)
+			w, _ := r.random(d, channels*9*channels)
+			x.Shape, w.Shape = []int64{n, side, side, channels}, []int64{channels, 3, 3, channels}
+			y := tensor{r.alloc(x.Bytes()), x.Desc}
+			b.Run(fmt.Sprintf("%v/%v", d, x.Shape), func(b *testing.B) {
+				l := r.launches(func(l *lower) error {
+					l.in, l.out = []tensor{x, w}, []tensor{y}
+					return lowerConv(l, o)
+				})
 				for range b.N {
-					b.ReportMetric(g.flops()/r.median(l).Seconds()/1e12, "TFLOP/s")
+					b.ReportMetric(2*9*float64(x.Elems())*float64(channels)/r.median(l).Seconds()/1e12, "TFLOP/s")
 				}
-				g.check(b, 20)
 			})
 		}
 	}

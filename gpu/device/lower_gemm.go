@@ -97,7 +97,9 @@ func (l *lower) cover(n int64) dim {
 }
 
 // exactProduct puts launches of the kernels in gemm.c.
-func (l *lower) exactProduct(p multiplication) error {
+func (l *lower) exactProduct(p multiplication) error { return l.exactOf("gemm", p) }
+
+func (l *lower) exactOf(file string, p multiplication) error {
 	kernel, side, pace := "gemm_f32", int64(128), 16
 	if p.in == op.F64 {
 		kernel, side, pace = "gemm_f64", 64, 1
@@ -117,7 +119,7 @@ func (l *lower) exactProduct(p multiplication) error {
 		} else {
 			args.F32(float32(p.alpha))
 		}
-		return l.launch("gemm", kernel, dim{X: blocks}, dim{X: 256}, 0, args.U32(word(p.relu)).U32(uint32(p.out)))
+		return l.launch(file, kernel, dim{X: blocks}, dim{X: 256}, 0, args.U32(word(p.relu)).U32(uint32(p.out)))
 	})
 }
 
