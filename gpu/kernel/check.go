@@ -9,7 +9,7 @@ import (
 const (
 	maxBody    = 64 << 10 // bytes
 	maxInstrs  = 8_192
-	maxLocals  = 256 // parameters included
+	maxLocals  = 1_024 // parameters included
 	maxBlocks  = 1_024
 	maxDepth   = 64
 	maxStack   = 512

@@ -92,7 +92,7 @@ func TestOnlyTheAcceptedSet(t *testing.T) {
 	locals := asm.Raw(asm.Section(asm.SecType, asm.Vec(asm.FuncType("", "i32"))), asm.Section(asm.SecFunction, asm.Vec(asm.U32(0))),
 		asm.Section(asm.SecExport, asm.Vec(asm.Cat(asm.Name("f"), asm.Op(0, 0)))),
 		asm.Section(asm.SecCode, asm.Vec(asm.Bytes(asm.Cat(asm.U32(1), asm.U32(1<<32-1), asm.Op(asm.I32, asm.End))))))
-	refused(t, locals, "f", "more than 256 parameters and locals")
+	refused(t, locals, "f", "more than 1024 parameters and locals")
 }
 
 func TestImportsOfKernels(t *testing.T) {
