@@ -30,6 +30,9 @@ type server struct {
 	out  []byte
 	copy []byte // of a graph
 
+	pin      func([]byte) error // lets the device reach the staging memory; nil: it cannot, or does
+	pinned   bool
+	moved    int64                // bytes that went through it
 	patience func() time.Duration // what the graphs that were submitted may still take
 	since    atomic.Int64         // when the present request was begun, in nanoseconds; 0: none is in hand
 	most     atomic.Int64         // nanoseconds that it may take beyond what a call of the driver may
@@ -129,8 +132,10 @@ func (s *server) handle(r *request) (reply, error) {
 	case doFree:
 		return reply{}, s.exec.Free(op.Handle(r.a))
 	case doUpload:
+		s.moves(len(staged))
 		return reply{}, s.exec.Upload(op.Handle(r.a), int64(r.b), staged)
 	case doDownload:
+		s.moves(len(staged))
 		return reply{}, s.exec.Download(op.Handle(r.a), int64(r.b), staged)
 	case doKernel:
 		h, err := s.exec.Kernel(slices.Clone(staged), kernelExport)
@@ -152,6 +157,18 @@ func (s *server) submit(fence uint64, staged []byte) error {
 		err = op.Errorf(op.BadGraph, "a graph with fence %d, which became %d", fence, got)
 	}
 	return err
+}
+
+// pinFrom is how much a session must have moved for it to pay that the device reaches its staging memory by itself.
+const pinFrom = 32 << 20
+
+func (s *server) moves(n int) {
+	if s.moved += int64(n); s.moved >= pinFrom && s.pin != nil {
+		pin := s.pin
+		if s.pin = nil; pin(s.mem) == nil {
+			s.pinned = true
+		}
+	}
 }
 
 // greet begins a session: it makes the staging memory and hands it over.

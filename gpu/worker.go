@@ -139,12 +139,15 @@ func (w *gpuWorker) session(fd int, m *sessionMsg) {
 		return
 	}
 	defer unix.Munmap(mem)
-	s := &server{fd: fd, mem: mem, exec: exec, work: maxWork, patience: exec.Patience}
+	s := &server{fd: fd, mem: mem, exec: exec, work: maxWork, pin: w.dev.Pin, patience: exec.Patience}
 	w.watch(s)
 	err = s.run()
 	if err == nil {
 		s.since.Store(time.Now().UnixNano()) // the end of a session may be stuck too
 		w.end(exec)
+		if s.pinned {
+			_ = w.dev.Unpin(mem) // else its pages stay until the worker leaves
+		}
 	}
 	w.mu.Lock()
 	delete(w.sessions, s)

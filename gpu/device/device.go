@@ -5,6 +5,7 @@ package device
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -93,6 +94,14 @@ func (d *Device) Pin(p []byte) error {
 	defer d.mu.Unlock()
 	d.pinned = append(d.pinned, p)
 	return nil
+}
+
+// Unpin undoes Pin, before p goes away. Nothing is on its way to or from p.
+func (d *Device) Unpin(p []byte) error {
+	d.mu.Lock()
+	d.pinned = slices.DeleteFunc(d.pinned, func(q []byte) bool { return &q[0] == &p[0] })
+	d.mu.Unlock()
+	return d.Unregister(p)
 }
 
 // Estimate is how long the device is thought to need, generously: an eighth of what the data sheet promises.
