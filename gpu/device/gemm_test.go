@@ -44,7 +44,7 @@ func (v numbers) at(i int64) float64 { return v[i%int64(len(v))] }
 
 // random makes an operand; elements of 16 bits are ones that are normal in bf16 and f16.
 func (r *rig) random(d op.DType, n int64) (tensor, numbers) {
-	v := make(numbers, min(n, 1<<20-3))
+	v := make(numbers, min(n, 1<<18-5))
 	block := make([]byte, 0, int64(len(v))*d.Size())
 	for i := range v {
 		switch d {
