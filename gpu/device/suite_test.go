@@ -13,6 +13,10 @@ func TestSuite(t *testing.T) {
 	each(t, func(t *testing.T, d *device.Device) {
 		suite.Run(t, func(t *testing.T) suite.Executor { return session(t, d, suite.Quota) })
 	})
+	t.Run("the last warp first", func(t *testing.T) {
+		d, _ := fakeDevice(t, "DESCENDING")
+		suite.Run(t, func(t *testing.T) suite.Executor { return session(t, d, suite.Quota) })
+	})
 }
 
 func TestSuiteBig(t *testing.T) {
@@ -21,5 +25,5 @@ func TestSuiteBig(t *testing.T) {
 		t.Skipf("no GPU here: %v", err)
 	}
 	require.Greater(t, d.Memory, int64(suite.BigQuota))
-	suite.RunBig(t, func(t *testing.T) suite.Executor { return session(t, d, suite.BigQuota) }, 1<<24)
+	suite.RunBig(t, func(t *testing.T) suite.Executor { return session(t, d, suite.BigQuota) }, 1<<22)
 }

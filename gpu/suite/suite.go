@@ -3,6 +3,7 @@
 package suite
 
 import (
+	"bytes"
 	_ "embed"
 	"fmt"
 	"math/rand/v2"
@@ -138,6 +139,9 @@ func (c *Case) compare(d op.Desc, got, want []byte) error {
 
 // Same says at which element two results differ first.
 func Same(d op.Desc, got, want []byte) error {
+	if bytes.Equal(got, want) {
+		return nil
+	}
 	if len(got) != len(want) {
 		return fmt.Errorf("%d bytes, not %d", len(got), len(want))
 	}
