@@ -1,7 +1,6 @@
 package ptx
 
 import (
-	"fmt"
 	"slices"
 )
 
@@ -76,6 +75,7 @@ type compiler struct {
 	consts map[constant]row
 	shared map[*variable]int
 	carry  row // 0: not used
+	frames int
 	err    error
 }
 
@@ -159,6 +159,7 @@ func align(n, to int) int { return (n + to - 1) &^ (to - 1) }
 func (c *compiler) frame(f *function, up *frame) *frame {
 	fr := &frame{c: c, f: f, up: up, base: row(c.p.rows), places: map[*variable]place{}}
 	c.p.rows += len(f.regs)
+	c.frames++
 	for _, v := range f.vars {
 		if v.space != "shared" {
 			fr.places[v] = c.local(v)
@@ -181,8 +182,8 @@ func (fr *frame) emit() {
 		if fr.c.err == nil {
 			fr.instruction(&fr.f.body[i])
 		}
-		if len(p.code) > maxCode {
-			fr.c.err = &Finding{Kind: Unknown, Kernel: p.name, Detail: fmt.Sprintf("more than %d instructions", maxCode)}
+		if len(p.code) > maxCode || fr.c.frames > maxFrames || p.rows > maxRegs {
+			fr.c.err = &Finding{Kind: Unknown, Kernel: p.name, Detail: "with the functions that it calls it is too large"}
 		}
 		if fr.c.err != nil {
 			return

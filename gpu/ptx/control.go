@@ -1,5 +1,7 @@
 package ptx
 
+import "strings"
+
 var flowOps = map[string]func(d *decoder){
 	"bra":       (*decoder).branch,
 	"brx":       (*decoder).branchTable,
@@ -140,7 +142,7 @@ func (d *decoder) barrier() {
 		return
 	}
 	d.take("cta")
-	aligned := d.take("aligned") || d.in.op[:4] == "bar."
+	aligned := d.take("aligned") || strings.HasPrefix(d.in.op, "bar.")
 	if d.take("warp") {
 		d.take("sync")
 		d.warpBarrier()

@@ -73,6 +73,8 @@ func (p *program) check(l Launch) error {
 		return p.bad("blocks of %d threads, and the kernel says at most %d", threads, p.maxTid)
 	case l.Shared < 0 || p.dynStart()+l.Shared > 227<<10:
 		return p.bad("%d bytes of shared memory", p.dynStart()+l.Shared)
+	case p.localSize > maxLocal:
+		return p.bad("%d bytes of local memory", p.localSize)
 	case p.sharedSize > 48<<10:
 		return p.bad("%d bytes of static shared memory; at most 48 KiB", p.sharedSize)
 	}

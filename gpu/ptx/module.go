@@ -11,7 +11,9 @@ import "fmt"
 const (
 	maxSource   = 16 << 20
 	maxRegs     = 1 << 16
-	maxVariable = 1 << 28
+	maxVariable = 64 << 20 // bytes of all that a module declares
+	maxLocal    = 512 << 10
+	maxFrames   = 1 << 12 // functions that are put in the places of their calls
 	maxCode     = 1 << 20 // instructions of one kernel with the functions it calls in their places
 )
 
@@ -21,6 +23,7 @@ type Module struct {
 	Version, Target string
 	globals         []*variable // .global and .const
 	shared          []*variable // of the module's scope
+	declared        int         // bytes
 	funcs           map[string]*function
 	entries         []string
 	programs        map[string]*program

@@ -132,6 +132,9 @@ func (p *parser) declare(v *variable) {
 		p.fail("%s is declared twice", v.name)
 	}
 	*list = append(*list, v)
+	if p.m.declared += v.size; p.m.declared > maxVariable {
+		p.fail("more than %d bytes are declared", maxVariable)
+	}
 }
 
 // function reads what follows .entry or .func. A declaration without body may come before the definition.

@@ -155,10 +155,11 @@ func (p *parser) operand(depth int) operand {
 		return o
 	case t.kind == tokNumber || t.kind == '-':
 		return p.literal()
-	case p.is("_"):
-		return operand{kind: opSink}
 	}
-	o := p.symbol()
+	o := operand{kind: opSink}
+	if !p.is("_") {
+		o = p.symbol()
+	}
 	if p.is("|") {
 		return operand{kind: opPair, list: []operand{o, p.operand(depth + 1)}}
 	}

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -52,4 +54,24 @@ func finding(t *testing.T, err error, kind Kind) *Finding {
 	require.True(t, errors.As(err, &f), "%v", err)
 	require.Equal(t, kind.String(), f.Kind.String(), "%v", err)
 	return f
+}
+
+// The PTX of the tests is what their C gives, where the compiler is here to say so.
+func TestSourcesAreCompiled(t *testing.T) {
+	if _, err := exec.LookPath("clang-19"); err != nil {
+		t.Skip("clang-19 is not here")
+	}
+	dir := t.TempDir()
+	out, err := exec.Command("testdata/build.sh", dir).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	files, err := filepath.Glob("testdata/*.ptx")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, name := range files {
+		want, err := os.ReadFile(filepath.Join(dir, filepath.Base(name)))
+		require.NoError(t, err)
+		got, err := os.ReadFile(name)
+		require.NoError(t, err)
+		require.Equal(t, string(want), string(got), "run testdata/build.sh")
+	}
 }

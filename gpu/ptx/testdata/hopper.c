@@ -1,5 +1,6 @@
 // What compute capability 9.0 adds: the copy engine, barriers that count bytes, products of four warps, clusters.
 // target: sm_90a ptx80
+// cluster: pair 2
 #define KERNEL __attribute__((nvptx_kernel)) void
 #define GLOBAL __attribute__((address_space(1)))
 #define SHARED __attribute__((address_space(3)))
