@@ -9,37 +9,40 @@ import (
 // fft transforms each row of n complex numbers. An n that is no power of two becomes a convolution with a chirp (Bluestein), done by
 // transforms of a power of two of at least 2n-1.
 func fft(r *run) error {
-	src, dst := view[[2]float32](r.in[0]), view[[2]float32](r.out[0])
+	src, dst := view[number2](r.in[0]), view[number2](r.out[0])
 	s := r.in[0].Shape
 	n := s[len(s)-2]
 	inverse := r.Int(0) == 1
 	if n&(n-1) == 0 {
 		(&transform{op.FFTLog(n), inverse}).run(dst, src)
 	} else {
-		bluestein(dst, src, view[[2]float32](tensor{mem: r.scratch}), n, inverse)
+		bluestein(dst, src, view[number2](tensor{mem: r.scratch}), n, inverse)
 	}
 	if inverse {
 		divide(dst, float32(n))
 	}
 	split(int64(len(dst)), grain, func(from, to int64) {
 		for i, v := range dst[from:to] {
-			dst[from+int64(i)] = [2]float32{canon(v[0]), canon(v[1])}
+			dst[from+int64(i)] = number2{canon(v.re), canon(v.im)}
 		}
 	})
 	return nil
 }
 
-func divide(x [][2]float32, by float32) {
+// number2 is a complex number: a struct, which the compiler keeps in registers, and not a complex64, whose products it computes in f64.
+type number2 struct{ re, im float32 }
+
+func divide(x []number2, by float32) {
 	split(int64(len(x)), grain, func(from, to int64) {
 		for i, v := range x[from:to] {
-			x[from+int64(i)] = [2]float32{v[0] / by, v[1] / by}
+			x[from+int64(i)] = number2{v.re / by, v.im / by}
 		}
 	})
 }
 
 // times multiplies complex numbers, every product and sum rounded.
-func times(a, b [2]float32) [2]float32 {
-	return [2]float32{float32(a[0]*b[0]) - float32(a[1]*b[1]), float32(a[0]*b[1]) + float32(a[1]*b[0])}
+func times(a, b number2) number2 {
+	return number2{float32(a.re*b.re) - float32(a.im*b.im), float32(a.re*b.im) + float32(a.im*b.re)}
 }
 
 // transform is for rows of 1<<log numbers, in the order of butterflies that op.FFTRoots fixes.
@@ -51,12 +54,12 @@ type transform struct {
 // fftRoots are for all transforms. direct are the coarse ones rounded: those of the first op.FFTDirect stages.
 var fftRoots = sync.OnceValue(func() (r struct {
 	coarse, fine [][2]float64
-	direct       [][2]float32
+	direct       []number2
 }) {
 	r.coarse, r.fine = op.Roots(op.FFTRoots)
-	r.direct = make([][2]float32, len(r.coarse)/2)
+	r.direct = make([]number2, len(r.coarse)/2)
 	for i := range r.direct {
-		r.direct[i][0], r.direct[i][1] = op.RootOf(r.coarse[i], r.fine[0])
+		r.direct[i].re, r.direct[i].im = op.RootOf(r.coarse[i], r.fine[0])
 	}
 	return r
 })
@@ -64,7 +67,7 @@ var fftRoots = sync.OnceValue(func() (r struct {
 const blockLog = 12 // numbers that the first stages take together: they fit into a processor's nearest cache
 
 // run transforms what src has. Without src, dst has it, with every row in reversed order.
-func (t *transform) run(dst, src [][2]float32) {
+func (t *transform) run(dst, src []number2) {
 	block := min(t.log, blockLog)
 	split(int64(len(dst))>>block, grain>>block, func(from, to int64) {
 		for b := from; b < to; b++ {
@@ -74,7 +77,11 @@ func (t *transform) run(dst, src [][2]float32) {
 				x[i] = src[row+op.FFTReverse(b<<block-row+int64(i), t.log)]
 			}
 			for stage := range block {
-				t.butterflies(x, stage, 0, int64(len(x)/2))
+				if stage < 4 {
+					t.near(x, stage)
+				} else {
+					t.butterflies(x, stage, 0, int64(len(x)/2))
+				}
 			}
 		}
 	})
@@ -84,30 +91,75 @@ func (t *transform) run(dst, src [][2]float32) {
 }
 
 // butterflies does some of a stage: a and b, 1<<stage apart, become a + wb and a - wb.
-func (t *transform) butterflies(x [][2]float32, stage int, from, to int64) {
-	roots := fftRoots()
+func (t *transform) butterflies(x []number2, stage int, from, to int64) {
 	half := int64(1) << stage
-	for i := from; i < to; i++ {
+	for i := from; i < to; {
 		j := i & (half - 1)
-		a := (i-j)*2 + j
-		var w [2]float32
-		if stage < op.FFTDirect {
-			w = roots.direct[j<<(op.FFTDirect-1-stage)]
-		} else {
-			k := j << (op.FFTLog(op.FFTRoots) - 1 - stage)
-			w[0], w[1] = op.RootOf(roots.coarse[k/op.RootStep], roots.fine[k%op.RootStep])
-		}
-		if t.inverse {
-			w[1] = -w[1]
-		}
-		u, v := x[a], times(x[a+half], w)
-		x[a] = [2]float32{u[0] + v[0], u[1] + v[1]}
-		x[a+half] = [2]float32{u[0] - v[0], u[1] - v[1]}
+		n := min(half-j, to-i)
+		a := x[(i-j)*2+j:]
+		t.cross(a[:n], a[half:][:n], stage, j)
+		i += n
 	}
 }
 
+// near does a whole stage whose numbers lie near to each other: those with the same root one after the other.
+func (t *transform) near(x []number2, stage int) {
+	half := 1 << stage
+	for j := range half {
+		w := t.root(stage, int64(j))
+		for i := j; i+half < len(x); i += 2 * half {
+			u, v := x[i], times(x[i+half], w)
+			x[i] = number2{u.re + v.re, u.im + v.im}
+			x[i+half] = number2{u.re - v.re, u.im - v.im}
+		}
+	}
+}
+
+// cross does butterflies that lie beside each other, the first of place j.
+func (t *transform) cross(a, b []number2, stage int, j int64) {
+	if stage < op.FFTDirect {
+		direct := fftRoots().direct
+		for i, u := range a {
+			w := direct[(j+int64(i))<<(op.FFTDirect-1-stage)]
+			if t.inverse {
+				w.im = -w.im
+			}
+			v := times(b[i], w)
+			a[i] = number2{u.re + v.re, u.im + v.im}
+			b[i] = number2{u.re - v.re, u.im - v.im}
+		}
+		return
+	}
+	coarse, fine, shift := fftRoots().coarse, fftRoots().fine, op.FFTLog(op.FFTRoots)-1-stage
+	for i, u := range a {
+		k := (j + int64(i)) << shift
+		var w number2
+		if w.re, w.im = op.RootOf(coarse[k/op.RootStep], fine[k%op.RootStep]); t.inverse {
+			w.im = -w.im
+		}
+		v := times(b[i], w)
+		a[i] = number2{u.re + v.re, u.im + v.im}
+		b[i] = number2{u.re - v.re, u.im - v.im}
+	}
+}
+
+// root is that of place j in a stage.
+func (t *transform) root(stage int, j int64) (w number2) {
+	roots := fftRoots()
+	if stage < op.FFTDirect {
+		w = roots.direct[j<<(op.FFTDirect-1-stage)]
+	} else {
+		k := j << (op.FFTLog(op.FFTRoots) - 1 - stage)
+		w.re, w.im = op.RootOf(roots.coarse[k/op.RootStep], roots.fine[k%op.RootStep])
+	}
+	if t.inverse {
+		w.im = -w.im
+	}
+	return w
+}
+
 // reverse puts every row of 1<<log numbers into reversed order.
-func reverse(x [][2]float32, log int) {
+func reverse(x []number2, log int) {
 	split(int64(len(x)), grain, func(from, to int64) {
 		for i := from; i < to; i++ {
 			if j := i>>log<<log + op.FFTReverse(i&(1<<log-1), log); i < j {
@@ -134,7 +186,7 @@ func convolution(elems, n int64) (rows int64, log int, some int64) {
 }
 
 // bluestein: with chirp c, X[k] = c[k] * sum over j of (x[j] c[j]) conj(c[k-j]).
-func bluestein(dst, src, scratch [][2]float32, n int64, inverse bool) {
+func bluestein(dst, src, scratch []number2, n int64, inverse bool) {
 	c := newChirp(n, inverse)
 	rows, log, some := convolution(int64(len(src)), n)
 	m := int64(1) << log
@@ -143,7 +195,7 @@ func bluestein(dst, src, scratch [][2]float32, n int64, inverse bool) {
 	clear(spectrum)
 	for i := range n {
 		w := c.at(i)
-		w[1] = -w[1]
+		w.im = -w.im
 		spectrum[op.FFTReverse(i, log)], spectrum[op.FFTReverse((m-i)&(m-1), log)] = w, w
 	}
 	forward.run(spectrum, nil)
@@ -152,7 +204,7 @@ func bluestein(dst, src, scratch [][2]float32, n int64, inverse bool) {
 		x := space[:count*m]
 		split(count*m, grain, func(from, to int64) {
 			for i := from; i < to; i++ {
-				x[i] = [2]float32{}
+				x[i] = number2{}
 				if j := op.FFTReverse(i&(m-1), log); j < n {
 					x[i] = times(src[(row+i>>log)*n+j], c.at(j))
 				}
@@ -169,7 +221,7 @@ func bluestein(dst, src, scratch [][2]float32, n int64, inverse bool) {
 		split(count*n, grain, func(from, to int64) {
 			for i := from; i < to; i++ {
 				v := x[i/n<<log+i%n]
-				dst[row*n+i] = times([2]float32{v[0] / float32(m), v[1] / float32(m)}, c.at(i%n))
+				dst[row*n+i] = times(number2{v.re / float32(m), v.im / float32(m)}, c.at(i%n))
 			}
 		})
 	}
@@ -188,11 +240,11 @@ func newChirp(n int64, inverse bool) *chirp {
 	return c
 }
 
-func (c *chirp) at(k int64) [2]float32 {
+func (c *chirp) at(k int64) number2 {
 	k = k * k % (2 * c.n)
 	re, im := op.RootOf(c.coarse[k/op.RootStep], c.fine[k%op.RootStep])
 	if c.inverse {
 		im = -im
 	}
-	return [2]float32{re, im}
+	return number2{re, im}
 }
