@@ -170,7 +170,7 @@ func (p *Pool) reserve(r Request) (*process, *pause, error) {
 		}
 		h.now = p.start(h, &r)
 	}
-	if h.now.leaving {
+	if h.now.leaving || h.now.doomed {
 		return nil, &pause{change: p.change}, nil
 	}
 	h.now.leases++
@@ -229,7 +229,9 @@ func (p *Pool) open(w *process, memory int64) (*Lease, error) {
 		err = errGone
 	default:
 		if err = sendControl(w.control, control{Session: &sessionMsg{Memory: memory}}, pair[1]); err != nil {
-			err = op.Errorf(op.Unavailable, "the GPU worker takes no session: %v", err)
+			w.doomed = true // it has ended, which we are about to hear, or it is deaf
+			go w.kill("it takes no sessions")
+			err = errGone
 		}
 	}
 	if err != nil {

@@ -61,6 +61,7 @@ type process struct {
 	leases  int
 	idle    *time.Timer
 	leaving bool // it was told to go
+	doomed  bool // it gets no more sessions: its end is near
 	gone    bool
 
 	watched    bool
@@ -227,10 +228,10 @@ func (w *process) heard(m *control) {
 	case m.Ping != 0:
 		w.pong = m.Ping
 	case m.Lost != "":
-		w.lost = m.Lost
+		w.lost, w.doomed = m.Lost, true
 		w.dies()
 	case m.Refused != "":
-		w.refused, w.lost = m.Refused, m.Refused
+		w.refused, w.lost, w.doomed = m.Refused, m.Refused, true
 		w.dies()
 	}
 	if !w.opened && (m.Ready || m.Refused != "") {
@@ -267,6 +268,7 @@ func (w *process) kill(reason string) {
 	if w.lost == "" {
 		w.lost = reason
 	}
+	w.doomed = true
 	_ = w.proc.Kill()
 	time.AfterFunc(5*p.cfg.Dying, func() {
 		p.mu.Lock()
