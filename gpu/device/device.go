@@ -34,6 +34,8 @@ type Device struct {
 	code sync.RWMutex
 	maps map[mapKey]*mapCode // guarded by mu: nodes' kernels
 	blas blas
+
+	residents residents
 }
 
 // module is a file of built-in kernels that the driver compiled.
@@ -74,6 +76,7 @@ func (d *Device) Close() error {
 		err = errors.Join(err, d.freeLane(l))
 	}
 	err = errors.Join(err, d.freeSlabs())
+	d.residents.clear(d)
 	for _, m := range d.maps {
 		err = errors.Join(err, d.Unload(m.module))
 	}

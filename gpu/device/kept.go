@@ -57,11 +57,14 @@ func (d *Device) takeSlab(n int64) (cuda.Ptr, error) {
 		return at, nil
 	}
 	at, err := d.Alloc(n)
-	if e, ok := errors.AsType[*cuda.Error](err); ok && e.Class == cuda.OutOfMemory && len(d.slabs) > 0 {
+	if e, ok := errors.AsType[*cuda.Error](err); ok && e.Class == cuda.OutOfMemory {
+		kept := len(d.slabs) > 0
 		if err := d.freeSlabs(); err != nil {
 			return 0, err
 		}
-		at, err = d.Alloc(n)
+		if d.residents.clear(d) || kept {
+			at, err = d.Alloc(n)
+		}
 	}
 	return at, err
 }
