@@ -1,7 +1,10 @@
 // Package builtin holds the kernels of the built-in ops: C sources in kernels/, and the PTX that build.sh makes of them, which is committed.
 package builtin
 
-import "embed"
+import (
+	"embed"
+	"strings"
+)
 
 //go:embed kernels/*.ptx
 var files embed.FS
@@ -10,4 +13,21 @@ var files embed.FS
 func PTX(file string) (string, bool) {
 	text, err := files.ReadFile("kernels/" + file + ".ptx")
 	return string(text), err == nil
+}
+
+// Kernel gives the PTX of a file with no other kernel than that one: a driver compiles all that it is given, which takes some tenths of a
+// second for most files, and some milliseconds for most kernels.
+func Kernel(file, kernel string) (string, bool) {
+	text, ok := PTX(file)
+	if !ok {
+		return "", false
+	}
+	const entry, end = "\n.visible .entry ", "\n}\n"
+	head := strings.Index(text, entry)
+	from := strings.Index(text, entry+kernel+"(")
+	if from < 0 {
+		return "", false
+	}
+	to := strings.Index(text[from:], end)
+	return text[:head] + text[from:from+to] + end, true
 }

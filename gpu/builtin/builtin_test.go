@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"levee/gpu/ptx"
 )
 
 func TestThePTXIsWhatTheSourcesGive(t *testing.T) {
@@ -39,4 +41,31 @@ func TestArithmeticIsRoundedInOneWay(t *testing.T) {
 	}
 	_, ok := PTX("../elementwise")
 	require.False(t, ok)
+}
+
+// TestKernelsOneByOne holds that a file is what all of its kernels need, and the kernels, and nothing else.
+func TestKernelsOneByOne(t *testing.T) {
+	names, err := fs.Glob(files, "kernels/*.ptx")
+	require.NoError(t, err)
+	for _, path := range names {
+		name := strings.TrimSuffix(strings.TrimPrefix(path, "kernels/"), ".ptx")
+		text, _ := PTX(name)
+		all, err := ptx.Parse(text)
+		require.NoError(t, err)
+		require.NotEmpty(t, all.Kernels(), name)
+		parts := 0
+		for _, kernel := range all.Kernels() {
+			one, ok := Kernel(name, kernel)
+			require.True(t, ok, "%s of %s", kernel, name)
+			m, err := ptx.Parse(one)
+			require.NoError(t, err)
+			require.Equal(t, []string{kernel}, m.Kernels())
+			parts += strings.Count(one, "\n}\n")
+		}
+		require.Equal(t, strings.Count(text, "\n}\n"), parts, "%s has something else", name)
+	}
+	for _, wrong := range [][2]string{{"none", "fill"}, {"elementwise", "none"}, {"elementwise", "fil"}, {"elementwise", ""}} {
+		_, ok := Kernel(wrong[0], wrong[1])
+		require.False(t, ok, wrong)
+	}
 }

@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-enum { SUCCESS = 0, NOT_SUPPORTED = 801 };
+enum { SUCCESS = 0, NOT_READY = 600, NOT_SUPPORTED = 801 };
 
 #ifdef LEVEE_NOGPU
 
@@ -229,4 +230,28 @@ int levee_launch(const levee_cuda *cu, uintptr_t ctx, uintptr_t function, levee_
 	void *const end = NULL, *const buffer_pointer = (void *)1, *const buffer_size = (void *)2;
 	void *extra[] = {buffer_pointer, (void *)params, buffer_size, &size, end};
 	IN(ctx, cu->LaunchKernel(function, grid.x, grid.y, grid.z, block.x, block.y, block.z, shared, stream, NULL, extra));
+}
+
+static int64_t now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
+int levee_event_await(const levee_cuda *cu, uintptr_t ctx, uintptr_t event, int64_t most)
+{
+	enum { SPIN = 100000, LONGEST = 1000000 }; // ns
+	int rc = cu->CtxSetCurrent(ctx);
+	for (int64_t start = now(), waited = 0; rc == SUCCESS; waited = now() - start) {
+		int state = cu->EventQuery(event);
+		if (state != NOT_READY || waited >= most)
+			return state;
+		if (waited < SPIN)
+			continue;
+		int64_t nap = waited / 16 < LONGEST ? waited / 16 : LONGEST;
+		struct timespec t = {0, nap < most - waited ? nap : most - waited};
+		nanosleep(&t, NULL);
+	}
+	return rc;
 }

@@ -97,6 +97,9 @@ int levee_event_free(const levee_cuda *cu, uintptr_t ctx, uintptr_t event);
 int levee_event_record(const levee_cuda *cu, uintptr_t ctx, uintptr_t event, uintptr_t stream);
 int levee_event_query(const levee_cuda *cu, uintptr_t ctx, uintptr_t event);
 int levee_event_synchronize(const levee_cuda *cu, uintptr_t ctx, uintptr_t event);
+// levee_event_await asks until the event is reached, at most so many ns: then it is not ready. It asks all the time at first, then ever more
+// seldom.
+int levee_event_await(const levee_cuda *cu, uintptr_t ctx, uintptr_t event, int64_t most);
 int levee_event_elapsed(const levee_cuda *cu, uintptr_t ctx, uintptr_t from, uintptr_t to, float *ms);
 
 // levee_module takes PTX that ends in a zero byte; log gets what the driver's compiler complains about.

@@ -7,6 +7,8 @@ package cuda
 #cgo nocallback levee_event_record
 #cgo noescape levee_event_query
 #cgo nocallback levee_event_query
+#cgo noescape levee_event_await
+#cgo nocallback levee_event_await
 #cgo noescape levee_event_elapsed
 #cgo nocallback levee_event_elapsed
 */
@@ -67,6 +69,16 @@ func (c *Context) Record(e Event, s Stream) error {
 // Reached says whether the stream has got to the event. An error may be one of anything that the context did before.
 func (c *Context) Reached(e Event) (bool, error) {
 	rc := C.levee_event_query(c.cu, c.ctx, C.uintptr_t(e))
+	if rc == notReady {
+		return false, nil
+	}
+	return rc == 0, c.result("cuEventQuery", rc)
+}
+
+// Await waits until the stream has got to the event, at most so long, and says whether it has. It asks the driver again and again, finely:
+// the runtime's timers are too coarse for it, and to block in the driver has no end.
+func (c *Context) Await(e Event, most time.Duration) (bool, error) {
+	rc := C.levee_event_await(c.cu, c.ctx, C.uintptr_t(e), C.int64_t(most))
 	if rc == notReady {
 		return false, nil
 	}

@@ -77,9 +77,9 @@ func BenchmarkJIT(b *testing.B) {
 			load(ptx)
 		}
 	})
-	for _, file := range []string{"elementwise", "cast", "strided", "reduce_f32", "norm_f32", "sort", "scan", "histogram", "image", "fft", "conv", "gemm", "gemm_bf16"} {
-		b.Run(file, func(b *testing.B) {
-			ptx, ok := builtin.PTX(file)
+	for _, k := range [][2]string{{"elementwise", "fill"}, {"cast", "cast_f32_f16"}, {"sort", "sort_move_32"}, {"fft", "fft_pass"}, {"gemm", "gemm_f32"}, {"gemm_bf16", "wide_nn"}} {
+		b.Run(k[1], func(b *testing.B) {
+			ptx, ok := builtin.Kernel(k[0], k[1])
 			require.True(b, ok)
 			for b.Loop() {
 				load(ptx)

@@ -24,10 +24,10 @@ type Device struct {
 	lost atomic.Pointer[op.Error] // why the context is of no use any more
 
 	mu      sync.Mutex
-	modules map[string]*module // guarded by mu: built-in kernels, by file
-	pinned  [][]byte           // guarded by mu: memory of ours that is registered
-	lanes   []lane             // guarded by mu: nobody's
-	slabs   []span             // guarded by mu: nobody's
+	kernels map[[2]string]*function // guarded by mu: built-in ones, by file and name
+	pinned  [][]byte                // guarded by mu: memory of ours that is registered
+	lanes   []lane                  // guarded by mu: nobody's
+	slabs   []span                  // guarded by mu: nobody's
 
 	// code is held for reading from where a kernel is found until its launch is in the stream. Modules of nodes' kernels are unloaded
 	// under the lock.
@@ -38,14 +38,10 @@ type Device struct {
 	residents residents
 }
 
-// module is a file of built-in kernels that the driver compiled.
-type module struct {
-	cuda.Module
-	functions map[string]*function // guarded by Device.mu
-}
-
+// function is a kernel that the driver compiled.
 type function struct {
 	cuda.Function
+	module cuda.Module
 	shared int // dynamic bytes that launches were allowed
 }
 
@@ -55,7 +51,7 @@ func Open(d *cuda.Driver, index int) (*Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Device{Context: c, cc: c.CC, sms: c.SMs, sharedOptIn: c.Shared, modules: map[string]*module{}, maps: map[mapKey]*mapCode{}}, nil
+	return &Device{Context: c, cc: c.CC, sms: c.SMs, sharedOptIn: c.Shared, kernels: map[[2]string]*function{}, maps: map[mapKey]*mapCode{}}, nil
 }
 
 // Close ends the context. Every session was closed before. A lost one ends with the process.
@@ -66,8 +62,8 @@ func (d *Device) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var err error
-	for _, m := range d.modules {
-		err = errors.Join(err, d.Unload(m.Module))
+	for _, f := range d.kernels {
+		err = errors.Join(err, d.Unload(f.module))
 	}
 	for _, p := range d.pinned {
 		err = errors.Join(err, d.Unregister(p))
@@ -83,7 +79,7 @@ func (d *Device) Close() error {
 	if d.blas.Blas != nil {
 		err = errors.Join(err, d.blas.Close())
 	}
-	d.modules, d.pinned, d.lanes, d.maps = nil, nil, nil, nil
+	d.kernels, d.pinned, d.lanes, d.maps = nil, nil, nil, nil
 	return errors.Join(err, d.Context.Close())
 }
 
@@ -120,33 +116,37 @@ func (d *Device) Estimate(c op.Cost) time.Duration {
 	return time.Duration((float64(c.Flops)/flops + float64(c.Moved)/(float64(memory)*1e3/8)) * float64(time.Second))
 }
 
-// builtin finds a kernel of the built-in ones. The driver compiles a file the first time that one of it is asked for.
+// builtin finds a built-in kernel. The driver compiles it the first time that it is asked for.
 func (d *Device) builtin(file, name string) (*function, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	m := d.modules[file]
-	if m == nil {
-		ptx, ok := builtin.PTX(file)
-		if !ok {
-			return nil, fmt.Errorf("no built-in kernels %s", file)
-		}
-		loaded, err := d.Load(ptx)
-		if err != nil {
-			return nil, fmt.Errorf("kernels %s: %w", file, err)
-		}
-		m = &module{Module: loaded, functions: map[string]*function{}}
-		d.modules[file] = m
+	key := [2]string{file, name}
+	if f := d.kernels[key]; f != nil {
+		return f, nil
 	}
-	f := m.functions[name]
-	if f == nil {
-		found, err := d.Function(m.Module, name)
-		if err != nil {
-			return nil, err
-		}
-		f = &function{Function: found}
-		m.functions[name] = f
+	ptx, ok := builtin.Kernel(file, name)
+	if !ok {
+		return nil, fmt.Errorf("no kernel %s of %s", name, file)
 	}
+	f, err := d.function(ptx, name)
+	if err != nil {
+		return nil, fmt.Errorf("kernel %s of %s: %w", name, file, err)
+	}
+	d.kernels[key] = f
 	return f, nil
+}
+
+// function is a kernel in PTX that has no other.
+func (d *Device) function(ptx, name string) (*function, error) {
+	m, err := d.Load(ptx)
+	if err != nil {
+		return nil, err
+	}
+	f, err := d.Function(m, name)
+	if err != nil {
+		return nil, errors.Join(err, d.Unload(m))
+	}
+	return &function{Function: f, module: m}, nil
 }
 
 // allow lets a kernel have so much dynamic shared memory: what is above 48 KiB must be asked for, once.

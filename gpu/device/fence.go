@@ -1,7 +1,6 @@
 package device
 
 import (
-	goruntime "runtime"
 	"time"
 
 	"levee/gpu/cuda"
@@ -97,9 +96,10 @@ func (s *Session) drain() error {
 	return nil
 }
 
-// wait waits until nothing up to a fence is pending, at most so long; less than zero: as long as it takes. It asks, first at once and
-// then ever more seldom, instead of blocking in the driver: what the device never finishes has to be noticed.
+// wait waits until nothing up to a fence is pending, at most so long; less than zero: as long as it takes. It never blocks in the driver:
+// what the device does not finish has to be noticed.
 func (s *Session) wait(fence uint64, most time.Duration) error {
+	const slice = 10 * time.Millisecond
 	start := time.Now()
 	for {
 		if err := s.reap(); err != nil {
@@ -108,17 +108,20 @@ func (s *Session) wait(fence uint64, most time.Duration) error {
 		if len(s.pending) == 0 || s.pending[0].fence > fence {
 			return nil
 		}
-		waited := time.Since(start)
-		if first := s.pending[0]; time.Since(s.since) > first.most {
+		first := s.pending[0]
+		late := first.most - time.Since(s.since)
+		if late < 0 {
 			return s.dev.lose("graph %d is not done after %v", first.fence, first.most)
 		}
-		if most >= 0 && waited >= most {
+		left := min(slice, late)
+		if most >= 0 {
+			left = min(left, most-time.Since(start))
+		}
+		if left <= 0 && most >= 0 {
 			return op.Errorf(op.TimedOut, "graph %d is not done after %v", fence, most)
 		}
-		if waited < 100*time.Microsecond {
-			goruntime.Gosched()
-		} else {
-			time.Sleep(min(time.Millisecond, waited/16))
+		if _, err := s.dev.Await(first.event, left); err != nil {
+			return s.dev.fault(err)
 		}
 	}
 }

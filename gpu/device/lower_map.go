@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"levee/gpu/cuda"
 	"levee/gpu/kernel"
 	"levee/gpu/op"
 )
@@ -28,9 +27,8 @@ type mapKey struct {
 }
 
 type mapCode struct {
-	function
-	module cuda.Module
-	fast   atomic.Int64 // so many elements are known to take no longer than launchTime, of a kernel with loops
+	*function
+	fast atomic.Int64 // so many elements are known to take no longer than launchTime, of a kernel with loops
 }
 
 const (
@@ -38,7 +36,9 @@ const (
 	maxMaps = 512
 	// launchTime is what one launch may take by estimate: other sessions, and what else the device shows, get their turn in between.
 	launchTime = 50 * time.Millisecond
-	mapThreads = 256
+	// mapThreads of a block, and mapBlocks of a multiprocessor at most: the fastest on an H200.
+	mapThreads = 128
+	mapBlocks  = 128
 )
 
 // Kernel takes an exported function of a module as a kernel.
@@ -96,14 +96,11 @@ func (d *Device) mapCode(k *mapKernel, t kernel.Types) (*mapCode, error) {
 	if err != nil {
 		return nil, err
 	}
-	module, err := d.Load(ptx)
+	f, err := d.function(ptx, "kernel")
 	if err != nil {
 		return nil, err
 	}
-	m := &mapCode{module: module}
-	if m.Function, err = d.Function(module, "kernel"); err != nil {
-		return nil, errors.Join(err, d.Unload(module))
-	}
+	m := &mapCode{function: f}
 	d.maps[key] = m
 	return m, nil
 }
@@ -163,8 +160,8 @@ func lowerMap(l *lower, o *op.Op) error {
 		}
 		to := min(n, from+step)
 		args.I64(from).I64(to).Ptr(word)
-		blocks := min((to-from+mapThreads-1)/mapThreads, int64(l.dev.sms)*32)
-		if err := l.launchFunction(&code.function, dim{X: uint32(blocks)}, dim{X: mapThreads}, 0, args); err != nil {
+		blocks := min((to-from+mapThreads-1)/mapThreads, int64(l.dev.sms)*mapBlocks)
+		if err := l.launchFunction(code.function, dim{X: uint32(blocks)}, dim{X: mapThreads}, 0, args); err != nil {
 			return err
 		}
 	}
