@@ -60,7 +60,7 @@ func atomicOp(op string, t typ) func(old, x, y uint64) uint64 {
 	case op == "add" && t.floating() && t.lanes == 2:
 		f := floatForm{t: t}.lanes(arithmetic["add"])
 		return func(old, x, _ uint64) uint64 { return f(old, x, x) }
-	case op == "add" && t.integer():
+	case op == "add" && t.integer() && t != types["s64"]:
 		return func(old, x, _ uint64) uint64 { return (old + x) & t.mask() }
 	case (op == "min" || op == "max") && t.integer():
 		return func(old, x, _ uint64) uint64 {

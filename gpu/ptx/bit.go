@@ -1,13 +1,16 @@
 package ptx
 
-import "math/bits"
+import (
+	"math/bits"
+	"strings"
+)
 
 var bitOps = map[string]func(d *decoder){
 	"and": func(d *decoder) { d.logic(func(x, y uint64) uint64 { return x & y }) },
 	"or":  func(d *decoder) { d.logic(func(x, y uint64) uint64 { return x | y }) },
 	"xor": func(d *decoder) { d.logic(func(x, y uint64) uint64 { return x ^ y }) },
 	"not": func(d *decoder) {
-		t := d.typ()
+		t := d.logical()
 		mask := t.mask()
 		if t.kind == predicate {
 			mask = 1
@@ -16,7 +19,7 @@ var bitOps = map[string]func(d *decoder){
 		d.unary(d.dst(0, t), d.src(1, t), func(x uint64) uint64 { return ^x & mask })
 	},
 	"cnot": func(d *decoder) {
-		t := d.typ()
+		t := d.logical()
 		d.count(2)
 		d.unary(d.dst(0, t), d.src(1, t), func(x uint64) uint64 { return truth(x == 0) })
 	},
@@ -28,8 +31,10 @@ var bitOps = map[string]func(d *decoder){
 		d.counts(func(x uint64, n int) uint64 { return uint64(bits.LeadingZeros64(x) - 64 + n) })
 	},
 	"brev": func(d *decoder) {
-		t := d.typ()
-		d.count(2)
+		t := d.logical()
+		if d.count(2); t.size < 4 {
+			d.fail("not of this type")
+		}
 		d.unary(d.dst(0, t), d.src(1, t), func(x uint64) uint64 { return bits.Reverse64(x) >> (64 - t.bits()) })
 	},
 	"bfind": (*decoder).findBit,
@@ -40,11 +45,17 @@ var bitOps = map[string]func(d *decoder){
 	"lop3":  (*decoder).logic3,
 }
 
-func (d *decoder) logic(f func(x, y uint64) uint64) {
+// logical takes a type that has bits and no more.
+func (d *decoder) logical() typ {
 	t := d.typ()
-	if t.kind != bitwise && t.kind != predicate {
+	if t.kind != predicate && (t.kind != bitwise || t.size < 2) {
 		d.fail("not of this type")
 	}
+	return t
+}
+
+func (d *decoder) logic(f func(x, y uint64) uint64) {
+	t := d.logical()
 	d.count(3)
 	d.binary(d.dst(0, t), d.src(1, t), d.src(2, t), f)
 }
@@ -52,7 +63,7 @@ func (d *decoder) logic(f func(x, y uint64) uint64) {
 // shift shifts by as much as is asked for, 32 bits of it: beyond the width nothing is left but the sign.
 func (d *decoder) shift(f func(t typ, x uint64, n uint32) uint64) {
 	t := d.typ()
-	if t.size < 2 || t.floating() {
+	if t.size < 2 || t.floating() || strings.HasPrefix(d.in.op, "shl") && t.kind != bitwise {
 		d.fail("not of this type")
 	}
 	d.count(3)
@@ -90,7 +101,7 @@ func (d *decoder) funnel() {
 
 func (d *decoder) counts(f func(x uint64, bits int) uint64) {
 	t := d.typ()
-	if t.size < 4 || t.floating() {
+	if t.size < 4 || t.kind != bitwise {
 		d.fail("not of this type")
 	}
 	d.count(2)
@@ -100,7 +111,9 @@ func (d *decoder) counts(f func(x uint64, bits int) uint64) {
 func (d *decoder) findBit() {
 	amount := d.take("shiftamt")
 	t := d.typ()
-	d.count(2)
+	if d.count(2); t.size < 4 || !t.integer() {
+		d.fail("not of this type")
+	}
 	d.unary(d.dst(0, types["u32"]), d.src(1, t), func(x uint64) uint64 {
 		if int64(t.extend(x)) < 0 && t.kind == signed {
 			x = ^x & t.mask()
@@ -116,7 +129,7 @@ func (d *decoder) findBit() {
 // extract takes a field of bits; beyond the value there is its sign.
 func (d *decoder) extract() {
 	t := d.typ()
-	if t.size < 4 || !d.count(4) {
+	if t.size < 4 || !t.integer() || !d.count(4) {
 		d.fail("not of this type")
 		return
 	}

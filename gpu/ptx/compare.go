@@ -86,6 +86,9 @@ func (d *decoder) setPredicate() {
 	compare := d.comparison()
 	combine := d.oneOf("and", "or", "xor")
 	t := d.typ()
+	if t.size < 2 || t.lanes == 2 {
+		d.fail("not of this type")
+	}
 	test := compare(t)
 	n := 3
 	if combine != "" {
@@ -157,8 +160,9 @@ func (d *decoder) set() {
 }
 
 func (d *decoder) pick() {
-	t := d.typ()
-	if !d.count(4) {
+	t := d.wide(d.typ())
+	if !d.count(4) || t.kind == predicate {
+		d.fail("not of this type")
 		return
 	}
 	d.ternary(d.dst(0, t), d.src(1, t), d.src(2, t), d.src(3, types["pred"]), func(x, y, p uint64) uint64 {
@@ -185,7 +189,7 @@ func (d *decoder) pickSign() {
 
 // move copies; it also packs a vector into a wider register, and takes one apart.
 func (d *decoder) move() {
-	t := d.typ()
+	t := d.wide(d.typ())
 	if !d.count(2) {
 		return
 	}

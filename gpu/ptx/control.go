@@ -120,13 +120,28 @@ func (d *decoder) trap() {
 	d.out.run = func(w *warp, m uint32) { w.fail(Trap, first(m), "the kernel gives up") }
 }
 
-// fence changes nothing: warps run one after the other.
+// fence changes nothing: warps run one after the other. One that is for maps of tensors names the map.
 func (d *decoder) fence() {
-	d.take("mbarrier_init")
-	d.take("release")
+	args := 0
+	switch {
+	case d.take("mbarrier_init"):
+		d.take("release")
+	case d.take("proxy"):
+		switch {
+		case d.take("tensormap::generic"):
+			if d.oneOf("acquire", "release") == "acquire" {
+				args = 2
+				d.memory(d.arg(0), generic)
+			}
+		default:
+			d.oneOf("async", "alias")
+			d.oneOf("global", "shared::cta")
+		}
+	default:
+		d.oneOf("sc", "acq_rel")
+	}
 	d.oneOf("gl", "cta", "sys", "gpu", "cluster")
-	d.oneOf("sc", "acq_rel", "proxy")
-	d.oneOf("async", "alias", "async.shared::cta", "async.global", "cta", "gpu", "sys")
+	d.count(args)
 	d.out.run = func(*warp, uint32) {}
 }
 

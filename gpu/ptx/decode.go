@@ -43,6 +43,7 @@ func (fr *frame) instruction(in *inst) {
 			d.mods = append(d.mods, s)
 		}
 	}
+	d.target(parts[0], parts[1:])
 	op := opcodes[parts[0]]
 	if op == nil {
 		d.fail("%s is not known", parts[0])
@@ -86,6 +87,14 @@ func (d *decoder) oneOf(list ...string) string {
 		}
 	}
 	return ""
+}
+
+// wide refuses a type that has less than 16 bits, or is a float of 16, or packed: what most instructions do not have.
+func (d *decoder) wide(t typ) typ {
+	if t.size < 2 && t.kind != predicate || t.floating() && (t.size == 2 || t.lanes == 2) {
+		d.fail("not of this type")
+	}
+	return t
 }
 
 // typ removes the next type.

@@ -78,6 +78,17 @@ func TestUnknown(t *testing.T) {
 		{"bra nowhere;", "no label"},
 		{"setp.lt.b32 %p1, %r1, %r2;", "not of this type"},
 		{"call nothing;", "no function"},
+		{"wgmma.fence.sync.aligned;", "it needs PTX 8.0 and sm_90a; this is PTX 7.0 for sm_80"},
+		{"add.bf16x2 %r1, %r2, %r3;", "it needs PTX 7.8 and sm_90"},
+		{"fence.proxy.tensormap::generic.acquire.sys [%d1], 128;", "it needs PTX 8.3"},
+		{"fma.f32 %f1, %f2, %f3, %f1;", "how to round"},
+		{"div.f32 %f1, %f2, %f3;", "not of this type"},
+		{"shl.u32 %r1, %r2, 1;", "not of this type"},
+		{"atom.global.add.s64 %d1, [%d2], 1;", "not of this type"},
+		{"ld.global.f16 %r1, [%d2];", "not of this type"},
+		{"ld.global.v4.u64 {%d0, %d1, %d2, %d3}, [%d2];", "not of this type"},
+		{"mov.f16 %r1, %r2;", "not of this type"},
+		{"clz.u32 %r1, %r2;", "not of this type"},
 		{"atom.global.add.f16 %r1, [%d1], %r2;", "not of this type"},
 	} {
 		m, err := Parse(head + c.code + "\nret;\n}\n")

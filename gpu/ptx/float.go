@@ -25,12 +25,14 @@ var floatOps = map[string]func(d *decoder){
 type floatForm struct {
 	t        typ
 	mode     rounding
+	said     bool // it says how
 	ftz, sat bool
 }
 
 func (d *decoder) form(t typ) floatForm {
 	f := floatForm{t: t}
-	f.mode = roundings[d.oneOf("rn", "rz", "rm", "rp")]
+	mode := d.oneOf("rn", "rz", "rm", "rp")
+	f.mode, f.said = roundings[mode], mode != ""
 	f.ftz, f.sat = d.take("ftz"), d.take("sat")
 	if t.size == 8 && (f.mode != nearest || f.ftz || f.sat) || f.ftz && t.kind == bfloat {
 		d.fail("what it says of rounding is not known for this type")
@@ -90,6 +92,9 @@ func (d *decoder) floatArithmetic(t typ) {
 	f := d.form(t)
 	op, _, _ := strings.Cut(d.in.op, ".")
 	three := op == "fma" || op == "mad"
+	if three && !f.said {
+		d.fail("it does not say how to round")
+	}
 	if !d.count(3 + int(truth(three))) {
 		return
 	}
@@ -174,7 +179,7 @@ func (d *decoder) float64s(op string, dst, a, b, c row) {
 func (d *decoder) floatDivide(t typ) {
 	loose := d.oneOf("approx", "full") != ""
 	f := d.form(t)
-	if !d.count(3) || loose && t.size != 4 || t.size == 2 {
+	if !d.count(3) || loose && t.size != 4 || t.size == 2 || t.lanes == 2 || loose == f.said {
 		d.fail("not of this type")
 		return
 	}
@@ -187,10 +192,10 @@ func (d *decoder) floatDivide(t typ) {
 }
 
 func (d *decoder) root() {
-	d.take("approx")
+	loose := d.take("approx")
 	t := d.typ()
 	f := d.form(t)
-	if !d.count(2) || t.size == 2 {
+	if !d.count(2) || t.size == 2 || t.lanes == 2 || loose == f.said {
 		d.fail("not of this type")
 		return
 	}
@@ -204,10 +209,11 @@ func (d *decoder) root() {
 
 // approx is a function that a GPU gives some bits of; here it is as good as its type. Results may differ from any GPU's.
 func (d *decoder) approx(g func(x float64) float64) {
-	d.take("approx")
+	loose := d.take("approx")
 	t := d.typ()
 	f := d.form(t)
-	if !d.count(2) {
+	if !d.count(2) || loose == f.said {
+		d.fail("it says approx, or how to round, and not both")
 		return
 	}
 	h := f.lanes(func(x, _, _ float64) float64 { return g(x) })

@@ -42,7 +42,8 @@ var integerOps = map[string]func(d *decoder){
 
 // compute2 computes on the integers that the operands stand for.
 func (d *decoder) compute2(t typ, f func(x, y uint64) uint64) {
-	if !d.count(3) {
+	if !d.count(3) || t.size < 2 || !t.integer() {
+		d.fail("not of this type")
 		return
 	}
 	mask := t.mask()
@@ -81,7 +82,7 @@ func (d *decoder) arithmetic(f func(x, y uint64) uint64) {
 		d.compute2(t, func(x, y uint64) uint64 { return uint64(min(max(int64(f(x, y)), -1<<31), 1<<31-1)) })
 		return
 	}
-	if !t.integer() {
+	if !t.integer() || t.size < 2 {
 		d.fail("not of this type")
 	}
 	if t.size == 8 {
@@ -145,7 +146,7 @@ func (d *decoder) multiply(add bool) {
 		return
 	}
 	part := d.oneOf("lo", "hi", "wide")
-	if part == "" || !t.integer() {
+	if part == "" || !t.integer() || t.size < 2 {
 		d.fail("it does not say which part of the product")
 		return
 	}
@@ -235,7 +236,7 @@ func (d *decoder) negate(f func(x uint64) uint64, clearSign bool) {
 		d.floatSign(t, clearSign)
 		return
 	}
-	if t.kind != signed {
+	if t.kind != signed || t.size < 2 {
 		d.fail("not of this type")
 	}
 	d.unary(d.dst(0, t), d.src(1, t), func(x uint64) uint64 { return f(t.extend(x)) & t.mask() })

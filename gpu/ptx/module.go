@@ -21,6 +21,8 @@ const (
 // first launched with.
 type Module struct {
 	Version, Target string
+	version, sm     int // as numbers: 7.8 is 78
+	exact           bool
 	globals         []*variable // .global and .const
 	shared          []*variable // of the module's scope
 	declared        int         // bytes

@@ -33,6 +33,9 @@ func Parse(src string) (*Module, error) {
 	if p.m.Version == "" || p.m.Target == "" {
 		return nil, &SyntaxError{1, "no .version and .target"}
 	}
+	if p.targets(); p.err != nil {
+		return nil, p.err
+	}
 	return p.m, nil
 }
 

@@ -123,12 +123,21 @@ func (d *decoder) values(o operand, n int) []operand {
 	return list
 }
 
+// stored takes a type that loads and stores have: floats of 16 bits go as b16.
+func (d *decoder) stored() typ {
+	t := d.typ()
+	if t.kind == predicate || t.floating() && (t.size == 2 || t.lanes == 2) {
+		d.fail("not of this type")
+	}
+	return t
+}
+
 func (d *decoder) load() {
 	sp := d.space()
 	n := d.vector()
 	d.hints()
-	t := d.typ()
-	if !d.count(2) || n*t.size > 32 {
+	t := d.stored()
+	if !d.count(2) || n*t.size > 16 {
 		d.fail("not of this type")
 		return
 	}
@@ -178,8 +187,8 @@ func (d *decoder) store() {
 	sp := d.space()
 	n := d.vector()
 	d.hints()
-	t := d.typ()
-	if !d.count(2) || n*t.size > 32 {
+	t := d.stored()
+	if !d.count(2) || n*t.size > 16 {
 		d.fail("not of this type")
 		return
 	}
