@@ -112,7 +112,11 @@ func (m *machine) run(batch string, w work, from int) ([][]uint64, uint64) {
 }
 
 // special are values at which arithmetic has its edges, by type.
-func special(d op.DType) (v []uint64) {
+func special(d op.DType) []uint64 { return edges[d] }
+
+var edges = map[op.DType][]uint64{op.I32: edgesOf(op.I32), op.I64: edgesOf(op.I64), op.F32: edgesOf(op.F32), op.F64: edgesOf(op.F64)}
+
+func edgesOf(d op.DType) (v []uint64) {
 	f := []float64{0, math.Copysign(0, -1), 1, -1, 0.5, -0.5, 1.5, 2.5, -2.5, 3, 100, 1e10, -1e10, 8388607.5, 2147483647, 2147483648, -2147483648, -2147483649,
 		4294967295, 4294967296, 9223372036854774784, 9223372036854775808, -9223372036854775808, -9223372036854777856, 18446744073709549568,
 		18446744073709551616, 1e38, -1e38, 1e-40, -1e-45, 5e-324, 1e-310, 1e300, math.Inf(1), math.Inf(-1), -0.9999999, math.MaxFloat32, math.SmallestNonzeroFloat32}

@@ -3,6 +3,7 @@ package kernel
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -34,7 +35,7 @@ func narrow(t *testing.T, load func(f *Func, types Types) *device) {
 		wide := f.Signature().Params[0]
 		for _, in := range allTypes(wide) {
 			for _, out := range allTypes(wide) {
-				words := special(wide)
+				words := slices.Clone(special(wide))
 				for range 3000 {
 					words = append(words, randomWord(r, wide))
 				}

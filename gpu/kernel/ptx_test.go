@@ -22,13 +22,16 @@ func plainTypes(w work) Types {
 }
 
 func pack(d op.DType, words []uint64) (b []byte) {
+	b = make([]byte, 0, len(words)*int(d.Size())+8)
 	for _, v := range words {
-		b = append(b, binary.LittleEndian.AppendUint64(nil, v)[:d.Size()]...)
+		b = binary.LittleEndian.AppendUint64(b, v)
+		b = b[:len(b)-8+int(d.Size())]
 	}
 	return b
 }
 
 func unpack(d op.DType, b []byte) (words []uint64) {
+	words = make([]uint64, 0, len(b))
 	for ; len(b) > 0; b = b[d.Size():] {
 		var word [8]byte
 		copy(word[:], b[:d.Size()])
