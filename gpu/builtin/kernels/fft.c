@@ -13,7 +13,7 @@ INLINE c32 conj_if(u32 inverse, c32 w) { return (c32){w.x, inverse ? -w.y : w.y}
 INLINE c32 canon2(c32 a) { return (c32){canon(a.x), canon(a.y)}; }
 
 // root_of is op.RootOf.
-INLINE c32 root_of(GLOBAL const c64 *coarse, GLOBAL const c64 *fine, u64 k) {
+INLINE c32 root_of(GLOBAL const c64 *coarse, GLOBAL const c64 *fine, u32 k) {
 	c64 c = coarse[k >> STEP_LOG], f = fine[k & ((1 << STEP_LOG) - 1)];
 	return (c32){(f32)(c.x * f.x - c.y * f.y), (f32)(c.x * f.y + c.y * f.x)};
 }
@@ -40,7 +40,7 @@ INLINE u64 column(pass p, u32 c) {
 	return q >> rest << rest | reverse((u32)(q & ((1ull << rest) - 1)), rest);
 }
 
-INLINE c32 twiddle(GLOBAL const c32 *direct, GLOBAL const c64 *coarse, GLOBAL const c64 *fine, u32 stage, u64 j, u32 inverse) {
+INLINE c32 twiddle(GLOBAL const c32 *direct, GLOBAL const c64 *coarse, GLOBAL const c64 *fine, u32 stage, u32 j, u32 inverse) {
 	if (stage < DIRECT) return conj_if(inverse, direct[j << (DIRECT - 1 - stage)]);
 	return conj_if(inverse, root_of(coarse, fine, j << (ROOTS_LOG - 1 - stage)));
 }
@@ -52,15 +52,15 @@ INLINE u32 slot(u32 x) { return x ^ (x >> 4 & 15) ^ (x >> 8 & 15); }
 #define DEFINE_STEPS(N) \
 INLINE void steps_##N(pass p, u32 s, GLOBAL const c32 *direct, GLOBAL const c64 *coarse, GLOBAL const c64 *fine) { \
 	u32 width = 1u << p.columns_log; \
-	u64 below = (1ull << p.stage) - 1; \
+	u32 below = (1u << p.stage) - 1, first = block() << p.columns_log; /* of the column only what lies below counts */ \
 	for (u32 i = tid(); i < 1u << (p.count - N + p.columns_log); i += ntid()) { \
 		u32 c = i & (width - 1), b = i >> p.columns_log, j = b & ((1u << s) - 1), e = (b - j) << N | j; \
-		u64 low = (((u64)block() << p.columns_log) + c) & below; \
+		u32 low = (first + c) & below; \
 		c32 x[1 << N]; \
 		_Pragma("unroll") for (u32 k = 0; k < 1 << N; k++) x[k] = held[slot((e + (k << s)) << p.columns_log | c)]; \
 		_Pragma("unroll") for (u32 t = 0; t < N; t++) \
 			_Pragma("unroll") for (u32 h = 0; h < 1u << t; h++) { /* the numbers with the same root */ \
-				c32 w = twiddle(direct, coarse, fine, p.stage + s + t, (u64)(j + (h << s)) << p.stage | low, p.inverse); \
+				c32 w = twiddle(direct, coarse, fine, p.stage + s + t, (j + (h << s)) << p.stage | low, p.inverse); \
 				_Pragma("unroll") for (u32 k = h; k < 1 << N; k += 2u << t) { \
 					c32 u = x[k], v = times(x[k + (1u << t)], w); \
 					x[k] = u + v; \
@@ -105,7 +105,7 @@ KERNEL fft_pass(GLOBAL const c32 *in, GLOBAL c32 *out, GLOBAL const c32 *direct,
 
 // chirp_at is e^(-πik²/n), or its conjugate: coarse and fine are op.Roots(2n).
 INLINE c32 chirp_at(GLOBAL const c64 *coarse, GLOBAL const c64 *fine, u64 k, u64 n, u32 inverse) {
-	return conj_if(inverse, root_of(coarse, fine, k * k % (2 * n)));
+	return conj_if(inverse, root_of(coarse, fine, (u32)(k * k % (2 * n))));
 }
 
 // chirp_filter gives what the convolution is with: the chirp's conjugate, on both sides of zero.
