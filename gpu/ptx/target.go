@@ -39,15 +39,16 @@ var needs = []need{
 
 // target checks that the module's version and target have the instruction.
 func (d *decoder) target(op string, parts []string) {
-	m := d.fr.c.m
+	m, most := d.fr.c.m, need{}
 	for _, n := range needs {
-		if n.op != "" && n.op != op || !has(parts, n.mods) {
-			continue
+		if (n.op == "" || n.op == op) && has(parts, n.mods) {
+			most = need{version: max(most.version, n.version), sm: max(most.sm, n.sm), exact: most.exact || n.exact}
 		}
-		if m.version < n.version || m.sm < n.sm || n.exact && !m.exact {
-			d.fail("it needs PTX %d.%d and sm_%d%s; this is PTX %s for %s", n.version/10, n.version%10, n.sm, map[bool]string{true: "a"}[n.exact], m.Version, m.Target)
-			return
-		}
+	}
+	if m.version < most.version || m.sm < most.sm || most.exact && !m.exact {
+		a := map[bool]string{true: "a"}[most.exact]
+		d.fail("it needs PTX %d.%d and sm_%d%s; this is PTX %s for %s", most.version/10, most.version%10, most.sm, a, m.Version, m.Target)
+		return
 	}
 	// a bf16 that is converted, and not made
 	if op == "cvt" && len(d.types) == 2 && d.types[1] == types["bf16"] && (m.version < 78 || m.sm < 90) {
