@@ -166,8 +166,7 @@ var (
 	alone  = variant{"_sm90", "alone", 128, 256, 384, 192<<10 + 64, 90, 1}
 	pair   = variant{"_sm90", "pair", 256, 256, 384, 192<<10 + 64, 90, 2}
 
-	variants = []variant{wide, square, {"_more", "tall", 256, 128, 256, 96 << 10, 80, 0}, {"_more", "deep", 128, 256, 256, 144 << 10, 80, 0}, {"_more", "deeper", 128, 256, 256, 192 << 10, 80, 0},
-		{"_more", "plain", 128, 128, 128, 96 << 10, 80, 0}, alone, pair}
+	variants = []variant{wide, square, {"", "deep", 128, 256, 256, 144 << 10, 80, 0}, alone, pair}
 )
 
 // tensorProduct puts launches of the kernels in gemm_bf16.c and gemm_f16.c.

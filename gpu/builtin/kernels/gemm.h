@@ -9,15 +9,15 @@ INLINE i64 again(i64 v) {
 	return v;
 }
 
-// place is the tile that a block makes: matrix z of the batch, first row and column. Tiles are numbered in bands of 8 rows of tiles,
+// place is the tile that a block makes: matrix z of the batch, first row and column. Tiles are numbered in bands of some rows of tiles,
 // down the band first, so that blocks that run at the same time share what the L2 holds.
 typedef struct { i64 z, row, col; } place;
 
-INLINE place tile_of(i64 tile, i64 m, i64 n, const int bm, const int bn) {
+INLINE place tile_of(i64 tile, i64 m, i64 n, const int bm, const int bn, const int high) {
 	i64 rows = (m + bm - 1) / bm, cols = (n + bn - 1) / bn;
 	i64 z = tile / (rows * cols), in = tile % (rows * cols);
-	i64 band = in / (8 * cols), high = least(rows - band * 8, 8), left = in - band * 8 * cols;
-	return (place){z, (band * 8 + left % high) * bm, left / high * bn};
+	i64 band = in / (high * cols), here = least(rows - band * high, high), left = in - band * high * cols;
+	return (place){z, (band * high + left % here) * bm, left / here * bn};
 }
 
 // window is the geometry of a convolution: height, width and channels of x, height and width of the output and of the weights, and by

@@ -155,7 +155,7 @@ INLINE void NAMED(finish)(const NAMED(exact) *p, SUM (*acc)[REACH], place t, SHA
 // exact_tile is the whole of a kernel; with w, a is gathered.
 INLINE void NAMED(exact_tile)(NAMED(exact) p, const window *w) {
 	static SHARED SUM memory[4 * DEPTH * PITCH] __attribute__((aligned(16))); // a and b of one step, and of the next
-	place t = tile_of(p.first + block(), p.m, p.n, SIDE, SIDE);
+	place t = tile_of(p.first + block(), p.m, p.n, SIDE, SIDE, 8);
 	NAMED(gather) g;
 	p.a.at += t.z * p.step_a, p.b.at += t.z * p.step_b;
 	NAMED(feed) a = NAMED(make_feed)(p.a, t.row, p.m), b = NAMED(make_feed)(p.b, t.col, p.n);
@@ -180,7 +180,7 @@ INLINE void NAMED(exact_tile)(NAMED(exact) p, const window *w) {
 		NAMED(lay)(to + DEPTH * PITCH, vb, b.row, b.k, b.row_by, b.k_by);
 		sync();
 	}
-	NAMED(finish)(&p, acc, tile_of(again(p.first + block()), p.m, p.n, SIDE, SIDE), memory); // again: t need not be kept in registers
+	NAMED(finish)(&p, acc, tile_of(again(p.first + block()), p.m, p.n, SIDE, SIDE, 8), memory); // again: t need not be kept in registers
 }
 
 #undef REACH

@@ -185,7 +185,7 @@ INLINE void finish(const product *p, f32 (*acc)[8][4], i64 row, i64 col, const i
 INLINE void multiply(product p, const shape s) {
 	const int threads = s.bm / s.wm * (s.bn / s.wn) * 32, across_b = !s.tb;
 	const u32 bytes_a = (u32)(s.bm * s.bk * 2), stage = bytes_a + (u32)(s.bn * s.bk * 2);
-	place t = tile_of(p.first + block(), p.m, p.n, s.bm, s.bn);
+	place t = tile_of(p.first + block(), p.m, p.n, s.bm, s.bn, 8);
 	u32 base = shared_address(memory);
 	panel a = make_panel(p.a + t.z * p.step_a, p.lda, t.row, p.m, base, s.ta, s.bm, s.bk, threads);
 	panel b = make_panel(p.b + t.z * p.step_b, p.ldb, t.col, p.n, base + bytes_a, across_b, s.bn, s.bk, threads);

@@ -199,8 +199,8 @@ INLINE u32x4 trade(u32 a, u32 b, u32 c, u32 d) {
 	return (u32x4){a, b, c, d};
 }
 
-// end does what comes after the sums. d[4*j] and its neighbour are columns 8*j of this thread and the next, d[4*j+2] those 8 rows below.
-INLINE void end(const product *p, f32 *d, i64 col) {
+// end does what comes after the sums: d[4*j] and its neighbour are columns 8*j of this thread and the next, d[4*j+2] those 8 rows below.
+INLINE void end(const product *p, f32 *d, GLOBAL const f32 *bias, int cols) {
 	if (p->alpha != 1) {
 #pragma unroll
 		for (int i = 0; i < 128; i++) d[i] = d[i] * p->alpha;
@@ -208,54 +208,41 @@ INLINE void end(const product *p, f32 *d, i64 col) {
 	if (p->bias) {
 #pragma unroll
 		for (int i = 0; i < 128; i += 4) {
-			f32 x = col + i * 2 < p->n ? p->bias[col + i * 2] : 0, y = col + i * 2 + 1 < p->n ? p->bias[col + i * 2 + 1] : 0;
-			d[i] = d[i] + x, d[i + 1] = d[i + 1] + y, d[i + 2] = d[i + 2] + x, d[i + 3] = d[i + 3] + y;
+			f32x2 v = i * 2 < cols ? *(GLOBAL const f32x2 *)(bias + i * 2) : (f32x2){0, 0};
+			d[i] = d[i] + v.x, d[i + 1] = d[i + 1] + v.y, d[i + 2] = d[i + 2] + v.x, d[i + 3] = d[i + 3] + v.y;
 		}
 	}
 	if (p->relu) {
 #pragma unroll
-		for (int i = 0; i < 128; i++) d[i] = d[i] < 0 ? 0 : d[i];
+		for (int i = 0; i < 128; i++) d[i] = __nvvm_fmax_nan_f(d[i], 0);
 	}
 }
 
-// finish writes a consumer's 64 x 256.
+// finish writes a consumer's 64 x 256. n is a multiple of 8, so that rows of 8 columns are there as a whole, or not at all.
 INLINE void finish(const product *p, f32 *d, place t, u32 rank, const int half) {
 	u32 lane = tid() & 31, quad = lane & 3;
 	i64 row = t.row + rank * BM + (tid() / 128 - 1) * 64 + tid() / 32 % 4 * 16 + lane / 4, at = (t.z * p->m + row) * p->n + t.col;
-	int cols = (int)least(p->n - t.col, BN), even = p->n % 2 == 0, whole = p->n % 8 == 0;
-	end(p, d, t.col + quad * 2);
+	int cols = (int)least(p->n - t.col, BN);
+	end(p, d, p->bias + t.col + quad * 2, cols);
 #pragma unroll
 	for (int h = 0; h < 2; h++) { // the row, and that 8 below it
 		int in = row + h * 8 < p->m ? cols : 0; // columns to write
 		if (p->out == F32) {
 			GLOBAL f32 *c = (GLOBAL f32 *)p->c + at + h * 8 * p->n + quad * 2;
 #pragma unroll
-			for (int j = 0; j < 32; j++) {
-				f32 x = d[4 * j + 2 * h], y = d[4 * j + 2 * h + 1];
-				int left = in - j * 8 - (int)quad * 2; // columns from this one on
-				if (even && left > 1) *(GLOBAL f32x2 *)(c + j * 8) = (f32x2){x, y};
-				else if (left > 0) c[j * 8] = x;
-				if (!even && left > 1) c[j * 8 + 1] = y;
-			}
+			for (int j = 0; j < 32; j++)
+				if (j * 8 < in) *(GLOBAL f32x2 *)(c + j * 8) = (f32x2){d[4 * j + 2 * h], d[4 * j + 2 * h + 1]};
 			continue;
 		}
-		GLOBAL u16 *c = (GLOBAL u16 *)p->c + at + h * 8 * p->n;
+		GLOBAL u16 *c = (GLOBAL u16 *)p->c + at + h * 8 * p->n + quad * 8;
+		in -= (int)quad * 8;
 #pragma unroll
 		for (int g = 0; g < 8; g++) { // 32 columns
 			u32 w[4];
 #pragma unroll
 			for (int j = 0; j < 4; j++) w[j] = pack2(d[(g * 4 + j) * 4 + 2 * h], d[(g * 4 + j) * 4 + 2 * h + 1], half);
 			u32x4 line = trade(w[0], w[1], w[2], w[3]);
-			int x = g * 32 + (int)quad * 8;
-			if (whole) {
-				if (x < in) *(GLOBAL u32x4 *)(c + x) = line;
-				continue;
-			}
-#pragma unroll 1
-			for (int i = 0; i < 8 && x + i < in; i++) {
-				c[x + i] = (u16)line.x;
-				line = i % 2 ? (u32x4){line.y, line.z, line.w, 0} : (u32x4){line.x >> 16, line.y, line.z, line.w};
-			}
+			if (g * 32 < in) *(GLOBAL u32x4 *)(c + g * 32) = line;
 		}
 	}
 }
@@ -279,7 +266,7 @@ INLINE void multiply(product p, const int half, const int across_a, const int ac
 		if (tid() == 0) {
 			see(p.a), see(p.b);
 			for (u32 round = 0; tile < p.end; tile += step)
-				round = produce(&p, tile_of(tile, p.m, p.n, BM * cluster, BN), base, round, rank, across_a, across_b, cluster);
+				round = produce(&p, tile_of(tile, p.m, p.n, BM * cluster, BN, 16 / cluster), base, round, rank, across_a, across_b, cluster);
 		}
 	} else {
 		__asm__ volatile("setmaxnreg.inc.sync.aligned.u32 232;");
@@ -288,7 +275,7 @@ INLINE void multiply(product p, const int half, const int across_a, const int ac
 #pragma unroll
 			for (int i = 0; i < 128; i++) d[i] = 0;
 			round = consume(&p, d, base, round, half, across_a, across_b, cluster);
-			finish(&p, d, tile_of(tile, p.m, p.n, BM * cluster, BN), rank, half);
+			finish(&p, d, tile_of(tile, p.m, p.n, BM * cluster, BN, 16 / cluster), rank, half);
 		}
 	}
 	if (cluster == 2) cluster_sync(); // a block's memory stays until the other one has sent its last
