@@ -25,10 +25,10 @@ func (r *Run) input(ctx context.Context, v value.Value) (runtime.Input, error) {
 		return runtime.Input{Absent: true}, nil
 	}
 	if enc, ok := v.Inline(); ok {
-		return runtime.Input{Type: string(v.Type), Bytes: enc, Size: v.Size}, nil
+		return runtime.Input{Type: string(v.Type), Bytes: enc, Size: v.Size, Digest: v.Digest}, nil
 	}
 	f, err := r.open(ctx, v)
-	return runtime.Input{Type: string(v.Type), File: f, Size: v.Size}, err
+	return runtime.Input{Type: string(v.Type), File: f, Size: v.Size, Digest: v.Digest}, err
 }
 
 // open returns the verified bytes of a value that is not inline. The caller closes the file.

@@ -12,6 +12,15 @@ import (
 // Version changes whenever results of host functions may. It is part of the action key of nodes that use them.
 const Version = "gpu1"
 
+// keeper is an executor that keeps tensors for later sessions of the same owner, by the content of their values. It finds out the
+// content by itself.
+type keeper interface {
+	// Find makes a tensor of what is kept under a digest; no handle when nothing is.
+	Find(digest [32]byte, d op.Desc) (op.Handle, error)
+	// Keep keeps a tensor, as the value that it is behind head, when there is room.
+	Keep(h op.Handle, head []byte) error
+}
+
 // Executor runs graphs and holds the tensors of one session. Errors are *op.Error. It is used by one goroutine.
 //
 // A kernel's trap is told by Wait for its graph or a later one, and by Download; from then on everything but Free, Info, Class and

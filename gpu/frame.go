@@ -25,6 +25,8 @@ const (
 	doKernel                   // the staged bytes are a module that exports kernelExport -> handle
 	doSubmit                   // the staged bytes are a graph, a: the fence that it is to get; no reply
 	doWait                     // a: fence, b: nanoseconds, negative: as long as it takes -> nothing
+	doFind                     // the staged bytes are a digest and a description -> handle, 0: nothing is kept under it
+	doKeep                     // a: handle, the staged bytes stand before its elements in its value; no reply
 	verbs
 )
 
@@ -63,7 +65,7 @@ func readRequest(b *[requestSize]byte) (r request, err error) {
 
 // replies says whether the worker answers a request.
 func (r *request) replies() bool {
-	return r.verb != doFree && r.verb != doUpload && r.verb != doSubmit
+	return r.verb != doFree && r.verb != doUpload && r.verb != doSubmit && r.verb != doKeep
 }
 
 // most is how long a wait may take.

@@ -13,6 +13,9 @@ import (
 // maxHead is as much as stands before the elements of an image or of a tensor that can be an op.Desc.
 const maxHead = 4 + 8*op.MaxRank
 
+// maxFront is as much as stands before the elements of any value that is a tensor: in one of type any the type's text does.
+const maxFront = 512
+
 // dtypeOf finds the element type that a type text names.
 func dtypeOf(name string) (op.DType, error) {
 	for d := op.U8; d.Valid(); d++ {

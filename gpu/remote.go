@@ -36,6 +36,48 @@ func (c *client) Alloc(d op.Desc) (op.Handle, error) {
 	return h, nil
 }
 
+// Find makes a tensor of what the worker keeps under a digest, if it keeps anything.
+func (c *client) Find(digest [32]byte, d op.Desc) (op.Handle, error) {
+	if d.Bytes() > c.limits.Temp || c.room() != nil {
+		return 0, nil // Alloc says so
+	}
+	p := appendDesc(digest[:], d)
+	b, at, err := c.stage(len(p))
+	if err != nil {
+		return 0, err
+	}
+	copy(b, p)
+	r, err := c.ask(&request{verb: doFind, at: at, size: uint32(len(p))})
+	if err != nil || r.value == 0 {
+		return 0, err
+	}
+	h := op.Handle(r.value)
+	if !c.fresh(h) {
+		return 0, c.lost(errNonsense)
+	}
+	d.Shape = append([]int64(nil), d.Shape...)
+	c.tensors[h] = d
+	c.limits.Temp -= d.Bytes()
+	return h, nil
+}
+
+// Keep asks the worker to keep a tensor. Nobody waits for that.
+func (c *client) Keep(h op.Handle, head []byte) error {
+	b, at, err := c.stage(len(head))
+	if err != nil {
+		return err
+	}
+	copy(b, head)
+	return c.send(&request{verb: doKeep, a: uint64(h), at: at, size: uint32(len(head))})
+}
+
+// fresh says whether a handle can be a new one.
+func (c *client) fresh(h op.Handle) bool {
+	_, tensor := c.tensors[h]
+	_, kernel := c.kernels[h]
+	return h != 0 && !tensor && !kernel
+}
+
 func (c *client) room() error {
 	if len(c.tensors)+len(c.kernels) >= op.MaxObjects {
 		return op.Errorf(op.OverQuota, "more than %d tensors and kernels", op.MaxObjects)
@@ -55,10 +97,7 @@ func (c *client) give(v verb, p []byte) (op.Handle, error) {
 		return 0, err
 	}
 	h := op.Handle(r.value)
-	if _, known := c.tensors[h]; known || h == 0 {
-		return 0, c.lost(errNonsense)
-	}
-	if _, known := c.kernels[h]; known {
+	if !c.fresh(h) {
 		return 0, c.lost(errNonsense)
 	}
 	return h, nil

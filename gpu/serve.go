@@ -142,9 +142,29 @@ func (s *server) handle(r *request) (reply, error) {
 		return reply{value: uint64(h)}, err
 	case doSubmit:
 		return reply{}, s.submit(r.a, staged)
+	case doFind:
+		return s.find(slices.Clone(staged[:min(len(staged), 32+maxHead+1)]))
+	case doKeep:
+		if k, ok := s.exec.(keeper); ok {
+			return reply{}, k.Keep(op.Handle(r.a), slices.Clone(staged[:min(len(staged), maxFront)]))
+		}
+		return reply{}, nil
 	default: // doWait
 		return reply{}, s.exec.Wait(r.a, r.most())
 	}
+}
+
+func (s *server) find(b []byte) (reply, error) {
+	k, ok := s.exec.(keeper)
+	if !ok || len(b) < 32 {
+		return reply{}, nil
+	}
+	d, err := readDesc(b[32:])
+	if err != nil {
+		return reply{}, op.Errorf(op.BadGraph, "%v", err)
+	}
+	h, err := k.Find([32]byte(b), d)
+	return reply{value: uint64(h)}, err
 }
 
 func (s *server) submit(fence uint64, staged []byte) error {

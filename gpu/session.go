@@ -19,6 +19,8 @@ type Guest interface {
 	// Input is the type and the size of an input, -1 for an absent one; ReadInput reads part of it.
 	Input(what string, port uint32) (typ string, size int64)
 	ReadInput(port uint32, p []byte, off int64) int
+	// InputDigest names an input's content; zero: it is not known.
+	InputDigest(port uint32) [32]byte
 	// Output is the type of an output; WriteOutput appends to it.
 	Output(what string, port uint32) (typ string)
 	WriteOutput(port uint32, p []byte)

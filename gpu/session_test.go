@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"levee/gpu/op"
+	"levee/graph/value"
 )
 
 // testGuest is a guest with one page of memory.
@@ -49,6 +50,7 @@ func (g *testGuest) Input(_ string, port uint32) (string, int64) {
 func (g *testGuest) ReadInput(port uint32, p []byte, off int64) int {
 	return copy(p, g.inputs[port][off:])
 }
+func (g *testGuest) InputDigest(port uint32) [32]byte       { return value.Sum(g.inputs[port]) }
 func (g *testGuest) Output(_ string, port uint32) string    { return g.outputs[port] }
 func (g *testGuest) WriteOutput(port uint32, p []byte)      { g.written[port].Write(p) }
 func (g *testGuest) words(at int, list ...uint64) (ptr int) { return g.put(at, le(list...)) }

@@ -115,6 +115,7 @@ type Input struct {
 	File   *os.File // instead of Bytes: a read-only file, or a sealed memfd, that holds Size bytes from its start
 	Size   int64    // of File
 	Absent bool     // an optional port without a value
+	Digest [32]byte // of the value, for an extension with a descriptor of its own; zero: not known
 }
 
 // Files serves what a guest asks of the outside. A nil function is not granted: a module that imports it is refused.

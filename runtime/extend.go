@@ -109,6 +109,14 @@ func (c *ExtensionCall) ReadInput(port uint32, p []byte, off int64) int {
 	return in.readAt(p, uint64(off))
 }
 
+// InputDigest names the content of an input that Input took; zero: it is not known.
+func (c *ExtensionCall) InputDigest(port uint32) (d [32]byte) {
+	if list := c.guest.call.msg.digests; int64(port) < int64(len(list)) {
+		d = list[port]
+	}
+	return d
+}
+
 // Output gives the type of an output port, empty where the call did not say, or ends the call.
 func (c *ExtensionCall) Output(what string, port uint32) (typ string) {
 	if n := len(c.guest.call.outputs); int64(port) >= int64(n) {

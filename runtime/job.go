@@ -151,6 +151,9 @@ func (j *job) hand() error {
 		return err
 	}
 	j.msg.handed = true
+	for i := range j.call.Inputs {
+		j.msg.digests = append(j.msg.digests, j.call.Inputs[i].Digest)
+	}
 	j.fds = append(j.fds, fd)
 	return nil
 }

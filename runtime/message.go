@@ -128,8 +128,9 @@ type callMsg struct {
 	args        []string
 	types       []string
 	inputs      []wireValue
-	outputTypes []string // where the module uses an extension
-	handed      bool     // the last descriptor is for the extension
+	outputTypes []string   // where the module uses an extension
+	digests     [][32]byte // of the inputs, where something is handed
+	handed      bool       // the last descriptor is for the extension
 
 	handedFD int // of a message that was read; -1: none
 }
@@ -160,6 +161,10 @@ func (m *callMsg) append(b []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(len(m.outputTypes)))
 	for _, t := range m.outputTypes {
 		b = appendBytes(b, t)
+	}
+	b = binary.AppendUvarint(b, uint64(len(m.digests)))
+	for i := range m.digests {
+		b = append(b, m.digests[i][:]...)
 	}
 	return appendBool(b, m.handed)
 }
@@ -195,6 +200,12 @@ func (m *callMsg) read(p []byte, fds []int) error {
 	m.outputTypes = m.outputTypes[:0]
 	for range d.count() {
 		m.outputTypes = append(m.outputTypes, d.string())
+	}
+	m.digests = m.digests[:0]
+	for range d.count() {
+		var digest [32]byte
+		copy(digest[:], d.take(32))
+		m.digests = append(m.digests, digest)
 	}
 	m.handed, m.handedFD = d.bool(), -1
 	switch {

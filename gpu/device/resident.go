@@ -27,7 +27,7 @@ type resident struct {
 }
 
 // Digest names a value by its content, as graph/value does.
-type Digest [sha256.Size]byte
+type Digest = [sha256.Size]byte
 
 const (
 	leafSize    = 4096
