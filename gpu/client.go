@@ -25,7 +25,7 @@ type client struct {
 	limits  op.Limits // of a graph; Temp is what tensors leave of the quota
 	class   op.Class
 	fence   uint64
-	failed  error // what ended the session
+	failed  error // what ended the session: nothing can be asked any more
 	side    int   // the half of the staging memory that is being filled
 	used    int   // bytes of it
 	owed    int   // replies that are still to come: one for each half of the staging memory that the worker may not have taken in
@@ -120,6 +120,9 @@ func (c *client) receive() (reply, error) {
 		r.text = string(text)
 	}
 	c.class = max(c.class, r.class)
+	if r.ended && r.fault != 0 {
+		c.failed = &op.Error{Fault: r.fault, Detail: r.text}
+	}
 	return r, nil
 }
 
@@ -162,6 +165,9 @@ func (c *client) ask(r *request) (reply, error) {
 
 // stage gives n bytes of the staging memory, n being at most half of it. The worker may still be busy with the other half.
 func (c *client) stage(n int) (b []byte, at uint32, err error) {
+	if c.failed != nil {
+		return nil, 0, c.failed
+	}
 	if c.used+n > half {
 		if err := c.turn(); err != nil {
 			return nil, 0, err

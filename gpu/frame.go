@@ -82,6 +82,7 @@ type about struct {
 type reply struct {
 	fault op.Fault // 0: it went well
 	class op.Class // of all that the session ran
+	ended bool     // every later request gets the same fault
 	value uint64
 	text  string
 }
@@ -95,7 +96,11 @@ func (r *reply) append(b []byte) []byte {
 	text := r.text[:min(len(r.text), maxText)]
 	b = append(b, byte(r.fault), byte(r.class))
 	b = binary.LittleEndian.AppendUint16(b, uint16(len(text)))
-	b = append(b, 0, 0, 0, 0)
+	ended := byte(0)
+	if r.ended {
+		ended = 1
+	}
+	b = append(b, ended, 0, 0, 0)
 	b = binary.LittleEndian.AppendUint64(b, r.value)
 	return append(b, text...)
 }
@@ -106,7 +111,7 @@ func readReply(b *[replyHead]byte) (r reply, n int, err error) {
 	if n > maxText || b[1] > byte(op.Device) {
 		return r, 0, fmt.Errorf("a reply with %d bytes of text and class %d", n, b[1])
 	}
-	return reply{fault: op.Fault(b[0]), class: op.Class(b[1]), value: binary.LittleEndian.Uint64(b[8:])}, n, nil
+	return reply{fault: op.Fault(b[0]), class: op.Class(b[1]), ended: b[4] == 1, value: binary.LittleEndian.Uint64(b[8:])}, n, nil
 }
 
 // A description on its way: element type, rank, dimensions.

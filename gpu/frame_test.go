@@ -23,13 +23,13 @@ func TestFrames(t *testing.T) {
 		_, err := readRequest((*[requestSize]byte)(bad.append(nil)))
 		require.Error(t, err)
 	}
-	p := reply{fault: op.Trapped, class: op.Device, value: 1 << 63, text: string(make([]byte, maxText+1))}
+	p := reply{fault: op.Trapped, class: op.Device, ended: true, value: 1 << 63, text: string(make([]byte, maxText+1))}
 	b := p.append(nil)
 	again, n, err := readReply((*[replyHead]byte)(b))
 	require.NoError(t, err)
 	require.Equal(t, maxText, n)
 	require.Len(t, b, replyHead+maxText)
-	require.Equal(t, reply{fault: op.Trapped, class: op.Device, value: 1 << 63}, again)
+	require.Equal(t, reply{fault: op.Trapped, class: op.Device, ended: true, value: 1 << 63}, again)
 
 	d := op.Desc{DType: op.F16, Shape: []int64{3, 1 << 20}}
 	have, err := readDesc(appendDesc(nil, d))

@@ -17,6 +17,9 @@ func (c *client) Class() op.Class { return c.class }
 
 // Alloc makes a tensor of zeros.
 func (c *client) Alloc(d op.Desc) (op.Handle, error) {
+	if c.failed != nil {
+		return 0, c.failed
+	}
 	if err := d.Check(); err != nil {
 		return 0, op.Errorf(op.BadGraph, "%v", err)
 	}
@@ -105,6 +108,9 @@ func (c *client) give(v verb, p []byte) (op.Handle, error) {
 
 // Desc says what a tensor is.
 func (c *client) Desc(h op.Handle) (op.Desc, error) {
+	if c.failed != nil {
+		return op.Desc{}, c.failed
+	}
 	d, ok := c.tensors[h]
 	if !ok {
 		return d, op.Errorf(op.BadHandle, "%#x is no tensor of this session", uint64(h))
@@ -121,6 +127,9 @@ func (c *client) Free(h op.Handle) error {
 		delete(c.kernels, h)
 	} else {
 		return op.Errorf(op.BadHandle, "%#x is nothing of this session", uint64(h))
+	}
+	if c.failed != nil {
+		return nil
 	}
 	return c.send(&request{verb: doFree, a: uint64(h)})
 }
@@ -206,6 +215,9 @@ func (c *client) downloadParts(p []byte, part func(int) *request) error {
 
 // Kernel makes a kernel of a function that a module exports. Only that function travels.
 func (c *client) Kernel(module []byte, export string) (op.Handle, error) {
+	if c.failed != nil {
+		return 0, c.failed
+	}
 	f, err := kernel.Parse(module, export)
 	if err != nil {
 		return 0, err
@@ -226,6 +238,9 @@ func (c *client) Kernel(module []byte, export string) (op.Handle, error) {
 
 // plan checks a graph as the worker will.
 func (c *client) plan(graph []byte) (*op.Plan, error) {
+	if c.failed != nil {
+		return nil, c.failed
+	}
 	g, err := op.Decode(graph)
 	if err != nil {
 		return nil, err
@@ -260,6 +275,9 @@ func (c *client) Submit(graph []byte) (uint64, error) {
 
 // Wait waits for a graph, at most so long.
 func (c *client) Wait(fence uint64, most time.Duration) error {
+	if c.failed != nil {
+		return c.failed
+	}
 	if fence == 0 || fence > c.fence {
 		return op.Errorf(op.BadHandle, "%d is no fence of this session", fence)
 	}
@@ -282,6 +300,6 @@ func (c *client) Close() error {
 		return nil
 	}
 	mem := c.mem
-	c.mem = nil
+	c.mem, c.failed = nil, op.Errorf(op.Unavailable, "the session is closed")
 	return unix.Munmap(mem)
 }

@@ -58,7 +58,7 @@ func (s *server) run() error {
 			if fault.Fault == op.Lost {
 				return fault
 			}
-			rep = reply{fault: fault.Fault, text: fault.Detail}
+			rep = reply{fault: fault.Fault, text: fault.Detail, ended: s.failed != nil || fault.Fault == op.Trapped}
 		}
 		switch {
 		case r.replies():
