@@ -146,7 +146,7 @@ func (g *gemmRig) check(t testing.TB, samples int64) {
 			if g.b.across {
 				q = k*g.n + col
 			}
-			x, y := g.x.at(z*g.m*g.k+p), g.y.at(z*g.n*g.k+q)
+			x, y := g.x.at(z*g.m*g.k+p), g.y.at(z*g.b.step+q)
 			exact += float32(float32(x) * float32(y))
 			wide += float64(x * y)
 		}
@@ -240,9 +240,13 @@ func testVariants(t *testing.T, mapped bool) {
 	for _, v := range r.every(mapped) {
 		for _, s := range [][4]int64{{1, 64, 64, 64}, {1, 128, 256, 64}, {1, 256, 512, 640}, {2, 700, 520, 200}, {1, 1000, 1000, 77}, {3, 3000, 1112, 500}} {
 			for ways := range 4 {
-				for _, out := range []op.DType{op.BF16, op.F32} {
+				for i, out := range []op.DType{op.BF16, op.F32, op.F16} {
 					t.Run(fmt.Sprint(v.name, s, ways, out), func(t *testing.T) {
-						g := r.gemm(op.BF16, out, s[0], s[1], s[2], s[3], ways&1 == 1, ways>>1 == 1, ways != 0)
+						in := [...]op.DType{op.BF16, op.BF16, op.F16}[i]
+						g := r.gemm(in, out, s[0], s[1], s[2], s[3], ways&1 == 1, ways>>1 == 1, ways != 0)
+						if i == 1 { // one b for the batch
+							g.b.step = 0
+						}
 						l := r.launches(func(l *lower) error { return l.tensorVariant(g.multiplication, v) })
 						require.NoError(t, l.play())
 						g.check(t, 300)

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"levee/gpu/device"
+	"levee/gpu/op"
 	"levee/gpu/suite"
 )
 
@@ -26,4 +27,9 @@ func TestSuiteBig(t *testing.T) {
 	}
 	require.Greater(t, d.Memory, int64(suite.BigQuota))
 	suite.RunBig(t, func(t *testing.T) suite.Executor { return session(t, d, suite.BigQuota) }, 1<<22)
+}
+
+func TestMatricesWithoutTensorCores(t *testing.T) {
+	d, _ := fakeDevice(t, "CC=75")
+	suite.RunOps(t, func(t *testing.T) suite.Executor { return session(t, d, suite.Quota) }, op.Gemm, op.Conv2D)
 }

@@ -7,6 +7,7 @@ import (
 	_ "embed"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -73,6 +74,11 @@ func Run(t *testing.T, open func(t *testing.T) Executor) {
 	t.Run("Refusals", func(t *testing.T) { testRefusals(t, open) })
 	t.Run("Traps", func(t *testing.T) { testTraps(t, open) })
 	runCases(t, open, Cases(1))
+}
+
+// RunOps tests only some ops.
+func RunOps(t *testing.T, open func(t *testing.T) Executor, codes ...op.Code) {
+	runCases(t, open, slices.DeleteFunc(Cases(1), func(c Case) bool { return !slices.Contains(codes, c.Code) }))
 }
 
 // RunBig tests an executor with tensors of about n elements, which takes a real device: each op on random input, compared with what the processors
