@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"os/exec"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -52,6 +53,26 @@ func TestCodeIsBounded(t *testing.T) {
 		require.Equal(t, uint32(n), binary.LittleEndian.Uint32(b))
 		require.NoError(t, s.Free(k))
 		require.LessOrEqual(t, len(s.dev.maps), maxMaps)
+	}
+}
+
+// TestLoopsInLongerLaunches holds what is learnt from how long a kernel with loops took.
+func TestLoopsInLongerLaunches(t *testing.T) {
+	code := &mapCode{}
+	for _, c := range []struct {
+		n, steps int64
+		most     time.Duration
+		fast     int64
+	}{
+		{1000, 1, 51 * time.Millisecond, 0}, // nothing is known
+		{1000, 1, 10 * time.Millisecond, 5000},
+		{1000, 1, 40 * time.Millisecond, 5000}, // it waited for others, perhaps
+		{1000, 1, 0, 8000},                     // eightfold at most
+		{8000, 1, 99 * time.Millisecond, 8000},
+		{8000, 1, 101 * time.Millisecond, 0}, // other input, which takes longer
+	} {
+		looped{code, c.n, c.steps}.took(c.most)
+		require.Equal(t, c.fast, code.fast.Load(), "%+v", c)
 	}
 }
 

@@ -59,6 +59,7 @@ func (s *Session) Close() error {
 	if err := s.drain(); err != nil {
 		return err
 	}
+	s.arena.give = s.dev.keepSlab // the stream is empty
 	err := s.arena.close()
 	s.dev.keepLane(s.lane)
 	return s.dev.fault(err)
