@@ -86,7 +86,6 @@ func TestStreamsAndEvents(t *testing.T) {
 	require.NoError(t, c.WaitStream(s))
 	require.Equal(t, []byte{4, 3, 2, 1, 9, 9, 2, 1, 4, 3, 2, 1}, p)
 	require.NoError(t, c.FreePinned(p))
-	require.NoError(t, c.After(s, to))
 	require.NoError(t, c.Free(at))
 	require.NoError(t, c.FreeEvent(from))
 	require.NoError(t, c.FreeEvent(to))

@@ -170,7 +170,6 @@ int levee_stream(const levee_cuda *cu, uintptr_t ctx, uintptr_t *stream)
 
 int levee_stream_free(const levee_cuda *cu, uintptr_t ctx, uintptr_t stream) { IN(ctx, cu->StreamDestroy(stream)); }
 int levee_stream_synchronize(const levee_cuda *cu, uintptr_t ctx, uintptr_t stream) { IN(ctx, cu->StreamSynchronize(stream)); }
-int levee_stream_wait(const levee_cuda *cu, uintptr_t ctx, uintptr_t stream, uintptr_t event) { IN(ctx, cu->StreamWaitEvent(stream, event, 0)); }
 int levee_event(const levee_cuda *cu, uintptr_t ctx, unsigned flags, uintptr_t *event) { IN(ctx, cu->EventCreate(event, flags)); }
 int levee_event_free(const levee_cuda *cu, uintptr_t ctx, uintptr_t event) { IN(ctx, cu->EventDestroy(event)); }
 int levee_event_record(const levee_cuda *cu, uintptr_t ctx, uintptr_t event, uintptr_t stream) { IN(ctx, cu->EventRecord(event, stream)); }
@@ -196,11 +195,6 @@ int levee_module_free(const levee_cuda *cu, uintptr_t ctx, uintptr_t module) { I
 int levee_function(const levee_cuda *cu, uintptr_t ctx, uintptr_t module, const char *name, uintptr_t *function)
 {
 	IN(ctx, cu->ModuleGetFunction(function, module, name));
-}
-
-int levee_function_attribute(const levee_cuda *cu, uintptr_t ctx, uintptr_t function, int attribute, int *value)
-{
-	IN(ctx, cu->FuncGetAttribute(value, attribute, function));
 }
 
 int levee_function_set(const levee_cuda *cu, uintptr_t ctx, uintptr_t function, int attribute, int value)

@@ -38,7 +38,6 @@
 	X(1, StreamCreate, "cuStreamCreate", (uintptr_t *, unsigned))                                                                      \
 	X(1, StreamDestroy, "cuStreamDestroy_v2", (uintptr_t))                                                                             \
 	X(1, StreamSynchronize, "cuStreamSynchronize", (uintptr_t))                                                                        \
-	X(1, StreamWaitEvent, "cuStreamWaitEvent", (uintptr_t, uintptr_t, unsigned))                                                       \
 	X(1, EventCreate, "cuEventCreate", (uintptr_t *, unsigned))                                                                        \
 	X(1, EventDestroy, "cuEventDestroy_v2", (uintptr_t))                                                                               \
 	X(1, EventRecord, "cuEventRecord", (uintptr_t, uintptr_t))                                                                         \
@@ -48,7 +47,6 @@
 	X(1, ModuleLoadDataEx, "cuModuleLoadDataEx", (uintptr_t *, const void *, unsigned, int *, void **))                                \
 	X(1, ModuleUnload, "cuModuleUnload", (uintptr_t))                                                                                  \
 	X(1, ModuleGetFunction, "cuModuleGetFunction", (uintptr_t *, uintptr_t, const char *))                                             \
-	X(1, FuncGetAttribute, "cuFuncGetAttribute", (int *, int, uintptr_t))                                                              \
 	X(1, FuncSetAttribute, "cuFuncSetAttribute", (uintptr_t, int, int))                                                                \
 	X(0, TensorMapEncodeTiled, "cuTensorMapEncodeTiled",                                                                               \
 	  (void *, int, unsigned, void *, const uint64_t *, const uint64_t *, const uint32_t *, const uint32_t *, int, int, int, int))     \
@@ -91,7 +89,6 @@ int levee_unregister(const levee_cuda *cu, uintptr_t ctx, void *at);
 int levee_stream(const levee_cuda *cu, uintptr_t ctx, uintptr_t *stream);
 int levee_stream_free(const levee_cuda *cu, uintptr_t ctx, uintptr_t stream);
 int levee_stream_synchronize(const levee_cuda *cu, uintptr_t ctx, uintptr_t stream);
-int levee_stream_wait(const levee_cuda *cu, uintptr_t ctx, uintptr_t stream, uintptr_t event);
 int levee_event(const levee_cuda *cu, uintptr_t ctx, unsigned flags, uintptr_t *event);
 int levee_event_free(const levee_cuda *cu, uintptr_t ctx, uintptr_t event);
 int levee_event_record(const levee_cuda *cu, uintptr_t ctx, uintptr_t event, uintptr_t stream);
@@ -106,7 +103,6 @@ int levee_event_elapsed(const levee_cuda *cu, uintptr_t ctx, uintptr_t from, uin
 int levee_module(const levee_cuda *cu, uintptr_t ctx, const void *ptx, char *log, size_t size, uintptr_t *module);
 int levee_module_free(const levee_cuda *cu, uintptr_t ctx, uintptr_t module);
 int levee_function(const levee_cuda *cu, uintptr_t ctx, uintptr_t module, const char *name, uintptr_t *function);
-int levee_function_attribute(const levee_cuda *cu, uintptr_t ctx, uintptr_t function, int attribute, int *value);
 int levee_function_set(const levee_cuda *cu, uintptr_t ctx, uintptr_t function, int attribute, int value);
 
 typedef struct levee_dim {

@@ -39,11 +39,6 @@ func (c *Context) WaitStream(s Stream) error {
 	return c.result("cuStreamSynchronize", C.levee_stream_synchronize(c.cu, c.ctx, C.uintptr_t(s)))
 }
 
-// After lets a stream wait for an event of another one.
-func (c *Context) After(s Stream, e Event) error {
-	return c.result("cuStreamWaitEvent", C.levee_stream_wait(c.cu, c.ctx, C.uintptr_t(s), C.uintptr_t(e)))
-}
-
 // NewEvent makes an event. Only timed ones can be given to Elapsed; they cost more.
 func (c *Context) NewEvent(timed bool) (Event, error) {
 	const blockingSync, disableTiming = 1, 2
