@@ -197,6 +197,11 @@ int levee_function(const levee_cuda *cu, uintptr_t ctx, uintptr_t module, const 
 	IN(ctx, cu->ModuleGetFunction(function, module, name));
 }
 
+int levee_function_attribute(const levee_cuda *cu, uintptr_t ctx, uintptr_t function, int attribute, int *value)
+{
+	IN(ctx, cu->FuncGetAttribute(value, attribute, function));
+}
+
 int levee_function_set(const levee_cuda *cu, uintptr_t ctx, uintptr_t function, int attribute, int value)
 {
 	IN(ctx, cu->FuncSetAttribute(function, attribute, value));

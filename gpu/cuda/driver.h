@@ -47,6 +47,7 @@
 	X(1, ModuleLoadDataEx, "cuModuleLoadDataEx", (uintptr_t *, const void *, unsigned, int *, void **))                                \
 	X(1, ModuleUnload, "cuModuleUnload", (uintptr_t))                                                                                  \
 	X(1, ModuleGetFunction, "cuModuleGetFunction", (uintptr_t *, uintptr_t, const char *))                                             \
+	X(1, FuncGetAttribute, "cuFuncGetAttribute", (int *, int, uintptr_t))                                                              \
 	X(1, FuncSetAttribute, "cuFuncSetAttribute", (uintptr_t, int, int))                                                                \
 	X(0, TensorMapEncodeTiled, "cuTensorMapEncodeTiled",                                                                               \
 	  (void *, int, unsigned, void *, const uint64_t *, const uint64_t *, const uint32_t *, const uint32_t *, int, int, int, int))     \
@@ -103,6 +104,7 @@ int levee_event_elapsed(const levee_cuda *cu, uintptr_t ctx, uintptr_t from, uin
 int levee_module(const levee_cuda *cu, uintptr_t ctx, const void *ptx, char *log, size_t size, uintptr_t *module);
 int levee_module_free(const levee_cuda *cu, uintptr_t ctx, uintptr_t module);
 int levee_function(const levee_cuda *cu, uintptr_t ctx, uintptr_t module, const char *name, uintptr_t *function);
+int levee_function_attribute(const levee_cuda *cu, uintptr_t ctx, uintptr_t function, int attribute, int *value);
 int levee_function_set(const levee_cuda *cu, uintptr_t ctx, uintptr_t function, int attribute, int value);
 
 typedef struct levee_dim {

@@ -56,7 +56,34 @@ func (c *Context) Function(m Module, name string) (Function, error) {
 	return Function(f), nil
 }
 
-const funcSharedDynamic = 8
+// Attributes of functions.
+const (
+	funcMaxThreads    = 0
+	funcSharedStatic  = 1
+	funcLocal         = 3
+	funcRegisters     = 4
+	funcSharedDynamic = 8
+)
+
+// Use is what a kernel takes of the device.
+type Use struct {
+	Threads   int // a block may have
+	Registers int // of a thread
+	Local     int // bytes of a thread that did not fit into registers
+	Shared    int // static bytes of a block
+}
+
+// Use tells what the compiler made of a kernel.
+func (c *Context) Use(f Function) (u Use, err error) {
+	for number, to := range map[C.int]*int{funcMaxThreads: &u.Threads, funcRegisters: &u.Registers, funcLocal: &u.Local, funcSharedStatic: &u.Shared} {
+		var v C.int
+		if err := c.result("cuFuncGetAttribute", C.levee_function_attribute(c.cu, c.ctx, C.uintptr_t(f), number, &v)); err != nil {
+			return u, err
+		}
+		*to = int(v)
+	}
+	return u, nil
+}
 
 // AllowShared lets launches of a kernel have that much dynamic shared memory: above 48 KiB it has to be asked for.
 func (c *Context) AllowShared(f Function, n int) error {
