@@ -3,6 +3,7 @@ package device
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 
 	"levee/gpu/cuda"
 	"levee/gpu/op"
@@ -63,15 +64,26 @@ func (l *lower) filter(filter int64, in, out cuda.Ptr, from, to op.DType, outer,
 		t := op.ResizeTaps(filter, n, outN)
 		b, _ := binary.Append(nil, binary.LittleEndian, t.First)
 		b, _ = binary.Append(b, binary.LittleEndian, t.Count)
-		b, _ = binary.Append(b, binary.LittleEndian, t.Weights)
+		for j := range t.Stride {
+			for p := range int(outN) {
+				b = binary.LittleEndian.AppendUint32(b, math.Float32bits(t.Weights[p*t.Stride+j]))
+			}
+		}
 		return b
 	})
 	if err != nil {
 		return err
 	}
-	args := l.args().Ptr(in).Ptr(out).Ptr(at).Ptr(at + cuda.Ptr(4*outN)).Ptr(at + cuda.Ptr(8*outN)).
-		I64(op.ResizeStride(filter, n, outN)).I64(outer).I64(n).I64(outN).I64(inner)
-	return l.launch("image", "filter_"+from.String()+"_"+to.String(), l.blocks(outer*outN*inner), eachThread, 0, args)
+	width := int64(1)
+	switch {
+	case inner%4 == 0:
+		width = 4
+	case inner == 3:
+		width = 3
+	}
+	args := l.args().Ptr(in).Ptr(out).Ptr(at).Ptr(at + cuda.Ptr(4*outN)).Ptr(at + cuda.Ptr(8*outN)).I64(outer).I64(n).I64(outN).I64(inner)
+	kernel := fmt.Sprintf("filter_%v_%v_%d", from, to, width)
+	return l.launch("image", kernel, l.blocks(outer*outN*inner/width), eachThread, 0, args)
 }
 
 func lowerNormalise(l *lower, o *op.Op) error {

@@ -19,7 +19,7 @@ func ResizeTaps(filter int64, in, out int64) *Taps {
 	}
 	scale := float64(in) / float64(out)
 	wide, reach := max(scale, 1), resizeReach(filter, in, out)
-	t := &Taps{First: make([]int32, out), Count: make([]int32, out), Stride: int(ResizeStride(filter, in, out))}
+	t := &Taps{First: make([]int32, out), Count: make([]int32, out), Stride: int(min(2*math.Ceil(reach)+1, float64(in)))}
 	t.Weights = make([]float32, int(out)*t.Stride)
 	row := make([]float64, t.Stride)
 	for i := range int(out) {
@@ -43,11 +43,6 @@ func ResizeTaps(filter int64, in, out int64) *Taps {
 		}
 	}
 	return t
-}
-
-// ResizeStride is the Stride of these taps.
-func ResizeStride(filter int64, in, out int64) int64 {
-	return int64(min(2*math.Ceil(resizeReach(filter, in, out))+1, float64(in)))
 }
 
 func resizeReach(filter int64, in, out int64) float64 {

@@ -21,25 +21,62 @@ INLINE u8 rint_u8(f32 x) {
 	return (u8)((x + 8388608.0f) - 8388608.0f); // 2^23: what is added to it is rounded to a whole number
 }
 
-INLINE f32 keep(f32 x) { return x; }
+typedef u8 u8x4 __attribute__((ext_vector_type(4)));
 
-// filter_FROM_TO filters the middle dimension of [outer, n, inner] with op.Taps.
-#define FILTER(from, to, S, D, round) \
-KERNEL filter_##from##_##to(GLOBAL const S *in, GLOBAL D *out, GLOBAL const i32 *first, GLOBAL const i32 *count, GLOBAL const f32 *weights, \
-	u64 stride, u64 outer, u64 n, u64 out_n, u64 inner) { \
-	for (u64 i = gid(); i < outer * out_n * inner; i += gstride()) { \
-		u64 x = i % inner, place = i / inner % out_n, o = i / inner / out_n; \
-		GLOBAL const S *p = in + (o * n + first[place]) * inner + x; \
-		GLOBAL const f32 *w = weights + place * stride; \
-		f32 sum = 0; \
-		for (i32 j = 0, taps = count[place]; j < taps; j++) sum = sum + w[j] * (f32)p[j * inner]; \
-		out[i] = round(sum); \
+// load_TYPE_WIDTH and put_TYPE_WIDTH read and write numbers that lie beside each other; four are aligned to their size.
+#define ONE_BY_ONE(type, T, round, width) \
+INLINE void load_##type##_##width(GLOBAL const T *p, f32 *v) { \
+	for (u32 c = 0; c < width; c++) v[c] = (f32)p[c]; \
+} \
+INLINE void put_##type##_##width(GLOBAL T *p, const f32 *v) { \
+	for (u32 c = 0; c < width; c++) p[c] = round(v[c]); \
+}
+
+#define TOGETHER(type, T, V, round) \
+INLINE void load_##type##_4(GLOBAL const T *p, f32 *v) { \
+	V x = *(GLOBAL const V *)p; \
+	for (u32 c = 0; c < 4; c++) v[c] = (f32)x[c]; \
+} \
+INLINE void put_##type##_4(GLOBAL T *p, const f32 *v) { \
+	*(GLOBAL V *)p = (V){round(v[0]), round(v[1]), round(v[2]), round(v[3])}; \
+}
+
+ONE_BY_ONE(u8, u8, rint_u8, 1)
+ONE_BY_ONE(u8, u8, rint_u8, 3)
+TOGETHER(u8, u8, u8x4, rint_u8)
+ONE_BY_ONE(f32, f32, canon, 1)
+ONE_BY_ONE(f32, f32, canon, 3)
+TOGETHER(f32, f32, f32x4, canon)
+
+// filter_FROM_TO_WIDTH filters the middle dimension of [outer, n, inner] with op.Taps, whose weights lie tap by tap here: weight j of place p
+// is at j * out_n + p, so that threads of neighbouring places read neighbours. A thread makes WIDTH numbers beside each other: four where
+// inner is a multiple of four, all three where it is three, else one.
+#define FILTER(from, to, S, D, width) \
+KERNEL filter_##from##_##to##_##width(GLOBAL const S *in, GLOBAL D *out, GLOBAL const i32 *first, GLOBAL const i32 *count, GLOBAL const f32 *weights, \
+	u64 outer, u64 n, u64 out_n, u64 inner) { \
+	u64 steps = inner / width; \
+	for (u64 i = gid(); i < outer * out_n * steps; i += gstride()) { \
+		u64 x = i % steps, place = i / steps % out_n, o = i / steps / out_n; \
+		GLOBAL const S *p = in + (o * n + first[place]) * inner + x * width; \
+		GLOBAL const f32 *w = weights + place; \
+		f32 sum[width], v[width]; \
+		for (u32 c = 0; c < width; c++) sum[c] = 0; \
+		_Pragma("unroll 4") for (i32 j = count[place]; j > 0; j--) { \
+			load_##from##_##width(p, v); \
+			f32 by = *w; \
+			for (u32 c = 0; c < width; c++) sum[c] = sum[c] + by * v[c]; \
+			p += inner; \
+			w += out_n; \
+		} \
+		put_##to##_##width(out + i * width, sum); \
 	} \
 }
 
-FILTER(u8, f32, u8, f32, keep)
-FILTER(f32, u8, f32, u8, rint_u8)
-FILTER(f32, f32, f32, f32, canon)
+#define WIDTHS(from, to, S, D) FILTER(from, to, S, D, 1) FILTER(from, to, S, D, 3) FILTER(from, to, S, D, 4)
+
+WIDTHS(u8, f32, u8, f32)
+WIDTHS(f32, u8, f32, u8)
+WIDTHS(f32, f32, f32, f32)
 
 // normalise: (x - mean) * scale; in planes, where planar, of size pixels.
 KERNEL normalise(GLOBAL const u8 *in, GLOBAL const f32 *mean, GLOBAL const f32 *scale, GLOBAL f32 *out, u64 n, u64 size, u64 channels, u32 planar) {
