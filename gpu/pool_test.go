@@ -156,17 +156,21 @@ func TestPoolHang(t *testing.T) {
 	lost := make(chan string, 1)
 	onLost := func(c *PoolConfig) { c.OnLost = func(_, reason string) { lost <- reason } }
 	for macro, why := range map[string]string{"HANG=1": "is not done after", "CALLHANG=40": "has not returned after"} {
-		sick := newPool(t, fake.NewCUDA(t, macro), onLost)
-		e, _ := session(t, sick, "a")
-		well := newPool(t, fake.NewCUDA(t))
-		good, _ := session(t, well, "b")
-		var err error
+		p := newPool(t, fake.NewCUDA(t, macro), onLost)
+		other, _ := session(t, p, "b")
+		h, err := other.Alloc(op.Desc{DType: op.U8, Shape: []int64{5}})
+		require.NoError(t, err)
+		require.NoError(t, other.Upload(h, 0, []byte("hello")))
+		e, _ := session(t, p, "a")
 		for err == nil {
 			err = sums(t, e)
 		}
 		requireFault(t, op.Lost, err)
 		require.Contains(t, <-lost, why)
-		require.NoError(t, sums(t, good))
+		got := make([]byte, 5)
+		require.NoError(t, other.Download(h, 0, got))
+		require.Equal(t, "hello", string(got))
+		require.Empty(t, lost)
 	}
 }
 
