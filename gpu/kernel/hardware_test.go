@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"levee/gpu/cuda"
 	"levee/gpu/fake"
+	"levee/gpu/op"
 )
 
 // driven is a device behind a CUDA driver, with memory for one run.
@@ -134,7 +136,7 @@ func onDriver(t *testing.T, d *driven, n, modules, large int) {
 			}
 			on := load(e.Func, plainTypes(w))
 			types := on.types
-			same(t, e.Name, w, func(from int) ([][]uint64, uint64) { return on.run(w, from) })
+			same(t, e.Name, w, 0, func(from int) ([][]uint64, uint64) { return on.run(w, from) })
 			if e.Name == "forever" {
 				continue
 			}
@@ -160,4 +162,77 @@ func onDriver(t *testing.T, d *driven, n, modules, large int) {
 	}
 	narrow(t, load)
 	t.Logf("%d kernels in %v: compiled in %v each, %v at most", kernels, time.Since(began), compile/time.Duration(kernels), slowest)
+}
+
+// BenchmarkMaps is what straight kernels move on a GPU, by the device's own clock: bytes read and written in a second.
+func BenchmarkMaps(b *testing.B) {
+	const n = 64 << 20
+	d := openDriver(b, cuda.Library)
+	_, entries, err := Companion(corpus(b))
+	require.NoError(b, err)
+	memory, err := d.c.Alloc(4 * 8 * n)
+	require.NoError(b, err)
+	defer func() { require.NoError(b, d.c.Free(memory)) }()
+	begin, err := d.c.NewEvent(true)
+	require.NoError(b, err)
+	end, err := d.c.NewEvent(true)
+	require.NoError(b, err)
+	for _, c := range []struct {
+		name    string
+		in, out []op.DType
+	}{
+		{"axpb", []op.DType{op.F32, op.F32, op.F32}, []op.DType{op.F32}},
+		{"axpb", []op.DType{op.F16, op.F16, op.F16}, []op.DType{op.F16}},
+		{"relu6", []op.DType{op.F32}, []op.DType{op.F32}},
+		{"relu6", []op.DType{op.BF16}, []op.DType{op.BF16}},
+		{"silu", []op.DType{op.F32}, []op.DType{op.F32}},
+		{"hash", []op.DType{op.I32}, []op.DType{op.I32}},
+		{"hash", []op.DType{op.U8}, []op.DType{op.U8}},
+		{"poly64", []op.DType{op.F64, op.F64}, []op.DType{op.F64}},
+		{"stencil", nil, []op.DType{op.F32}},
+		{"quotients", []op.DType{op.I32, op.I32}, []op.DType{op.I32}},
+		{"mandel", []op.DType{op.F32, op.F32}, []op.DType{op.I32}},
+	} {
+		f := entries[slices.IndexFunc(entries, func(e Entry) bool { return e.Name == c.name })].Func
+		_, took := d.device(f, Types{c.in, make([]bool, len(c.in)), c.out})
+		b.Run(fmt.Sprint(c.name, c.in), func(b *testing.B) {
+			var a cuda.Args
+			at, bytes := memory, int64(0)
+			tensor := func(t op.DType) {
+				a.Ptr(at)
+				at, bytes = at+cuda.Ptr(n*t.Size()), bytes+n*t.Size()
+			}
+			for _, t := range c.in {
+				tensor(t)
+			}
+			for _, t := range f.Signature().Slots {
+				tensor(t)
+				a.I64(n)
+			}
+			for _, t := range c.out {
+				tensor(t)
+			}
+			a.I64(0).I64(n).Ptr(memory) // none of these traps
+			require.NoError(b, d.c.Set8(memory, 0x3c, bytes, d.s))
+			launch := func(blocks int) {
+				require.NoError(b, d.c.Launch(d.f, cuda.Dim{X: uint32(d.c.SMs * blocks)}, cuda.Dim{X: 128}, 0, d.s, a.Params()))
+			}
+			for b.Loop() {
+				for _, blocks := range []int{16, 32, 128} {
+					launch(blocks)
+					require.NoError(b, d.c.Record(begin, d.s))
+					for range 10 {
+						launch(blocks)
+					}
+					require.NoError(b, d.c.Record(end, d.s))
+					require.NoError(b, d.c.Synchronize())
+					took, err := d.c.Elapsed(begin, end)
+					require.NoError(b, err)
+					b.ReportMetric(float64(10*bytes)/1e12/took.Seconds(), fmt.Sprintf("TB/s-%d", blocks))
+				}
+			}
+			b.ReportMetric(float64(took.Milliseconds()), "ms-to-compile")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
 }

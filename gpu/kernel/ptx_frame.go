@@ -9,32 +9,34 @@ import (
 // kernel writes the loops over elements around the kernel's instructions.
 func (g *generator) kernel() {
 	f := g.f
-	last, trap := g.parameters()
+	from, last, trap := g.parameters()
 	number := g.set(i32, "mov.u32", "%ctaid.x")
 	size := g.set(i32, "mov.u32", "%ntid.x")
-	thread := g.set(i32, "mov.u32", "%tid.x")
+	lane := g.set(i32, "mov.u32", "%tid.x")
 	blocks := g.set(i32, "mov.u32", "%nctaid.x")
-	at := g.set(i64, "mul.wide.u32", number, size)
-	wide := g.set(i64, "cvt.u64.u32", thread)
-	g.put("add.s64 %v, %v, %v", g.gid, g.gid, at)
-	g.put("add.s64 %v, %v, %v", g.gid, g.gid, wide)
+	first := g.set(i64, "mul.wide.u32", number, size)
+	thread := g.set(i64, "add.s64", first, g.set(i64, "cvt.u64.u32", lane))
 	stride := g.set(i64, "mul.wide.u32", blocks, size)
+	g.gid = g.set(i64, "add.s64", from, thread)
 	for i, t := range f.locals {
 		g.locals = append(g.locals, g.new(t))
 		if i < len(g.in) && g.types.One[i] {
-			g.in[i] = g.fetch(g.types.In[i], g.in[i])
+			g.in[i] = g.widen(g.types.In[i], g.fetch(g.types.In[i], g.in[i]))
 		}
 	}
 	g.fuel = g.new(i32)
-	if f.straight() {
-		g.elements(unrolled, stride, last, "$ONE")
+	switch {
+	case f.straight() && len(f.slots) == 0:
+		g.neighbours(from, last, thread, stride)
+	case f.straight():
+		g.elements(together, stride, last, "$ONE")
 	}
 	g.elements(1, stride, last, "$DONE")
 	g.ends(trap)
 }
 
-// unrolled is how many elements a thread has in hand at once, where the kernel is so simple that it mostly waits for memory.
-const unrolled = 4
+// together is how many elements a thread has in hand at once, where the kernel is so simple that it mostly waits for memory.
+const together = 4
 
 // straight says whether nothing in the kernel traps or takes long: then it does not matter what is computed before what is stored.
 func (f *Func) straight() bool {
@@ -68,7 +70,7 @@ func (g *generator) elements(n int, stride, last reg, after string) {
 		for i, d := range g.types.In {
 			x := g.in[i]
 			if !g.types.One[i] {
-				x = g.fetch(d, g.address(x, gids[k], d))
+				x = g.widen(d, g.fetch(d, g.address(x, gids[k], d)))
 			}
 			loaded[k] = append(loaded[k], x)
 		}
@@ -78,8 +80,9 @@ func (g *generator) elements(n int, stride, last reg, after string) {
 		results[k] = g.element(gids[k], loaded[k])
 	}
 	for k := range results {
-		for i, r := range results[k] {
-			g.store(g.types.Out[i], g.out[i], gids[k], r)
+		for i, x := range results[k] {
+			d := g.types.Out[i]
+			g.store(d, g.address(g.out[i], gids[k], d), g.narrow(d, x))
 		}
 	}
 	g.put("add.s64 %v, %v, %v", g.gid, gids[n-1], stride)
@@ -114,7 +117,7 @@ func (g *generator) element(gid reg, in []reg) []reg {
 }
 
 // parameters reads the entry's parameters.
-func (g *generator) parameters() (last, trap reg) {
+func (g *generator) parameters() (from, last, trap reg) {
 	n := 0
 	next := func() reg {
 		n++
@@ -129,8 +132,7 @@ func (g *generator) parameters() (last, trap reg) {
 	for range g.f.sig.results {
 		g.out = append(g.out, next())
 	}
-	g.gid = next()
-	return next(), next()
+	return next(), next(), next()
 }
 
 // address gives that of an element.
@@ -140,53 +142,6 @@ func (g *generator) address(base, index reg, d op.DType) reg {
 		index = g.set(i64, "shl.b64", index, shift)
 	}
 	return g.set(i64, "add.s64", base, index)
-}
-
-// fetch loads an element of an input.
-func (g *generator) fetch(d op.DType, at reg) reg {
-	from := fmt.Sprintf("[%v]", at)
-	switch d {
-	case op.U8:
-		return g.set(i32, "ld.global.u8", from)
-	case op.F16:
-		return g.set(f32, "cvt.f32.f16", g.set(half, "ld.global.b16", from))
-	case op.BF16:
-		bits := g.set(i32, "shl.b32", g.set(i32, "ld.global.u16", from), 16)
-		return g.set(f32, "mov.b32", bits)
-	}
-	t := native(d)
-	return g.set(t, "ld.global."+t.ptx(), from)
-}
-
-func native(d op.DType) valType {
-	return map[op.DType]valType{op.I32: i32, op.I64: i64, op.F32: f32, op.F64: f64}[d]
-}
-
-// store writes an element of an output.
-func (g *generator) store(d op.DType, base, gid, x reg) {
-	at := g.address(base, gid, d)
-	switch d {
-	case op.U8:
-		x = g.set(i32, "max.s32", x, 0)
-		x = g.set(i32, "min.s32", x, 255)
-		g.put("st.global.u8 [%v], %v", at, x)
-	case op.F16:
-		p := g.set(pred, "setp.nan.f32", x, x)
-		h := g.set(half, "cvt.rn.f16.f32", x)
-		g.put("st.global.b16 [%v], %v", at, g.set(half, "selp.b16", 0x7e00, h, p))
-	case op.BF16:
-		p := g.set(pred, "setp.nan.f32", x, x)
-		bits := g.set(i32, "mov.b32", x)
-		odd := g.set(i32, "shr.u32", bits, 16)
-		odd = g.set(i32, "and.b32", odd, 1)
-		bits = g.set(i32, "add.s32", bits, 0x7fff)
-		bits = g.set(i32, "add.s32", bits, odd)
-		bits = g.set(i32, "shr.u32", bits, 16)
-		g.put("st.global.u16 [%v], %v", at, g.set(i32, "selp.b32", 0x7fc0, bits, p))
-	default:
-		x = g.canonical(x)
-		g.put("st.global.%s [%v], %v", x.t.ptx(), at, x)
-	}
 }
 
 // ends writes where threads go that trapped, and where all end.

@@ -120,6 +120,25 @@ func TestCorpusOnTheDevice(t *testing.T) {
 		}
 		w := workFor(e.Func, r, n)
 		d := newDevice(t, e.Func, plainTypes(w))
-		same(t, e.Name, w, func(from int) ([][]uint64, uint64) { return d.run(w, from) })
+		same(t, e.Name, w, 0, func(from int) ([][]uint64, uint64) { return d.run(w, from) })
 	}
+}
+
+// TestAnyFirstElement begins a map of kernels that take neighbours together at elements that are not aligned to four, and ends it there.
+func TestAnyFirstElement(t *testing.T) {
+	_, entries, err := Companion(corpus(t))
+	require.NoError(t, err)
+	straight := 0
+	for _, e := range entries {
+		if !e.Func.straight() {
+			continue
+		}
+		straight++
+		for from := range 9 {
+			w := workFor(e.Func, rand.New(rand.NewPCG(15, uint64(from))), 800+from)
+			d := newDevice(t, e.Func, plainTypes(w))
+			same(t, e.Name, w, from, func(int) ([][]uint64, uint64) { return d.run(w, from) })
+		}
+	}
+	require.Greater(t, straight, 15)
 }

@@ -354,10 +354,10 @@ func held(t *testing.T, r *rand.Rand, wasm []byte, n int) int {
 	m := newMachine(t, companion)
 	for _, e := range entries {
 		w := workFor(e.Func, r, n)
-		same(t, e.Name, w, func(from int) ([][]uint64, uint64) { return m.run(e.Batch, w, from) })
-		same(t, e.Name+" step by step", w, func(from int) ([][]uint64, uint64) { return m.run("", w, from) })
+		same(t, e.Name, w, 0, func(from int) ([][]uint64, uint64) { return m.run(e.Batch, w, from) })
+		same(t, e.Name+" step by step", w, 0, func(from int) ([][]uint64, uint64) { return m.run("", w, from) })
 		d := newDevice(t, e.Func, plainTypes(w))
-		same(t, e.Name, w, func(from int) ([][]uint64, uint64) { return d.run(w, from) })
+		same(t, e.Name, w, 0, func(from int) ([][]uint64, uint64) { return d.run(w, from) })
 	}
 	return len(entries)
 }

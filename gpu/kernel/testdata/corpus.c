@@ -19,6 +19,7 @@ K(sqrtinv) float sqrtinv(float x) { return 1 / __builtin_sqrtf(x); }
 K(minmax) float minmax(float a, float b) {
 	return __builtin_fabsf(a) < 2 ? __builtin_wasm_min_f32(a, b) : __builtin_wasm_max_f32(a, b);
 }
+K(ramp) float ramp(float x) { return x + (float)gid() * 0.5f; }
 K(rounding) float rounding(float x) {
 	return __builtin_floorf(x) + 3 * __builtin_ceilf(x) - 5 * __builtin_truncf(x) + 7 * __builtin_nearbyintf(x);
 }
