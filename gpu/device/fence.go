@@ -51,7 +51,7 @@ func (s *Session) room() error {
 
 // mark puts the end of a graph into the stream and names it.
 func (s *Session) mark(l *lower) (uint64, error) {
-	most := max(patience, slack*s.dev.Estimate(l.plan.Cost))
+	most := max(patience, slack*(s.dev.Estimate(l.plan.Cost)+l.beyond))
 	if err := s.put(mark{fence: s.last + 1, most: most, maps: l.maps, loops: l.loops, begun: time.Now()}); err != nil {
 		return 0, err
 	}

@@ -1,6 +1,8 @@
 package device
 
 import (
+	"time"
+
 	"levee/gpu/cuda"
 	"levee/gpu/op"
 )
@@ -61,8 +63,9 @@ type lower struct {
 	list      []command
 	params    []byte // of the launches
 	next      cuda.Args
-	tables    []string // keys of those that this graph brings
-	maps      int      // ops that may trap
+	tables    []string      // keys of those that this graph brings
+	beyond    time.Duration // what ops may take beyond what their costs say
+	maps      int           // ops that may trap
 	loops     []looped
 }
 
