@@ -27,6 +27,7 @@ var mayImport = map[string][]string{
 	"gpu":            {"graph/value", "gpu/op", "gpu/kernel", "gpu/cpu", "gpu/cuda", "gpu/device"},
 	"gpu/cpu":        {"gpu/op", "gpu/kernel"},
 	"gpu/suite":      {"gpu/op", "gpu/kernel", "gpu/cpu"},
+	"gpu/inventory":  {"gpu/cuda"},
 	"gpu/device":     {"gpu/op", "gpu/kernel", "gpu/builtin", "gpu/cuda"},
 	"nodes":          {"graph/value"},
 	"daemon/journal": {"graph/value", "cache/sqlite"},

@@ -60,6 +60,23 @@ func (c *Context) Blas() (*Blas, error) {
 	return nil, fmt.Errorf("no cuBLASLt: none of %v", blasLibraries)
 }
 
+// BlasVersion is which cuBLASLt products are done with: results may differ from one version to the next. It is empty where there is none.
+// It makes no context.
+func BlasVersion() string {
+	for _, name := range blasLibraries {
+		text := C.CString(name)
+		blas := C.levee_blas_open(text)
+		C.free(unsafe.Pointer(text))
+		if blas != nil {
+			var version C.size_t
+			C.levee_blas_version(blas, &version)
+			C.free(unsafe.Pointer(blas))
+			return fmt.Sprint(uint64(version))
+		}
+	}
+	return ""
+}
+
 // blasResult makes an error of what came back: the library's own numbers begin at 100,000.
 func (c *Context) blasResult(call string, rc C.int) error {
 	const offset = 100_000

@@ -25,6 +25,7 @@ type Report struct {
 	Reason  string   `json:"reason,omitempty"` // of every outcome but Present
 	Driver  string   `json:"driver,omitempty"` // its version
 	CUDA    string   `json:"cuda,omitempty"`   // the version that the driver supports
+	BLAS    string   `json:"cublas,omitempty"` // the version of cuBLASLt, where there is one
 	Devices []Device `json:"devices"`
 
 	At time.Time `json:"-"` // when it was found
@@ -64,7 +65,11 @@ func (d Device) Label() string {
 
 // Fingerprint is what results of the class "device" depend on: two devices with equal ones are taken to round alike.
 func (r Report) Fingerprint(d Device) string {
-	return fmt.Sprintf("%s, compute capability %s, %d cores, driver %s", d.Name, d.Capability, d.Cores, r.Driver)
+	text := fmt.Sprintf("%s, compute capability %s, %d cores, driver %s", d.Name, d.Capability, d.Cores, r.Driver)
+	if r.BLAS != "" {
+		text += ", cuBLAS " + r.BLAS
+	}
+	return text
 }
 
 // Usable are the devices that can get work.

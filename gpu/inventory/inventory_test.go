@@ -103,6 +103,11 @@ func TestWhatIsKnownOfADevice(t *testing.T) {
 	}, r.Devices[1])
 	require.Equal(t, "Fake GPU, compute capability 9.0, 4096 cores, driver 580.95.05", r.Fingerprint(r.Devices[1]))
 
+	dir := fake.NVML(t)
+	require.NoError(t, fake.BuildBLAS(dir))
+	with := machine(t, dir, time.Minute).Report(t.Context())
+	require.Equal(t, "Fake GPU, compute capability 9.0, 4096 cores, driver 580.95.05, cuBLAS 130100", with.Fingerprint(with.Devices[0]))
+
 	old := machine(t, fake.NVML(t, "OLD", "ROWS=1", "EXCLUSIVE"), time.Minute).Report(t.Context())
 	require.Equal(t, "10.2", old.CUDA)
 	require.Equal(t, int64(15<<30), old.Devices[0].Free)

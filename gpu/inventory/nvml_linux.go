@@ -6,6 +6,8 @@ import (
 
 	"github.com/NVIDIA/go-nvml/pkg/dl"
 	"github.com/NVIDIA/go-nvml/pkg/nvml"
+
+	"levee/gpu/cuda"
 )
 
 // maxDevices bounds what a library can make us list.
@@ -56,7 +58,11 @@ func read() Report {
 		}
 		return Report{Outcome: outcome, Reason: "NVML says: " + words(ret)}
 	}
-	return r.report()
+	rep := r.report()
+	if rep.Outcome == Present { // its products are the only results that a library of the vendor makes
+		rep.BLAS = cuda.BlasVersion()
+	}
+	return rep
 }
 
 func (r *reader) report() Report {
