@@ -18,6 +18,7 @@ var sorters = map[int64]sorter{4: {"32", 4, 4096, 4096}, 8: {"64", 8, 2048, 2048
 const (
 	sortThreads = 256
 	sortDigits  = 256
+	sortSampled = 8       // tiles of a row, from which on a sample pays
 	sortScratch = 1 << 25 // elements of long rows that are sorted at a time, or one row
 )
 
@@ -35,39 +36,61 @@ func lowerSort(l *lower, o *op.Op) error {
 	})
 }
 
-// sortShort sorts rows that a block can hold, several to a block where they are shorter than eight for each thread. Of longer ones it takes the
-// first k of each tile, and goes on with those.
+// sortShort sorts rows that a block can hold, several to a block where they are shorter than eight for each thread. Of longer ones it takes
+// the first k of each tile, and goes on with those. Where there are many tiles, a sample of each row says first behind which key none of
+// the row's first k can be, so that tiles have few to sort.
 func (l *lower) sortShort(s sorter, rows, n, k int64, flip uint32) error {
-	kind := uint32(l.in[0].DType)
-	from, fromIndex, outKind := l.in[0].at, cuda.Ptr(0), uint32(0)
-	for outKind == 0 {
-		log := op.FFTLog(min(n, s.short))
-		tiles := (n + 1<<log - 1) >> log
-		values, index := l.out[0].at, l.out[1].at
-		if tiles == 1 {
-			outKind = uint32(l.in[0].DType)
-		} else {
-			var err error
-			if values, err = l.scratch(rows * tiles * k * s.size); err != nil {
-				return err
-			}
-			if index, err = l.scratch(rows * tiles * k * 4); err != nil {
-				return err
-			}
-		}
-		together := max(op.FFTLog(8*sortThreads)-log, 0)
-		blocks := (rows*tiles + 1<<together - 1) >> together
-		if blocks > maxGrid {
-			return op.Errorf(op.OverBudget, "%d rows to sort at a time", rows)
-		}
-		args := l.args().Ptr(from).Ptr(fromIndex).Ptr(values).Ptr(index).I64(rows).I64(n).U32(uint32(k)).I64(tiles).
-			U32(uint32(log)).U32(uint32(together)).U32(kind).U32(outKind).U32(flip)
-		if err := l.launch("sort", "sort_short_"+s.bits, dim{X: uint32(blocks)}, dim{X: sortThreads}, 0, args); err != nil {
+	t := tiles{sorter: s, rows: rows, n: n, k: k, step: 1, kind: uint32(l.in[0].DType), flip: flip, from: l.in[0].at}
+	if t.count() >= sortSampled {
+		sample := t
+		sample.step = n / s.short
+		bound, err := l.sortTiles(sample, 1)
+		if err != nil {
 			return err
 		}
-		from, fromIndex, kind, n = values, index, 0, tiles*k
+		t.bound = bound.from
 	}
-	return nil
+	for {
+		next, err := l.sortTiles(t, t.count())
+		if err != nil || next.from == l.out[0].at {
+			return err
+		}
+		t = next
+	}
+}
+
+// tiles are rows of n elements, of which a launch takes the first k of each tile.
+type tiles struct {
+	sorter
+	rows, n, k, step   int64
+	kind, flip         uint32
+	from, index, bound cuda.Ptr
+}
+
+func (t *tiles) log() int     { return op.FFTLog(min(t.n, t.short)) }
+func (t *tiles) count() int64 { return (t.n + 1<<t.log() - 1) >> t.log() }
+
+// sortTiles launches for so many tiles of each row, and gives what they make, which are the outputs where one tile is the whole row.
+func (l *lower) sortTiles(t tiles, count int64) (next tiles, err error) {
+	next = tiles{sorter: t.sorter, rows: t.rows, n: count * t.k, k: t.k, step: 1, flip: t.flip, from: l.out[0].at, index: l.out[1].at}
+	outKind := uint32(l.in[0].DType)
+	if count > 1 || t.step > 1 {
+		outKind = 0
+		if next.from, err = l.scratch(t.rows * next.n * t.size); err != nil {
+			return next, err
+		}
+		if next.index, err = l.scratch(t.rows * next.n * 4); err != nil {
+			return next, err
+		}
+	}
+	together := max(op.FFTLog(8*sortThreads)-t.log(), 0)
+	blocks := (t.rows*count + 1<<together - 1) >> together
+	if blocks > maxGrid {
+		return next, op.Errorf(op.OverBudget, "%d rows to sort at a time", t.rows)
+	}
+	args := l.args().Ptr(t.from).Ptr(t.index).Ptr(t.bound).Ptr(next.from).Ptr(next.index).I64(t.rows).I64(t.n).U32(uint32(t.k)).I64(count).I64(t.step).
+		U32(uint32(t.log())).U32(uint32(together)).U32(t.kind).U32(outKind).U32(t.flip)
+	return next, l.launch("sort", "sort_short_"+t.bits, dim{X: uint32(blocks)}, dim{X: sortThreads}, 0, args)
 }
 
 // sortLong moves the elements by one digit after the other, to and fro between two places, and at last to the outputs.

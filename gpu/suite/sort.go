@@ -19,6 +19,7 @@ func sortCases(r *rand.Rand) (list []Case) {
 		same := Zeros(d, 2, 5000)
 		list = append(list, sortCase(same, 5000, 0), sortCase(same, 3, 1))
 	}
+	list = append(list, sortCase(Wild(r, op.F32, 2, 35_001), 3, 0), sortCase(Zeros(op.I32, 1, 35_000), 200, 1), sortCase(Wild(r, op.I64, 1, 20_000), 100, 1))
 	for _, d := range []op.DType{op.F32, op.I32, op.I64} {
 		for _, s := range [][2]int64{{1, 1}, {3, 31}, {7, 33}, {2, 1024}, {3, 1025}, {2, 5000}, {1, 35_000}} {
 			for exclusive := range uint64(2) {

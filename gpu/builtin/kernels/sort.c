@@ -68,23 +68,39 @@ INLINE void exchanges_##bits##_##N(SHARED E *s, u32 all, u32 size, u32 run, u32 
 }
 
 // sort_short_BITS sorts tiles of 1 << log elements, 1 << tiles_log in a block: there are so many tiles in a row of n, the last of which need
-// not be full. Each gives its first k. index may be zero: the places are those of the row. What no element is has the last key and place.
+// not be full. Each gives its first k. index may be zero: the places are those of the row, every step-th. What no element is has the last key
+// and place. With a bound, a block has one tile, and leaves out what lies behind key k of what a launch before gave for the row: where
+// that came from a part of the row, it is at or behind the k-th of all.
 #define DEFINE_SHORT(N, K, E) \
 DEFINE_EXCHANGES(N, E, 1) \
 DEFINE_EXCHANGES(N, E, 2) \
 DEFINE_EXCHANGES(N, E, 3) \
-KERNEL sort_short_##N(GLOBAL const K *in, GLOBAL const u32 *index, GLOBAL K *values, GLOBAL u32 *places, u64 rows, u64 n, u32 k, u64 tiles, \
-	u32 log, u32 tiles_log, u32 kind, u32 out_kind, u32 flip) { \
+KERNEL sort_short_##N(GLOBAL const K *in, GLOBAL const u32 *index, GLOBAL const K *bound, GLOBAL K *values, GLOBAL u32 *places, u64 rows, u64 n, u32 k, \
+	u64 tiles, u64 step, u32 log, u32 tiles_log, u32 kind, u32 out_kind, u32 flip) { \
 	static SHARED E s[SHORT##N]; \
+	static SHARED u32 kept; \
 	u32 size = 1u << log, all = size << tiles_log; \
-	u64 first = (u64)block() << tiles_log; \
+	u64 first = (u64)block() << tiles_log, first_row = first / tiles, start = first % tiles << log; /* several tiles are of several rows */ \
+	K last = ~(K)0; \
+	if (bound) { \
+		last = bound[first_row * k + k - 1]; \
+		if (tid() == 0) kept = 0; \
+		sync(); \
+	} \
 	for (u32 i = tid(); i < all; i += ntid()) { \
-		u64 tile = first + (i >> log), row = tile / tiles, at = (tile % tiles << log) + (i & (size - 1)); \
+		u64 row = first_row + (i >> log), at = (start + (i & (size - 1))) * step; \
 		E e = ~(E)0; \
 		if (row < rows && at < n) e = (E)key##N(in[row * n + at], kind, flip) << N | (index ? index[row * n + at] : (u32)at); \
-		s[slot(i)] = e; \
+		if (!bound) s[slot(i)] = e; \
+		else if (at < n && (K)(e >> N) <= last) s[slot(__atomic_fetch_add(&kept, 1, __ATOMIC_RELAXED))] = e; \
 	} \
 	sync(); \
+	if (bound) { \
+		while (size > 1 && size / 2 >= kept) size /= 2; \
+		all = size; \
+		for (u32 i = kept + tid(); i < all; i += ntid()) s[slot(i)] = ~(E)0; \
+		sync(); \
+	} \
 	for (u32 run = 2; run <= size; run *= 2) { \
 		u32 d = run / 2; \
 		for (; d >= 8; d /= 8) exchanges_##N##_3(s, all, size, run, d / 4); \
@@ -92,11 +108,12 @@ KERNEL sort_short_##N(GLOBAL const K *in, GLOBAL const u32 *index, GLOBAL K *val
 		if (d == 2) exchanges_##N##_2(s, all, size, run, 1); \
 		if (d == 1) exchanges_##N##_1(s, all, size, run, 1); \
 	} \
-	for (u32 i = tid(); i < all; i += ntid()) { \
+	u32 full = 1u << log; \
+	for (u32 i = tid(); i < full << tiles_log; i += ntid()) { \
 		u64 tile = first + (i >> log); \
-		u32 at = i & (size - 1); \
-		if (tile >= rows * tiles || at >= k) continue; \
-		E e = s[slot(i)]; \
+		u32 at = i & (full - 1); \
+		if (first_row + (i >> log) >= rows || at >= k) continue; \
+		E e = at < size ? s[slot(i)] : ~(E)0; \
 		values[tile * k + at] = bits##N((K)(e >> N), out_kind, flip); \
 		places[tile * k + at] = (u32)e; \
 	} \
