@@ -30,6 +30,8 @@ type server struct {
 	out  []byte
 	copy []byte // of a graph
 
+	kernels int // that were asked for
+
 	pin      func([]byte) error // lets the device reach the staging memory; nil: it cannot, or does
 	pinned   bool
 	moved    int64                // bytes that went through it
@@ -138,6 +140,10 @@ func (s *server) handle(r *request) (reply, error) {
 		s.moves(len(staged))
 		return reply{}, s.exec.Download(op.Handle(r.a), int64(r.b), staged)
 	case doKernel:
+		if s.kernels >= maxKernels {
+			return reply{}, op.Errorf(op.BadKernel, "more than %d kernels", maxKernels)
+		}
+		s.kernels++
 		h, err := s.exec.Kernel(slices.Clone(staged), kernelExport)
 		return reply{value: uint64(h)}, err
 	case doSubmit:

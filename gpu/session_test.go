@@ -40,7 +40,10 @@ func (g *testGuest) View(what string, ptr, size uint32) []byte {
 	return g.memory[ptr:][:size]
 }
 
-func (g *testGuest) Input(_ string, port uint32) (string, int64) {
+func (g *testGuest) Input(what string, port uint32) (string, int64) {
+	if int64(port) >= int64(len(g.inputs)) {
+		g.Bounds("%s: input %d", what, port)
+	}
 	if g.inputs[port] == nil {
 		return g.types[port], -1
 	}
@@ -50,8 +53,13 @@ func (g *testGuest) Input(_ string, port uint32) (string, int64) {
 func (g *testGuest) ReadInput(port uint32, p []byte, off int64) int {
 	return copy(p, g.inputs[port][off:])
 }
-func (g *testGuest) InputDigest(port uint32) [32]byte       { return value.Sum(g.inputs[port]) }
-func (g *testGuest) Output(_ string, port uint32) string    { return g.outputs[port] }
+func (g *testGuest) InputDigest(port uint32) [32]byte { return value.Sum(g.inputs[port]) }
+func (g *testGuest) Output(what string, port uint32) string {
+	if int64(port) >= int64(len(g.outputs)) {
+		g.Bounds("%s: output %d", what, port)
+	}
+	return g.outputs[port]
+}
 func (g *testGuest) WriteOutput(port uint32, p []byte)      { g.written[port].Write(p) }
 func (g *testGuest) words(at int, list ...uint64) (ptr int) { return g.put(at, le(list...)) }
 
