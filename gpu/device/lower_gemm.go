@@ -142,7 +142,7 @@ func (l *lower) tiled(p multiplication, m, n int64, pace int, launch func(first 
 	all := p.batch * ((p.m + m - 1) / m) * ((p.n + n - 1) / n)
 	each := float64(m*n) * float64(p.k) / (float64(pace) * clock) // seconds for one tile
 	rounds := (all + int64(l.dev.sms) - 1) / int64(l.dev.sms)
-	l.beyond += time.Duration(min(float64(rounds)*each, 3600) * float64(time.Second)) // a few tiles with a long k do not fill the device
+	l.beyond += time.Duration(min(float64(rounds)*each, 60) * float64(time.Second)) // a few tiles with a long k do not fill the device
 	step := int64(min(max(most/each, 1), 1<<20)) * int64(l.dev.sms)
 	for first := int64(0); first < all; first += step {
 		if err := launch(first, uint32(min(step, all-first))); err != nil {
