@@ -169,7 +169,8 @@ var (
 	alone  = variant{"_sm90", "alone", 128, 256, 384, 192<<10 + 64, 90, 1}
 	pair   = variant{"_sm90", "pair", 256, 256, 384, 192<<10 + 64, 90, 2}
 
-	variants = []variant{wide, square, {"", "deep", 128, 256, 256, 144 << 10, 80, 0}, alone, pair}
+	variants = []variant{wide, square, {"", "deep", 128, 256, 256, 144 << 10, 80, 0}, alone, pair,
+		{"_sm90", "alonely", 128, 256, 384, 192<<10 + 64, 90, 1}, {"_sm90", "pairled", 256, 256, 384, 192<<10 + 64, 90, 2}}
 )
 
 // tensorProduct puts launches of the kernels in gemm_bf16.c and gemm_f16.c.

@@ -6,5 +6,7 @@
 #include "gemm.h"
 #include "gemm_wgmma.h"
 
-GEMMS(alone, 0, 1)
-GEMMS(pair, 0, 2)
+GEMMS(alone, 0, 1, 0)
+GEMMS(pair, 0, 2, 0)
+GEMMS(pairled, 0, 2, 2)
+GEMMS(alonely, 0, 1, 2)

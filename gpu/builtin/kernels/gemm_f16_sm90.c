@@ -6,5 +6,7 @@
 #include "gemm.h"
 #include "gemm_wgmma.h"
 
-GEMMS(alone, 1, 1)
-GEMMS(pair, 1, 2)
+GEMMS(alone, 1, 1, 0)
+GEMMS(pair, 1, 2, 0)
+GEMMS(pairled, 1, 2, 2)
+GEMMS(alonely, 1, 1, 2)

@@ -248,7 +248,7 @@ INLINE void finish(const product *p, f32 *d, place t, u32 rank, const int half) 
 }
 
 // multiply is the whole of a kernel.
-INLINE void multiply(product p, const int half, const int across_a, const int across_b, const int cluster) {
+INLINE void multiply(product p, const int half, const int across_a, const int across_b, const int cluster, const int lead) {
 	u32 base = shared_address(memory), full = base + STAGES * STAGE, empty = full + STAGES * 8;
 	u32 rank = cluster == 1 ? 0 : cluster_rank();
 	if (tid() == 0) {
@@ -270,6 +270,8 @@ INLINE void multiply(product p, const int half, const int across_a, const int ac
 		}
 	} else {
 		__asm__ volatile("setmaxnreg.inc.sync.aligned.u32 232;");
+		// The second group starts some steps later, so that one group can write its tile while the other one still multiplies.
+		if (lead && tid() >= 256 && tile < p.end && p.k > lead * BK) barrier_wait(full + lead * 8, 0);
 		for (u32 round = 0; tile < p.end; tile += step) {
 			f32 d[128];
 #pragma unroll
@@ -281,12 +283,12 @@ INLINE void multiply(product p, const int half, const int across_a, const int ac
 	if (cluster == 2) cluster_sync(); // a block's memory stays until the other one has sent its last
 }
 
-#define GEMM(name, half, ta, tb, cluster)                                                                                                   \
+#define GEMM(name, half, ta, tb, cluster, lead)                                                                                                   \
 	KERNEL name(u64 a, u64 b, GLOBAL u8 *c, GLOBAL const f32 *bias, i64 m, i64 n, i64 k, i64 first, i64 end, f32 alpha, u32 out, u32 relu, u32 one_b) { \
-		multiply((product){a, b, c, bias, m, n, k, first, end, alpha, out, relu, one_b}, half, ta, !tb, cluster);                        \
+		multiply((product){a, b, c, bias, m, n, k, first, end, alpha, out, relu, one_b}, half, ta, !tb, cluster, lead);                  \
 	}
-#define GEMMS(name, half, cluster)         \
-	GEMM(name##_nn, half, 0, 0, cluster) \
-	GEMM(name##_nt, half, 0, 1, cluster) \
-	GEMM(name##_tn, half, 1, 0, cluster) \
-	GEMM(name##_tt, half, 1, 1, cluster)
+#define GEMMS(name, half, cluster, lead)         \
+	GEMM(name##_nn, half, 0, 0, cluster, lead) \
+	GEMM(name##_nt, half, 0, 1, cluster, lead) \
+	GEMM(name##_tn, half, 1, 0, cluster, lead) \
+	GEMM(name##_tt, half, 1, 1, cluster, lead)
