@@ -3,12 +3,12 @@ package ptx
 // atomic is atom, and red, which gives nothing back.
 func (d *decoder) atomic(gives bool) {
 	sp := d.space()
-	d.take("noftz")
+	noftz := d.take("noftz")
 	d.hints()
 	op := d.oneOf("add", "and", "or", "xor", "exch", "cas", "min", "max", "inc", "dec")
 	t := d.typ()
 	f := atomicOp(op, t)
-	if f == nil || op == "cas" && !gives {
+	if f == nil || (op == "cas" || op == "exch") && !gives || noftz != (t.lanes == 2) {
 		d.fail("not of this type")
 		return
 	}

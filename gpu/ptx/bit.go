@@ -19,7 +19,7 @@ var bitOps = map[string]func(d *decoder){
 		d.unary(d.dst(0, t), d.src(1, t), func(x uint64) uint64 { return ^x & mask })
 	},
 	"cnot": func(d *decoder) {
-		t := d.logical()
+		t := d.only("b16", "b32", "b64")
 		d.count(2)
 		d.unary(d.dst(0, t), d.src(1, t), func(x uint64) uint64 { return truth(x == 0) })
 	},

@@ -32,6 +32,9 @@ func (d *decoder) comparison() func(t typ) func(x, y uint64) bool {
 		}
 		d.mods = append(d.mods[:i:i], d.mods[i+1:]...)
 		return func(t typ) func(x, y uint64) bool {
+			if (name == "lo" || name == "ls" || name == "hi" || name == "hs") && t.kind != unsigned {
+				d.fail("not of this type")
+			}
 			if t.floating() {
 				return floatCompare(t, order, nans, d.take("ftz"))
 			}
@@ -147,7 +150,7 @@ func combined(how string, x, y uint64) uint64 {
 // set compares, and gives all ones, or 1.0 for a float.
 func (d *decoder) set() {
 	compare := d.comparison()
-	to, t := d.typ(), d.typ()
+	to, t := d.typ(), d.wide(d.typ())
 	test := compare(t)
 	yes := to.mask()
 	if to == types["f32"] {
@@ -174,8 +177,8 @@ func (d *decoder) pick() {
 }
 
 func (d *decoder) pickSign() {
-	t, by := d.typ(), d.typ()
-	if by != types["s32"] && by != types["f32"] || !d.count(4) {
+	t, by := d.wide(d.typ()), d.typ()
+	if t.kind == predicate || by != types["s32"] && by != types["f32"] || !d.count(4) {
 		d.fail("not of this type")
 		return
 	}
@@ -195,6 +198,8 @@ func (d *decoder) move() {
 	}
 	to, from := d.arg(0), d.arg(1)
 	switch {
+	case (from.kind == opVector || to.kind == opVector) && t.kind != bitwise:
+		d.fail("not of this type")
 	case from.kind == opVector:
 		d.pack(to, from.list, t)
 	case to.kind == opVector:

@@ -188,7 +188,11 @@ func (d *decoder) barrier() {
 }
 
 func (d *decoder) reduction(op *barrierOp) {
-	t := d.typ()
+	of := "pred"
+	if op.reduce == "popc" {
+		of = "u32"
+	}
+	t := d.only(of)
 	op.dst = d.dst(0, t)
 	op.id = d.src(1, types["u32"])
 	n := len(d.in.args)

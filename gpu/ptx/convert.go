@@ -14,6 +14,9 @@ func (d *decoder) convert() {
 		d.convertPair(to, from, near, relu)
 		return
 	}
+	if from.lanes == 2 || to.kind == bfloat && (sat || from.size == 1) || from.kind == bfloat && to.size == 1 {
+		d.fail("not of this type")
+	}
 	if relu || ftz && to != types["f32"] && from != types["f32"] || !d.count(2) {
 		d.fail("what it says is not known")
 		return
@@ -32,8 +35,8 @@ func (d *decoder) convert() {
 func (d *decoder) conversion(to, from typ, whole, near string, sat, ftz bool) func(x uint64) uint64 {
 	switch {
 	case to.integer() && from.integer():
-		if whole+near != "" {
-			d.fail("nothing is rounded")
+		if whole+near != "" || sat && (from == to || to.size > from.size && (from.kind == unsigned || to.kind == signed)) {
+			d.fail("nothing is rounded, and what fits does not saturate")
 		}
 		return integerConvert(to, from, sat)
 	case to.integer() && from.floating():
@@ -179,7 +182,7 @@ func (d *decoder) convertAddress() {
 		}
 	}
 	t := d.typ()
-	if t.bits() != 64 || !d.count(2) {
+	if t != types["u64"] || !d.count(2) {
 		d.fail("not of this type")
 		return
 	}

@@ -97,6 +97,15 @@ func (d *decoder) wide(t typ) typ {
 	return t
 }
 
+// only takes a type that is one of those named.
+func (d *decoder) only(names ...string) typ {
+	t := d.typ()
+	if !slices.ContainsFunc(names, func(name string) bool { return types[name] == t }) {
+		d.fail("not of this type")
+	}
+	return t
+}
+
 // typ removes the next type.
 func (d *decoder) typ() typ {
 	if len(d.types) == 0 {
@@ -146,7 +155,8 @@ func (d *decoder) source(o operand, t typ, takes func(t, r typ) bool) row {
 	}
 	switch o.kind {
 	case opImmediate, opFloat:
-		if o.kind == opFloat && t.integer() || o.kind == opImmediate && t.floating() {
+		if o.kind == opFloat && t.integer() || o.kind == opImmediate && t.floating() || o.kind == opFloat && (t.kind == predicate || t.kind == bitwise && o.bits != t.bits() && (o.bits != 0 || t.size != 8)) ||
+			o.kind == opFloat && t.floating() && t.format() != formatF32 && t.format() != formatF64 {
 			d.fail("a number of another type")
 		}
 		return d.fr.c.constant(constant{val: o.value(t)})
@@ -157,7 +167,7 @@ func (d *decoder) source(o operand, t typ, takes func(t, r typ) bool) row {
 		return d.fr.c.specialRow(o.name)
 	case opSymbol:
 		pl, ok := d.fr.symbol(o)
-		if !ok || t.size < 4 || pl.space == "global" && t.size != 8 {
+		if !ok || t.size < 4 || t.floating() || pl.space == "global" && t.size != 8 {
 			d.fail("%s is no variable whose address fits", o.name)
 			return 0
 		}

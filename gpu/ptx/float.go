@@ -6,17 +6,17 @@ import (
 )
 
 var floatOps = map[string]func(d *decoder){
-	"fma":  func(d *decoder) { d.floatArithmetic(d.typ()) },
+	"fma":  func(d *decoder) { d.floatArithmetic(d.only("f32", "f64", "f16", "f16x2", "bf16", "bf16x2")) },
 	"sqrt": (*decoder).root,
 	"rcp": func(d *decoder) {
-		d.approx(func(x float64) float64 { return quotientOdd(1, x) })
+		d.approx(func(x float64) float64 { return quotientOdd(1, x) }, "f32", "f64")
 	},
-	"rsqrt":    func(d *decoder) { d.approx(func(x float64) float64 { return 1 / math.Sqrt(x) }) },
-	"ex2":      func(d *decoder) { d.approx(math.Exp2) },
-	"lg2":      func(d *decoder) { d.approx(math.Log2) },
-	"sin":      func(d *decoder) { d.approx(math.Sin) },
-	"cos":      func(d *decoder) { d.approx(math.Cos) },
-	"tanh":     func(d *decoder) { d.approx(math.Tanh) },
+	"rsqrt":    func(d *decoder) { d.approx(func(x float64) float64 { return 1 / math.Sqrt(x) }, "f32", "f64") },
+	"ex2":      func(d *decoder) { d.approx(math.Exp2, "f32", "f16", "f16x2", "bf16", "bf16x2") },
+	"lg2":      func(d *decoder) { d.approx(math.Log2, "f32") },
+	"sin":      func(d *decoder) { d.approx(math.Sin, "f32") },
+	"cos":      func(d *decoder) { d.approx(math.Cos, "f32") },
+	"tanh":     func(d *decoder) { d.approx(math.Tanh, "f32", "f16", "f16x2", "bf16", "bf16x2") },
 	"copysign": (*decoder).copySign,
 	"testp":    (*decoder).testProperty,
 }
@@ -34,7 +34,7 @@ func (d *decoder) form(t typ) floatForm {
 	mode := d.oneOf("rn", "rz", "rm", "rp")
 	f.mode, f.said = roundings[mode], mode != ""
 	f.ftz, f.sat = d.take("ftz"), d.take("sat")
-	if t.size == 8 && (f.mode != nearest || f.ftz || f.sat) || f.ftz && t.kind == bfloat {
+	if t.size == 8 && (f.mode != nearest || f.ftz || f.sat) || (f.ftz || f.sat) && t.kind == bfloat || f.mode != nearest && t != types["f32"] {
 		d.fail("what it says of rounding is not known for this type")
 	}
 	return f
@@ -195,7 +195,7 @@ func (d *decoder) root() {
 	loose := d.take("approx")
 	t := d.typ()
 	f := d.form(t)
-	if !d.count(2) || t.size == 2 || t.lanes == 2 || loose == f.said {
+	if !d.count(2) || !t.floating() || t.size == 2 || t.lanes == 2 || loose == f.said || loose && t.size == 8 {
 		d.fail("not of this type")
 		return
 	}
@@ -208,10 +208,13 @@ func (d *decoder) root() {
 }
 
 // approx is a function that a GPU gives some bits of; here it is as good as its type. Results may differ from any GPU's.
-func (d *decoder) approx(g func(x float64) float64) {
+func (d *decoder) approx(g func(x float64) float64, names ...string) {
 	loose := d.take("approx")
-	t := d.typ()
+	t := d.only(names...)
 	f := d.form(t)
+	if reciprocal := strings.HasPrefix(d.in.op, "rcp"); f.said && !reciprocal || loose && reciprocal && t.size == 8 || f.ftz && t != types["f32"] {
+		d.fail("not of this type")
+	}
 	if !d.count(2) || loose == f.said {
 		d.fail("it says approx, or how to round, and not both")
 		return
@@ -225,7 +228,9 @@ func (d *decoder) approx(g func(x float64) float64) {
 
 // floatSign is neg and abs.
 func (d *decoder) floatSign(t typ, clearSign bool) {
-	d.take("ftz")
+	if d.take("ftz") && (t.size == 8 || t.kind == bfloat) {
+		d.fail("not of this type")
+	}
 	sign := uint64(1) << (t.bits() - 1)
 	if t.lanes == 2 {
 		sign |= 1 << 15
@@ -241,7 +246,8 @@ func (d *decoder) floatSign(t typ, clearSign bool) {
 func (d *decoder) floatExtremum(t typ, least bool) {
 	keep := d.take("NaN")
 	f := d.form(t)
-	if !d.count(3) {
+	if !d.count(3) || keep && t.size == 8 || f.said || f.sat {
+		d.fail("not of this type")
 		return
 	}
 	g := func(x, y, _ float64) float64 {
@@ -264,7 +270,7 @@ func (d *decoder) floatExtremum(t typ, least bool) {
 
 // copySign gives the second operand with the sign of the first.
 func (d *decoder) copySign() {
-	t := d.typ()
+	t := d.only("f32", "f64")
 	d.count(3)
 	sign := uint64(1) << (t.bits() - 1)
 	d.binary(d.dst(0, t), d.src(1, t), d.src(2, t), func(x, y uint64) uint64 { return x&sign | y&^sign })
@@ -272,7 +278,7 @@ func (d *decoder) copySign() {
 
 func (d *decoder) testProperty() {
 	what := d.oneOf("finite", "infinite", "number", "notanumber", "normal", "subnormal")
-	t := d.typ()
+	t := d.only("f32", "f64")
 	d.count(2)
 	inf := t.format().inf()
 	d.unary(d.dst(0, types["pred"]), d.src(1, t), func(x uint64) uint64 {

@@ -28,7 +28,7 @@ var integerOps = map[string]func(d *decoder){
 	"abs": func(d *decoder) { d.negate(func(x uint64) uint64 { return uint64(max(int64(x), -int64(x))) }, true) },
 	"neg": func(d *decoder) { d.negate(func(x uint64) uint64 { return -x }, false) },
 	"sad": func(d *decoder) {
-		t := d.typ()
+		t := d.only("u16", "u32", "u64", "s16", "s32", "s64")
 		d.compute3(t, func(x, y, z uint64) uint64 {
 			if t.kind == signed && int64(x) < int64(y) || t.kind != signed && x < y {
 				x, y = y, x
@@ -140,7 +140,7 @@ func (c *compiler) carryRow() row {
 func (d *decoder) multiply(add bool) {
 	t := d.typ()
 	if t.floating() {
-		if d.floatArithmetic(t); add && t.size == 2 {
+		if d.floatArithmetic(t); add && (t.size == 2 || t.lanes == 2) {
 			d.fail("not of this type")
 		}
 		return

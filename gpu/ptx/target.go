@@ -24,7 +24,8 @@ var needs = []need{
 	{"min", "f16", 70, 80, false}, {"max", "f16", 70, 80, false}, {"min", "f16x2", 70, 80, false}, {"max", "f16x2", 70, 80, false},
 	{"min", "bf16", 70, 80, false}, {"max", "bf16", 70, 80, false}, {"min", "bf16x2", 70, 80, false}, {"max", "bf16x2", 70, 80, false},
 	{"min", "NaN", 70, 80, false}, {"max", "NaN", 70, 80, false}, {"setp", "bf16", 78, 90, false}, {"setp", "bf16x2", 78, 90, false},
-	{"tanh", "", 70, 75, false}, {"ex2", "f16", 70, 75, false}, {"ex2", "f16x2", 70, 75, false}, {"ex2", "bf16", 78, 90, false},
+	{"tanh", "", 70, 75, false}, {"ex2", "f16", 70, 75, false}, {"ex2", "f16x2", 70, 75, false}, {"ex2", "bf16", 78, 90, false}, {"ex2", "bf16x2", 78, 90, false},
+	{"tanh", "bf16", 78, 90, false}, {"tanh", "bf16x2", 78, 90, false},
 	{"cvt", "f16x2", 70, 80, false}, {"cvt", "bf16x2", 70, 80, false}, {"cvt", "bf16.f32", 70, 80, false}, {"cvt", "relu", 70, 80, false},
 	{"cvta", "param", 77, 70, false}, {"bmsk", "", 76, 70, false}, {"nanosleep", "", 63, 70, false}, {"activemask", "", 62, 30, false},
 	{"match", "", 60, 70, false}, {"redux", "", 70, 80, false}, {"elect", "", 80, 90, false}, {"fence", "", 60, 70, false},
@@ -50,8 +51,9 @@ func (d *decoder) target(op string, parts []string) {
 		d.fail("it needs PTX %d.%d and sm_%d%s; this is PTX %s for %s", most.version/10, most.version%10, most.sm, a, m.Version, m.Target)
 		return
 	}
-	// a bf16 that is converted, and not made
-	if op == "cvt" && len(d.types) == 2 && d.types[1] == types["bf16"] && (m.version < 78 || m.sm < 90) {
+	// a bf16 that is converted, or made of anything but an f32
+	bf16 := types["bf16"]
+	if op == "cvt" && len(d.types) == 2 && (d.types[1] == bf16 || d.types[0] == bf16 && d.types[1] != types["f32"]) && (m.version < 78 || m.sm < 90) {
 		d.fail("it needs PTX 7.8 and sm_90; this is PTX %s for %s", m.Version, m.Target)
 	}
 }

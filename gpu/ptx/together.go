@@ -106,7 +106,7 @@ func (d *decoder) vote() {
 	d.take("sync")
 	mode := d.oneOf("ballot", "all", "any", "uni")
 	t := d.typ()
-	if mode == "" || !d.count(3) {
+	if mode == "" || !d.count(3) || (mode == "ballot") != (t == types["b32"]) || mode != "ballot" && t.kind != predicate {
 		d.fail("it does not say for what")
 		return
 	}
@@ -134,7 +134,7 @@ func (d *decoder) vote() {
 func (d *decoder) match() {
 	d.take("sync")
 	all := d.oneOf("any", "all") == "all"
-	t := d.typ()
+	t := d.only("b32", "b64")
 	if !d.count(3) {
 		return
 	}
@@ -183,7 +183,7 @@ func (d *decoder) reduce() {
 }
 
 func (d *decoder) activeMask() {
-	t := d.typ()
+	t := d.only("b32")
 	d.count(1)
 	dst := d.dst(0, t)
 	d.out.run = func(w *warp, m uint32) { w.set(dst, m, uint64(m)) }
