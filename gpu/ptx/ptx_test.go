@@ -14,11 +14,16 @@ import (
 
 func module(t testing.TB, name string) *Module {
 	t.Helper()
-	src, err := os.ReadFile("testdata/" + name + ".ptx")
-	require.NoError(t, err)
-	m, err := Parse(string(src))
+	m, err := Parse(sourceOf(t, name))
 	require.NoError(t, err)
 	return m
+}
+
+func sourceOf(t testing.TB, name string) string {
+	t.Helper()
+	src, err := os.ReadFile("testdata/" + name + ".ptx")
+	require.NoError(t, err)
+	return string(src)
 }
 
 // array puts the bytes of a slice into a memory.
