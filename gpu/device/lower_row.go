@@ -7,13 +7,16 @@ import (
 	"levee/gpu/op"
 )
 
-// reduceChunk is as in kernels/sum.h: a longer row is reduced in pieces, whose results are a row again.
-const reduceChunk = 1 << 16
+// How long pieces of rows are, as in kernels/sum.h and kernels/extreme.h: what they give is a row again.
+const (
+	sumPiece     = 1 << 16
+	extremePiece = 1 << 12
+)
 
 // rows is a tensor as rows along an axis: see kernels/sum.h.
 type rows struct{ outer, n, inner int64 }
 
-func (r rows) pieces() int64 { return (r.n + reduceChunk - 1) / reduceChunk }
+func (r rows) pieces() int64 { return (r.n + sumPiece - 1) / sumPiece }
 
 func lowerReduce(l *lower, o *op.Op) error {
 	in, out, kind := l.in[0], l.out[0], o.Int(0)
@@ -67,26 +70,32 @@ func (l *lower) sumPieces(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, as op.D
 	if prod {
 		p = 1
 	}
-	file, args := fmt.Sprint("reduce_", d), l.args().Ptr(out).Ptr(in).I64(r.outer)
-	if r.inner > 1 {
-		width := int64(32)
-		if r.inner <= 4 {
-			width = 4
-		}
-		args.I64(r.n).I64(r.inner).U32(p).U32(uint32(as)).I64(count)
-		return l.launch(file, fmt.Sprintf("sum_columns_%v_%d", d, width), l.each(r.outer*r.pieces()*((r.inner+width-1)/width)), eachThread, 0, args)
+	args := l.args().Ptr(out).Ptr(in)
+	launch := func(kernel string, grid, block dim) error {
+		return l.launch(fmt.Sprint("reduce_", d), kernel, grid, block, 0, args.U32(p).U32(uint32(as)).I64(count))
 	}
-	warps := r.outer * r.pieces()
+	all := r.outer * r.pieces()
+	columns := func(width int64, block uint32) error {
+		args.I64(r.outer).I64(r.n).I64(r.inner)
+		return launch(fmt.Sprintf("sum_columns_%v_%d", d, width), l.each(all*((r.inner+width-1)/width)), dim{X: block})
+	}
 	switch {
+	case r.inner == 1 && r.n <= 32:
+		width := powerOfTwo(r.n, 32)
+		args.I64(r.outer).U32(uint32(r.n)).U32(uint32(width))
+		return launch(fmt.Sprint("sum_few_", d), l.blocks((r.outer+3)/4*width), eachThread)
+	case r.inner == 1 && r.n >= 2048 && all < int64(l.dev.sms)*32: // too few to have a warp each
+		return columns(1, 256)
+	case r.inner == 1:
+		args.I64(r.outer).I64(r.n)
+		return launch(fmt.Sprint("sum_rows_", d), l.blocks(all*32), eachThread)
 	case r.n <= 32:
-		args.I64(r.n).U32(p).U32(uint32(as)).I64(count)
-		return l.launch(file, fmt.Sprint("sum_short_", d), l.blocks(r.outer), eachThread, 0, args)
-	case r.n >= 2048 && warps < int64(l.dev.sms)*32: // too few to have a warp each
-		args.I64(r.n).I64(1).U32(p).U32(uint32(as)).I64(count)
-		return l.launch(file, fmt.Sprintf("sum_columns_%v_1", d), l.each(warps), eachThread, 0, args)
+		args.I64(r.outer * r.inner).I64(r.n).I64(r.inner)
+		return launch(fmt.Sprint("sum_short_", d), l.blocks(r.outer*r.inner), eachThread)
+	case r.inner <= 4, all*((r.inner+31)/32) < int64(l.dev.sms)/2: // so few that half of what is read may be wasted
+		return columns(4, 1024)
 	}
-	args.I64(r.n).U32(p).U32(uint32(as)).I64(count)
-	return l.launch(file, fmt.Sprint("sum_rows_", d), l.blocks(warps*32), eachThread, 0, args)
+	return columns(32, 1024)
 }
 
 // each is a block for each of n things, as long as there are not too many.
@@ -101,24 +110,25 @@ func (l *lower) extreme(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, as op.DTy
 	if kind == op.ArgMin || kind == op.ArgMax {
 		places = 1
 	}
-	pieces := r.pieces()
-	if pieces == 1 {
-		return l.extremePieces(fmt.Sprint(d), in, r, out, flip, places, as)
+	of := d.String()
+	for r.n > extremePiece {
+		pieces := (r.n + extremePiece - 1) / extremePiece
+		part, err := l.scratch(r.outer * pieces * r.inner * 16)
+		if err != nil {
+			return err
+		}
+		if err := l.extremePieces(of, in, r, part, flip, 0, 0); err != nil {
+			return err
+		}
+		of, in, r.n = "found", part, pieces
 	}
-	part, err := l.scratch(r.outer * pieces * r.inner * 16)
-	if err != nil {
-		return err
-	}
-	if err := l.extremePieces(fmt.Sprint(d), in, r, part, flip, 0, 0); err != nil {
-		return err
-	}
-	return l.extremePieces("found", part, rows{r.outer, pieces, r.inner}, out, flip, places, as)
+	return l.extremePieces(of, in, r, out, flip, places, as)
 }
 
 func (l *lower) extremePieces(of string, in cuda.Ptr, r rows, out cuda.Ptr, flip int64, places uint32, as op.DType) error {
 	args := l.args().Ptr(out).Ptr(in).I64(r.outer).I64(r.n)
-	all := r.outer * r.pieces()
-	if r.inner == 1 && (r.n < 2048 || all >= int64(l.dev.sms)*32) {
+	all := r.outer * ((r.n + extremePiece - 1) / extremePiece)
+	if r.inner == 1 {
 		width := powerOfTwo(r.n, 32)
 		args.U32(uint32(width)).I64(flip).U32(places).U32(uint32(as))
 		return l.launch("reduce_"+of, "extreme_rows_"+of, l.blocks(all*width), eachThread, 0, args)
@@ -143,7 +153,7 @@ var fits = []struct {
 	most   int64
 	kernel string
 	warp   bool
-}{{256, "warp8", true}, {1024, "warp32", true}, {2048, "block8", false}, {8192, "block32", false}}
+}{{128, "warp4", true}, {256, "warp8", true}, {512, "warp16", true}, {1024, "warp32", true}, {2048, "block8", false}, {4096, "block16", false}, {8192, "block32", false}}
 
 func lowerSoftmax(l *lower, _ *op.Op) error {
 	in, out := l.in[0], l.out[0]
@@ -220,7 +230,7 @@ func (l *lower) sumOf(what string, in tensor, numbers cuda.Ptr, r rows, out cuda
 		return err
 	}
 	args := l.args().Ptr(part).Ptr(in.at).Ptr(numbers).I64(r.outer).I64(r.n)
-	if err := l.launch(fmt.Sprint("norm_", in.DType), fmt.Sprintf("%s_%v", what, in.DType), l.blocks(r.outer*r.pieces()*32), eachThread, 0, args); err != nil {
+	if err := l.launch(fmt.Sprint("norm_", in.DType), fmt.Sprintf("%s_%v", what, in.DType), l.each(r.outer*r.pieces()), eachThread, 0, args); err != nil {
 		return err
 	}
 	return l.sumPieces(part, op.F32, rows{r.outer, r.pieces(), 1}, out, op.F32, false, count)
@@ -228,5 +238,5 @@ func (l *lower) sumOf(what string, in tensor, numbers cuda.Ptr, r rows, out cuda
 
 func (l *lower) long(name string, in tensor, args *cuda.Args) error {
 	outer, n := in.Rows()
-	return l.launch(fmt.Sprint("norm_", in.DType), fmt.Sprintf("%s_long_%v", name, in.DType), l.each(outer*((n+threads-1)/threads)), eachThread, 0, args)
+	return l.launch(fmt.Sprint("norm_", in.DType), fmt.Sprintf("%s_long_%v", name, in.DType), l.each(outer*((n+8*threads-1)/(8*threads))), eachThread, 0, args)
 }

@@ -115,6 +115,7 @@ func runCases(t *testing.T, open func(t *testing.T) Executor, cases []Case) {
 		t.Run(code.String(), func(t *testing.T) {
 			ex := open(t)
 			var reference Executor
+			compared := int64(0)
 			for _, c := range byOp[code] {
 				got, err := c.run(ex)
 				require.NoError(t, err, c.Name)
@@ -130,8 +131,10 @@ func runCases(t *testing.T, open func(t *testing.T) Executor, cases []Case) {
 				}
 				for i := range want {
 					require.NoError(t, c.compare(c.Out[i], got[i], want[i]), "%s, output %d", c.Name, i)
+					compared += c.Out[i].Elems()
 				}
 			}
+			t.Logf("%d cases, %d results compared", len(byOp[code]), compared)
 		})
 	}
 }

@@ -3,26 +3,30 @@
 // includers of device.h and sum.h.
 #pragma once
 
+// Pieces of rows, as in sum.h, but shorter: nothing depends on how long they are.
+enum { PIECE = 4096 };
+
 // found is the least key so far and its place along the axis.
 typedef struct { i64 key, place; } found;
 
 INLINE found least(found a, found b) { return b.key < a.key || (b.key == a.key && b.place < a.place) ? b : a; }
 
-INLINE i64 order32(u32 b) { return (i32)(b ^ ((u32)((i32)b >> 31) & 0x7fffffffu)); }
+INLINE i32 order32(u32 b) { return (i32)(b ^ ((u32)((i32)b >> 31) & 0x7fffffffu)); }
 INLINE i64 order64(u64 b) { return (i64)(b ^ ((u64)((i64)b >> 63) & 0x7fffffffffffffffull)); }
-#define LEAST (-0x7fffffffffffffffll - 1)
+#define LEAST32 (-0x7fffffff - 1)
+#define LEAST64 (-0x7fffffffffffffffll - 1)
 
-// key_T gives an element's key; flip is all ones for the largest, which has the least complement. un_T gives the element back.
-INLINE i64 key_u8(GLOBAL const u8 *p, i64 flip) { return *p ^ flip; }
-INLINE i64 key_i32(GLOBAL const i32 *p, i64 flip) { return *p ^ flip; }
+// key_T gives an element's key, of 32 bits where they are enough; flip is all ones for the largest, which has the least complement.
+INLINE i32 key_u8(GLOBAL const u8 *p, i64 flip) { return *p ^ (i32)flip; }
+INLINE i32 key_i32(GLOBAL const i32 *p, i64 flip) { return *p ^ (i32)flip; }
 INLINE i64 key_i64(GLOBAL const i64 *p, i64 flip) { return *p ^ flip; }
-INLINE i64 float_key(f32 x, i64 flip) { return x != x ? LEAST : order32(bits_of(x)) ^ flip; }
-INLINE i64 key_f32(GLOBAL const f32 *p, i64 flip) { return float_key(*p, flip); }
-INLINE i64 key_f16(GLOBAL const f16 *p, i64 flip) { return float_key(f16_to_f32(*p), flip); }
-INLINE i64 key_bf16(GLOBAL const bf16 *p, i64 flip) { return float_key(bf16_to_f32(*p), flip); }
-INLINE i64 key_f64(GLOBAL const f64 *p, i64 flip) { return *p != *p ? LEAST : order64(bits_of64(*p)) ^ flip; }
+INLINE i32 float_key(f32 x, i64 flip) { return x != x ? LEAST32 : order32(bits_of(x)) ^ (i32)flip; }
+INLINE i32 key_f32(GLOBAL const f32 *p, i64 flip) { return float_key(*p, flip); }
+INLINE i32 key_f16(GLOBAL const f16 *p, i64 flip) { return float_key(f16_to_f32(*p), flip); }
+INLINE i32 key_bf16(GLOBAL const bf16 *p, i64 flip) { return float_key(bf16_to_f32(*p), flip); }
+INLINE i64 key_f64(GLOBAL const f64 *p, i64 flip) { return *p != *p ? LEAST64 : order64(bits_of64(*p)) ^ flip; }
 
-INLINE f32 float_back(i64 key, i64 flip) { return key == LEAST ? float_of(0x7fc00000) : float_of((u32)order32((u32)(key ^ flip))); }
+INLINE f32 float_back(i64 key, i64 flip) { return key == LEAST32 ? float_of(0x7fc00000) : float_of((u32)order32((u32)(key ^ flip))); }
 
 // put stores what was found: all of it (type 0: another pass follows), its place (i32), or the element as type.
 INLINE void put(GLOBAL void *out, u64 i, found f, i64 flip, u32 places, u32 type) {
@@ -31,7 +35,7 @@ INLINE void put(GLOBAL void *out, u64 i, found f, i64 flip, u32 places, u32 type
 	else if (type == U8) ((GLOBAL u8 *)out)[i] = (u8)(f.key ^ flip);
 	else if (type == I32) ((GLOBAL i32 *)out)[i] = (i32)(f.key ^ flip);
 	else if (type == I64) ((GLOBAL i64 *)out)[i] = f.key ^ flip;
-	else if (type == F64) ((GLOBAL f64 *)out)[i] = f.key == LEAST ? float_of64(0x7ff8000000000000ull) : float_of64((u64)order64((u64)(f.key ^ flip)));
+	else if (type == F64) ((GLOBAL f64 *)out)[i] = f.key == LEAST64 ? float_of64(0x7ff8000000000000ull) : float_of64((u64)order64((u64)(f.key ^ flip)));
 	else if (type == F32) store_f32((GLOBAL f32 *)out + i, float_back(f.key, flip));
 	else if (type == F16) store_f16((GLOBAL f16 *)out + i, float_back(f.key, flip));
 	else store_bf16((GLOBAL bf16 *)out + i, float_back(f.key, flip));
@@ -40,45 +44,65 @@ INLINE void put(GLOBAL void *out, u64 i, found f, i64 flip, u32 places, u32 type
 INLINE i64 xor64(i64 v, u32 d) { return (i64)((u64)lane_xor((u32)((u64)v >> 32), d) << 32 | lane_xor((u32)v, d)); }
 
 #define NONE ((found){0x7fffffffffffffffll, 0x7fffffffffffffffll})
-#define ELEMENT(T) ((found){key_##T(x + i * inner, flip), (i64)(from + i)})
-#define FOUND(T) (((GLOBAL const found *)x)[i * inner])
 
-// extreme_rows_T: one warp for each piece of a row whose elements lie side by side (inner is 1). width is 32, or a smaller power of two
-// when rows are shorter: then each row has so many threads.
-#define ROWS(T, X, GET) \
-	KERNEL extreme_rows_##T(GLOBAL void *out, GLOBAL const X *__restrict in, u64 rows, u64 n, u32 width, i64 flip, u32 places, u32 type) { \
-		u64 pieces = (n + CHUNK - 1) / CHUNK, inner = 1, all = rows * pieces; \
+// LEAST_OF goes through the elements x[i * inner] for i from first on in steps, and leaves the least in f. Four are under way at once; in
+// each of the four a later element wins only if it is less.
+#define LEAST_OF(T, K, FIRST, STEP) { \
+		K key[4]; \
+		u32 at[4], i = FIRST; \
+		REPEAT(k, 4) { \
+			at[k] = i + k * STEP; \
+			key[k] = 0; \
+			if (at[k] < left) key[k] = key_##T(x + at[k] * inner, flip); \
+		} \
+		_Pragma("unroll 2") for (i += 4 * STEP; i + 3 * STEP < left; i += 4 * STEP) { \
+			K v[4]; \
+			REPEAT(k, 4) v[k] = key_##T(x + (i + k * STEP) * inner, flip); \
+			REPEAT(k, 4) if (v[k] < key[k]) key[k] = v[k], at[k] = i + k * STEP; \
+		} \
+		REPEAT(k, 3) if (i + k * STEP < left) { \
+			K v = key_##T(x + (i + k * STEP) * inner, flip); \
+			if (v < key[k]) key[k] = v, at[k] = i + k * STEP; \
+		} \
+		f = NONE; \
+		REPEAT(k, 4) if (at[k] < left) f = least(f, (found){key[k], (i64)(from + at[k])}); \
+	}
+
+// FOUND_OF is the same for what was found in pieces.
+#define FOUND_OF(T, K, FIRST, STEP) \
+	f = NONE; \
+	for (u32 i = FIRST; i < left; i += STEP) f = least(f, x[i * inner]);
+
+// extreme_rows_T: one warp for each piece of a row whose elements lie side by side. width is 32, or a smaller power of two when rows are
+// shorter: then each row has so many threads.
+#define EXTREME_ROWS(T, K, OF) \
+	KERNEL extreme_rows_##T(GLOBAL void *out, GLOBAL const T *__restrict in, u64 rows, u64 n, u32 width, i64 flip, u32 places, u32 type) { \
+		const u64 inner = 1; \
+		u64 pieces = (n + PIECE - 1) / PIECE, all = rows * pieces; \
 		u32 t = tid() % width; \
 		for (u64 p = gid() / width; p - (tid() & 31) / width < all; p += gstride() / width) { \
-			u64 q = p < all ? p : all - 1, row = q / pieces, from = (q - row * pieces) * CHUNK; \
-			u32 left = n - from < CHUNK ? (u32)(n - from) : CHUNK; \
-			GLOBAL const X *x = in + row * n + from; \
-			found best[4]; \
-			REPEAT(k, 4) best[k] = NONE; \
-			for (u32 first = t; first < left; first += 4 * width) \
-				REPEAT(k, 4) { \
-					u32 i = first + k * width; \
-					if (i < left) best[k] = least(best[k], GET(T)); \
-				} \
-			found f = least(least(best[0], best[1]), least(best[2], best[3])); \
+			u64 q = p < all ? p : all - 1, row = pieces == 1 ? q : share(q, pieces), from = (q - row * pieces) * PIECE; \
+			u32 left = n - from < PIECE ? (u32)(n - from) : PIECE; \
+			GLOBAL const T *x = in + row * n + from; \
+			found f; \
+			OF(T, K, t, width) \
 			for (u32 s = width / 2; s > 0; s /= 2) f = least(f, (found){xor64(f.key, s), xor64(f.place, s)}); \
 			if (t == 0 && p < all) put(out, p, f, flip, places, type); \
 		} \
 	}
 
 // extreme_columns_T: an axis that is not the last: a block of 256 threads reduces a piece of width neighbouring columns, width a power of two.
-#define COLUMNS(T, X, GET) \
-	KERNEL extreme_columns_##T(GLOBAL void *out, GLOBAL const X *__restrict in, u64 outer, u64 n, u64 inner, u32 width, i64 flip, u32 places, u32 type) { \
+#define EXTREME_COLUMNS(T, K, OF) \
+	KERNEL extreme_columns_##T(GLOBAL void *out, GLOBAL const T *__restrict in, u64 outer, u64 n, u64 inner, u32 width, i64 flip, u32 places, u32 type) { \
 		static SHARED found part[256]; \
-		u64 pieces = (n + CHUNK - 1) / CHUNK, bands = (inner + width - 1) / width, all = outer * pieces * bands; \
+		u64 pieces = (n + PIECE - 1) / PIECE, bands = (inner + width - 1) / width, all = outer * pieces * bands; \
 		u32 t = tid(), g = t / width, step = 256 / width; \
 		for (u64 b = block(); b < all; b += blocks()) { \
-			u64 p = b / bands, c = (b - p * bands) * width + t % width, o = p / pieces, from = (p - o * pieces) * CHUNK; \
-			u32 left = n - from < CHUNK ? (u32)(n - from) : CHUNK; \
-			GLOBAL const X *x = in + (o * n + from) * inner + c; \
+			u64 p = share(b, bands), c = (b - p * bands) * width + t % width, o = share(p, pieces), from = (p - o * pieces) * PIECE; \
+			u32 left = n - from < PIECE ? (u32)(n - from) : PIECE; \
+			GLOBAL const T *x = in + (o * n + from) * inner + c; \
 			found f = NONE; \
-			if (c < inner) \
-				_Pragma("unroll 4") for (u32 i = g; i < left; i += step) f = least(f, GET(T)); \
+			if (c < inner) { OF(T, K, g, step) } \
 			part[t] = f; \
 			sync(); \
 			for (u32 s = step / 2; s > 0; s /= 2) { \
@@ -90,4 +114,4 @@ INLINE i64 xor64(i64 v, u32 d) { return (i64)((u64)lane_xor((u32)((u64)v >> 32),
 		} \
 	}
 
-#define EXTREMES(T) ROWS(T, T, ELEMENT) COLUMNS(T, T, ELEMENT)
+#define EXTREMES(T, K) EXTREME_ROWS(T, K, LEAST_OF) EXTREME_COLUMNS(T, K, LEAST_OF)

@@ -1,7 +1,9 @@
-// Reduce of f16: a file for each type, so that a device translates only what is used.
+// Reduce of f16.
+// bounds: sum_columns_f16_4 1024 1
+// bounds: sum_columns_f16_32 1024 1
 #include "device.h"
 #include "sum.h"
 #include "extreme.h"
 
 SUMS(f16, f32)
-EXTREMES(f16)
+EXTREMES(f16, i32)

@@ -1,7 +1,9 @@
-// Reduce of f32: a file for each type, so that a device translates only what is used.
+// Reduce of f32.
+// bounds: sum_columns_f32_4 1024 1
+// bounds: sum_columns_f32_32 1024 1
 #include "device.h"
 #include "sum.h"
 #include "extreme.h"
 
 SUMS(f32, f32)
-EXTREMES(f32)
+EXTREMES(f32, i32)

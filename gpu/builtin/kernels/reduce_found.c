@@ -3,5 +3,5 @@
 #include "sum.h"
 #include "extreme.h"
 
-ROWS(found, found, FOUND)
-COLUMNS(found, found, FOUND)
+EXTREME_ROWS(found, i64, FOUND_OF)
+EXTREME_COLUMNS(found, i64, FOUND_OF)

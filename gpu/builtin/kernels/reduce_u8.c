@@ -1,7 +1,9 @@
-// Reduce of u8: a file for each type, so that a device translates only what is used.
+// Reduce of u8.
+// bounds: sum_columns_u8_4 1024 1
+// bounds: sum_columns_u8_32 1024 1
 #include "device.h"
 #include "sum.h"
 #include "extreme.h"
 
 SUMS(u8, i32)
-EXTREMES(u8)
+EXTREMES(u8, i32)

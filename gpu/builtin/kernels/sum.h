@@ -7,6 +7,9 @@
 
 enum { LANES = 256, CHUNK = 65536 };
 
+// share is how often b goes into a, by 32 bits where that is enough: much faster.
+INLINE u64 share(u64 a, u64 b) { return (a | b) >> 32 ? a / b : (u32)a / (u32)b; }
+
 #define REPEAT(I, N) _Pragma("unroll") for (u32 I = 0; I < N; I++)
 
 // How elements are loaded: as the type that they are added up in.
@@ -46,7 +49,7 @@ INLINE i64 both_i64(i64 a, i64 b, u32 prod) { return (i64)(prod ? (u64)a * (u64)
 		u64 pieces = (n + CHUNK - 1) / CHUNK, warps = gstride() / 32; \
 		u32 t = tid() & 31; \
 		for (u64 p = gid() / 32; p < rows * pieces; p += warps) { \
-			u64 row = p / pieces, from = (p - row * pieces) * CHUNK; \
+			u64 row = pieces == 1 ? p : share(p, pieces), from = (p - row * pieces) * CHUNK; \
 			u32 left = n - from < CHUNK ? (u32)(n - from) : CHUNK; \
 			GLOBAL const T *x = in + row * n + from; \
 			A acc[8]; \
@@ -67,46 +70,70 @@ INLINE i64 both_i64(i64 a, i64 b, u32 prod) { return (i64)(prod ? (u64)a * (u64)
 		} \
 	}
 
-// sum_short_T: one thread for each row of at most 32 elements.
+// sum_few_T: rows of at most 32 elements: width threads for each, width a power of two; four rows are under way at once.
+#define SUM_FEW(T, A) \
+	KERNEL sum_few_##T(GLOBAL void *out, GLOBAL const T *__restrict in, u64 rows, u32 n, u32 width, u32 prod, u32 type, u64 count) { \
+		u32 t = tid() % width; \
+		u64 stride = gstride() / width; \
+		for (u64 first = gid() / width; first - (tid() & 31) / width < rows; first += 4 * stride) { \
+			A v[4]; \
+			REPEAT(k, 4) { \
+				u64 row = first + k * stride; \
+				v[k] = t < n && row < rows ? both_##A(prod, load_##T(in + row * n + t), prod) : (A)prod; \
+			} \
+			for (u32 s = width / 2; s > 0; s /= 2) REPEAT(k, 4) v[k] = both_##A(v[k], down_##A(v[k], s), prod); \
+			REPEAT(k, 4) if (t == 0 && first + k * stride < rows) put_##A(out, first + k * stride, v[k], type, count); \
+		} \
+	}
+
+// sum_short_T: an axis of at most 32 elements that is not the last: one thread for each result. Element i of row (o, c) is number
+// (o*n+i)*inner + c.
 #define SUM_SHORT_OF(T, A, N) { \
 		A v[N]; \
-		REPEAT(k, N) v[k] = k < n ? both_##A(prod, load_##T(x + k), prod) : (A)prod; \
+		REPEAT(k, N) v[k] = k < n ? both_##A(prod, load_##T(x + k * inner), prod) : (A)prod; \
 		_Pragma("unroll") for (u32 s = N / 2; s > 0; s /= 2) \
 			_Pragma("unroll") for (u32 k = 0; k < N / 2; k++) if (k < s) v[k] = both_##A(v[k], v[k + s], prod); \
 		sum = v[0]; \
 	}
 #define SUM_SHORT(T, A) \
-	KERNEL sum_short_##T(GLOBAL void *out, GLOBAL const T *__restrict in, u64 rows, u64 n, u32 prod, u32 type, u64 count) { \
-		for (u64 row = gid(); row < rows; row += gstride()) { \
-			GLOBAL const T *x = in + row * n; \
+	KERNEL sum_short_##T(GLOBAL void *out, GLOBAL const T *__restrict in, u64 all, u64 n, u64 inner, u32 prod, u32 type, u64 count) { \
+		for (u64 i = gid(); i < all; i += gstride()) { \
+			u64 o = share(i, inner); \
+			GLOBAL const T *x = in + o * n * inner + (i - o * inner); \
 			A sum; \
 			if (n <= 4) SUM_SHORT_OF(T, A, 4) else if (n <= 8) SUM_SHORT_OF(T, A, 8) else SUM_SHORT_OF(T, A, 32) \
-			put_##A(out, row, sum, type, count); \
+			put_##A(out, i, sum, type, count); \
 		} \
 	}
 
-// sum_columns_T_W: an axis that is not the last: element i of row (o, c) is number (o*n+i)*inner + c. A block of 256 threads reduces a
-// piece of W neighbouring columns: thread t has column t % W and of its lanes those that are t / W modulo 256 / W, W of them. With W = 1
-// it is for rows again, of which there are too few to have a warp each.
-#define SUM_COLUMNS(T, A, W, UNROLL) \
+// sum_columns_T_W: an axis that is not the last. A block of THREADS reduces a piece of W neighbouring columns: thread t has column t % W
+// and of its lanes those that are t / W modulo THREADS / W. With W = 1 it is for rows again, of which there are too few to have a warp
+// each.
+#define SUM_COLUMNS(T, A, W, THREADS, UNROLL) \
 	KERNEL sum_columns_##T##_##W(GLOBAL void *out, GLOBAL const T *__restrict in, u64 outer, u64 n, u64 inner, u32 prod, u32 type, u64 count) { \
-		static SHARED A part[LANES]; \
+		enum { GROUPS = THREADS / W, EACH = LANES / GROUPS }; \
+		static SHARED A part[THREADS]; \
 		u64 pieces = (n + CHUNK - 1) / CHUNK, bands = (inner + W - 1) / W, all = outer * pieces * bands; \
 		u32 t = tid(), g = t / W; \
 		for (u64 b = block(); b < all; b += blocks()) { \
-			u64 p = b / bands, c = (b - p * bands) * W + t % W, o = p / pieces, from = (p - o * pieces) * CHUNK; \
+			u64 p = share(b, bands), c = (b - p * bands) * W + t % W, o = share(p, pieces), from = (p - o * pieces) * CHUNK; \
 			u32 left = n - from < CHUNK ? (u32)(n - from) : CHUNK; \
 			GLOBAL const T *x = in + (o * n + from) * inner + c; \
-			A acc[W]; \
-			REPEAT(k, W) acc[k] = prod; \
-			if (c < inner) \
-				_Pragma(UNROLL) for (u32 i = g; i < left; i += LANES) \
-					REPEAT(k, W) if (i + LANES / W * k < left) \
-						acc[k] = both_##A(acc[k], load_##T(x + (u64)(i + LANES / W * k) * inner), prod); \
-			_Pragma("unroll") for (u32 s = W / 2; s > 0; s /= 2) REPEAT(k, W / 2) if (k < s) acc[k] = both_##A(acc[k], acc[k + s], prod); \
+			A acc[EACH]; \
+			REPEAT(k, EACH) acc[k] = prod; \
+			if (c < inner) { \
+				u32 i = g; \
+				_Pragma(UNROLL) for (; i + GROUPS * (EACH - 1) < left; i += LANES) { \
+					A v[EACH]; \
+					REPEAT(k, EACH) v[k] = load_##T(x + (u64)(i + GROUPS * k) * inner); \
+					REPEAT(k, EACH) acc[k] = both_##A(acc[k], v[k], prod); \
+				} \
+				REPEAT(k, EACH) if (i + GROUPS * k < left) acc[k] = both_##A(acc[k], load_##T(x + (u64)(i + GROUPS * k) * inner), prod); \
+			} \
+			_Pragma("unroll") for (u32 s = EACH / 2; s > 0; s /= 2) REPEAT(k, EACH / 2) if (k < s) acc[k] = both_##A(acc[k], acc[k + s], prod); \
 			part[t] = acc[0]; \
 			sync(); \
-			for (u32 s = LANES / W / 2; s > 0; s /= 2) { \
+			for (u32 s = GROUPS / 2; s > 0; s /= 2) { \
 				if (g < s) part[t] = both_##A(part[t], part[t + s * W], prod); \
 				sync(); \
 			} \
@@ -115,4 +142,6 @@ INLINE i64 both_i64(i64 a, i64 b, u32 prod) { return (i64)(prod ? (u64)a * (u64)
 		} \
 	}
 
-#define SUMS(T, A) SUM_ROWS(T, A) SUM_SHORT(T, A) SUM_COLUMNS(T, A, 1, "unroll 8") SUM_COLUMNS(T, A, 4, "unroll 1") SUM_COLUMNS(T, A, 32, "unroll 1")
+#define SUMS(T, A) \
+	SUM_ROWS(T, A) SUM_FEW(T, A) SUM_SHORT(T, A) \
+	SUM_COLUMNS(T, A, 1, 256, "unroll 8") SUM_COLUMNS(T, A, 4, 1024, "unroll 8") SUM_COLUMNS(T, A, 32, 1024, "unroll 2")
