@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"levee/gpu/cuda"
 	"levee/gpu/kernel"
 	"levee/gpu/op"
 )
@@ -139,9 +140,11 @@ func lowerMap(l *lower, o *op.Op) error {
 	if err != nil {
 		return l.dev.fault(err)
 	}
-	word, err := l.trapWord()
-	if err != nil {
-		return err
+	word := cuda.Ptr(0)
+	if k.Traps() {
+		if word, err = l.trapWord(); err != nil {
+			return err
+		}
 	}
 	step := l.mapStep(k, code)
 	if k.Loops() {

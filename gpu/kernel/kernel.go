@@ -12,6 +12,7 @@ package kernel
 import (
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"sync"
 
 	"levee/gpu/op"
@@ -118,6 +119,11 @@ func (f *Func) Signature() op.Signature {
 
 // Loops says whether the kernel has a loop: then nobody knows how long it takes, and Flops is a guess.
 func (f *Func) Loops() bool { return f.loops }
+
+// Traps says whether the kernel may trap: else nobody has to ask whether it did.
+func (f *Func) Traps() bool {
+	return f.loops || slices.ContainsFunc(f.code, func(i instr) bool { return mayTrap(i.op) })
+}
 
 // Module is a module with nothing but this function, exported as "kernel", and the imports that it uses. It is canonical: functions
 // of the same instructions give the same bytes, whatever module they come from, and Parse of it gives the same function.

@@ -40,15 +40,7 @@ const together = 4
 
 // straight says whether nothing in the kernel traps or takes long: then it does not matter what is computed before what is stored.
 func (f *Func) straight() bool {
-	if f.loops || len(f.code) > 128 {
-		return false
-	}
-	for i := range f.code {
-		if mayTrap(f.code[i].op) {
-			return false
-		}
-	}
-	return true
+	return len(f.code) <= 128 && !f.Traps()
 }
 
 func mayTrap(op byte) bool {
