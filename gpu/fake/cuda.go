@@ -1,7 +1,7 @@
 package fake
 
 import (
-	_ "embed" // the C source
+	"embed"
 	"fmt"
 	"net"
 	"os"
@@ -14,8 +14,8 @@ import (
 	"levee/gpu/ptx"
 )
 
-//go:embed c/cuda.c
-var cudaSource []byte
+//go:embed c/cuda.c c/cuda_launch.h
+var cudaSources embed.FS
 
 // CUDA is a libcuda.so.1 and the server that runs its kernels. Each process that opens the library has devices of its own.
 type CUDA struct {
@@ -65,10 +65,16 @@ func NewCUDA(t testing.TB, macros ...string) *CUDA {
 }
 
 func (c *CUDA) build(socket string, macros []string) error {
-	source := filepath.Join(c.Dir, "cuda.c")
-	if err := os.WriteFile(source, cudaSource, 0o600); err != nil {
-		return err
+	for _, name := range []string{"cuda.c", "cuda_launch.h"} {
+		text, err := cudaSources.ReadFile("c/" + name)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(c.Dir, name), text, 0o600); err != nil {
+			return err
+		}
 	}
+	source := filepath.Join(c.Dir, "cuda.c")
 	args := []string{source, "-Wall", "-Wextra", "-Werror", "-Wno-unused", "-pthread", fmt.Sprintf("-DSOCKET=%q", socket)}
 	for _, m := range macros {
 		args = append(args, "-D"+m)
