@@ -243,5 +243,6 @@ func TestCorpusOnTheCPU(t *testing.T) {
 		same(t, e.Name+" step by step", w, 0, func(from int) ([][]uint64, uint64) { return m.run("", w, from) })
 	}
 	require.Equal(t, strings.Fields("axpb relu6 sqrtinv minmax ramp rounding sign_of signs silu mandel collatz quotients divide divide64 remainders hash hash64 choose "+
-		"stencil gather wild matmul forever half poly64 mixed narrow widen bits bits64 unbits bytesum sat floats several"), names)
+		"stencil gather wild matmul forever half poly64 mixed narrow widen bits bits64 unbits bytesum sat floats several "+
+		"rounds rounds64 extremes extremes64 to_ints to_longs to_floats to_doubles to_int to_long"), names)
 }

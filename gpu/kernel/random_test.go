@@ -386,3 +386,12 @@ func TestRandomKernels(t *testing.T) {
 		}
 	}
 }
+
+// FuzzRandomKernels is TestRandomKernels without an end.
+func FuzzRandomKernels(f *testing.F) {
+	f.Add(uint64(1))
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		r := rand.New(rand.NewPCG(seed, 6))
+		held(t, r, randomModule(r, 3), 33)
+	})
+}

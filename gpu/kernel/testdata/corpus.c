@@ -125,6 +125,29 @@ K(floats) double floats(int i, i64 l) {
 typedef struct { float sum, difference; int less; double product; } four;
 K(several) four several(float a, float b) { return (four){a + b, a - b, a < b, (double)a * b}; }
 
+typedef struct { float a, b, c, d; } floats4;
+typedef struct { double a, b, c, d; } doubles4;
+typedef struct { int a, b; u32 c, d; } ints4;
+typedef struct { i64 a, b; u64 c, d; } longs4;
+K(rounds) floats4 rounds(float x) { return (floats4){__builtin_floorf(x), __builtin_ceilf(x), __builtin_truncf(x), __builtin_nearbyintf(x)}; }
+K(rounds64) doubles4 rounds64(double x) { return (doubles4){__builtin_floor(x), __builtin_ceil(x), __builtin_trunc(x), __builtin_nearbyint(x)}; }
+K(extremes) floats4 extremes(float a, float b) {
+	return (floats4){__builtin_wasm_min_f32(a, b), __builtin_wasm_max_f32(a, b), __builtin_sqrtf(a), a / b};
+}
+K(extremes64) doubles4 extremes64(double a, double b) {
+	return (doubles4){__builtin_wasm_min_f64(a, b), __builtin_wasm_max_f64(a, b), __builtin_sqrt(a), a / b};
+}
+K(to_ints) ints4 to_ints(float x, double y) { return (ints4){(int)x, (int)y, (u32)x, (u32)y}; }
+K(to_longs) longs4 to_longs(float x, double y) { return (longs4){(i64)x, (i64)y, (u64)x, (u64)y}; }
+K(to_floats) floats4 to_floats(int i, i64 l) { return (floats4){(float)i, (float)l, (float)(u32)i, (float)(u64)l}; }
+K(to_doubles) doubles4 to_doubles(int i, i64 l) { return (doubles4){(double)i, (double)l, (double)(u32)i, (double)(u64)l}; }
+K(to_int) int to_int(float x, double y) {
+	return __builtin_wasm_trunc_s_i32_f32(x) ^ __builtin_wasm_trunc_u_i32_f32(x) ^ __builtin_wasm_trunc_s_i32_f64(y) ^ __builtin_wasm_trunc_u_i32_f64(y);
+}
+K(to_long) i64 to_long(float x, double y) {
+	return __builtin_wasm_trunc_s_i64_f32(x) ^ __builtin_wasm_trunc_u_i64_f32(x) ^ __builtin_wasm_trunc_s_i64_f64(y) ^ __builtin_wasm_trunc_u_i64_f64(y);
+}
+
 static int counter;
 static int table[64] = {1, 2, 3};
 K(counts) int counts(int x) { return counter += x; } // memory: no kernel
