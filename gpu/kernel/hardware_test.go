@@ -39,17 +39,24 @@ func openDriver(t testing.TB, library string) *driven {
 	c, err := d.Open(0)
 	require.NoError(t, err)
 	t.Logf("on %s", c.Name)
-	at := &driven{t: t, c: c}
-	at.s, err = c.NewStream()
-	require.NoError(t, err)
-	at.memory, err = c.Alloc(drivenMemory)
-	require.NoError(t, err)
-	at.pinned, err = c.Pinned(drivenPinned)
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		require.NoError(t, c.FreePinned(at.pinned))
-		require.NoError(t, c.Free(at.memory))
-		require.NoError(t, c.Close())
+	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	return (&driven{t: t, c: c}).another()
+}
+
+// another is another place on the same device.
+func (d *driven) another() *driven {
+	at := &driven{t: d.t, c: d.c}
+	var err error
+	at.s, err = d.c.NewStream()
+	require.NoError(d.t, err)
+	at.memory, err = d.c.Alloc(drivenMemory)
+	require.NoError(d.t, err)
+	at.pinned, err = d.c.Pinned(drivenPinned)
+	require.NoError(d.t, err)
+	d.t.Cleanup(func() {
+		require.NoError(d.t, d.c.FreePinned(at.pinned))
+		require.NoError(d.t, d.c.Free(at.memory))
+		require.NoError(d.t, d.c.FreeStream(at.s))
 	})
 	return at
 }
