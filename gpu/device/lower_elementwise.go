@@ -155,7 +155,11 @@ func nearest(s op.Strided) int {
 func (l *lower) tiles(s op.Strided, near int, size int64) error {
 	last := len(s.Dims) - 1
 	n, count := s.Dims[last], s.Dims[near]
-	all := (n + 31) / 32 * ((count + 31) / 32)
+	side := int64(64) // of a square, as in kernels/strided.c
+	if size > 4 {
+		side = 32
+	}
+	all := (n + side - 1) / side * ((count + side - 1) / side)
 	var dims, from, to []int64 // of what is outside of the two
 	pitch, nearPitch := n, int64(0)
 	for i := last - 1; i >= 0; i-- {

@@ -1,4 +1,5 @@
 // Transpose and Slice.
+// bounds: tiles 256 4
 #include "device.h"
 #include "units.h"
 
@@ -27,27 +28,33 @@ INLINE u64 place(u64 i, u32 rank, u64 d0, u64 d1, u64 d2, u64 d3, u64 d4, u64 s0
 	}
 EACH_UNIT(STRIDED)
 
-// tiles moves squares of 32 by 32 through shared memory: the output is in one piece along n, which is read with stride, and the input
-// is nearest along count, which is read with near and written with pitch. Up to four dimensions b are outside of that. 256 threads.
-#define TILES(S) \
+// tiles moves squares of D by D through shared memory: the output is in one piece along n, which is read with stride, and the input is
+// nearest along count, which is read with near and written with pitch. Up to four dimensions b are outside of that. 256 threads. PITCH is
+// such that neither rows nor columns of the square meet in a bank.
+#define TILES(S, D, PITCH) \
 	KERNEL tiles##S(GLOBAL unit##S *__restrict out, GLOBAL const unit##S *__restrict in, u64 start, u64 n, u64 stride, u64 count, u64 near, u64 pitch, \
 		u64 all, u64 b0, u64 b1, u64 b2, u64 i0, u64 i1, u64 i2, u64 i3, u64 o0, u64 o1, u64 o2, u64 o3) { \
-		static SHARED unit##S tile[32][33]; \
+		static SHARED unit##S tile[D][PITCH]; \
 		u32 x = tid() & 31, y = tid() >> 5; \
-		u64 across = (n + 31) / 32, down = (count + 31) / 32; \
+		u64 across = (n + D - 1) / D, down = (count + D - 1) / D; \
 		for (u64 t = block(); t < all; t += blocks()) { \
-			u64 q = quotient(t, across), c = (t - q * across) * 32; \
-			u64 b = quotient(q, down), r = (q - b * down) * 32; \
+			u64 q = quotient(t, across), c = (t - q * across) * D; \
+			u64 b = quotient(q, down), r = (q - b * down) * D; \
 			u64 from = start, to = 0, k; \
 			k = quotient(b, b0); from += (b - k * b0) * i0; to += (b - k * b0) * o0; b = k; \
 			k = quotient(b, b1); from += (b - k * b1) * i1; to += (b - k * b1) * o1; b = k; \
 			k = quotient(b, b2); from += (b - k * b2) * i2 + k * i3; to += (b - k * b2) * o2 + k * o3; \
-			_Pragma("unroll") for (u32 j = 0; j < 32; j += 8) \
-				if (r + x < count && c + y + j < n) tile[y + j][x] = in[from + (r + x) * near + (c + y + j) * stride]; \
+			GLOBAL const unit##S *src = in + from + r * near + c * stride; \
+			GLOBAL unit##S *dst = out + to + r * pitch + c; \
+			u32 wide = n - c < D ? (u32)(n - c) : D, high = count - r < D ? (u32)(count - r) : D; \
+			_Pragma("unroll") for (u32 j = 0; j < D; j += 8) \
+				_Pragma("unroll") for (u32 i = 0; i < D; i += 32) \
+					if (i + x < high && j + y < wide) tile[j + y][i + x] = src[(i + x) * near + (j + y) * stride]; \
 			sync(); \
-			_Pragma("unroll") for (u32 j = 0; j < 32; j += 8) \
-				if (r + y + j < count && c + x < n) out[to + (r + y + j) * pitch + c + x] = tile[x][y + j]; \
+			_Pragma("unroll") for (u32 j = 0; j < D; j += 8) \
+				_Pragma("unroll") for (u32 i = 0; i < D; i += 32) \
+					if (j + y < high && i + x < wide) dst[(j + y) * pitch + i + x] = tile[i + x][j + y]; \
 			sync(); \
 		} \
 	}
-EACH_UNIT(TILES)
+TILES(1, 64, 68) TILES(2, 64, 66) TILES(4, 64, 65) TILES(8, 32, 33) TILES(16, 32, 33)
