@@ -9,9 +9,10 @@ import (
 )
 
 const (
-	fftBlockLog = 12      // numbers that a block holds
+	fftBlockLog = 12      // numbers that a block holds, of several columns
+	fftRowMost  = 14      // of one row, where a block may have so much memory
 	fftStages   = 9       // of a pass, where one pass does not do it all: then a block has runs of at least 8 numbers, which lie beside each other
-	fftShortLog = 11      // numbers that a block holds of rows that are shorter: eight for each thread
+	fftShortLog = 11      // of rows that are shorter: eight for each thread
 	fftScratch  = 1 << 23 // numbers that are convolved at a time, or one row
 	complexSize = 8
 )
@@ -33,18 +34,18 @@ func lowerFFT(l *lower, o *op.Op) error {
 	in, out := l.in[0], l.out[0]
 	n := in.Shape[len(in.Shape)-2]
 	rows := in.Elems() / 2 / n
-	divide := float32(0)
+	divide := float32(1)
 	if o.Int(0) == 1 {
 		divide = float32(n)
 	}
 	if n&(n-1) == 0 {
-		return l.transform(in.at, out.at, rows, op.FFTLog(n), uint32(o.Int(0)), divide)
+		return l.transform(in.at, out.at, rows, op.FFTLog(n), uint32(o.Int(0)), 1/divide) // the same for a power of two
 	}
 	return l.bluestein(rows, n, uint32(o.Int(0)), divide)
 }
 
 // transform is of rows of 1<<log numbers: all stages in one pass where a block holds a row, else in passes that are about equal.
-func (l *lower) transform(in, out cuda.Ptr, rows int64, log int, inverse uint32, divide float32) error {
+func (l *lower) transform(in, out cuda.Ptr, rows int64, log int, inverse uint32, scale float32) error {
 	r, err := l.roots(op.FFTRoots)
 	if err != nil {
 		return err
@@ -62,15 +63,15 @@ func (l *lower) transform(in, out cuda.Ptr, rows int64, log int, inverse uint32,
 		return err
 	}
 	passes := 1
-	if log > fftBlockLog {
+	if log > l.fftRowLog() {
 		passes = (log + fftStages - 1) / fftStages
 	}
 	stage := 0
 	for i := range passes {
 		count := (log - stage) / (passes - i)
-		last := float32(0)
+		last := float32(1)
 		if i == passes-1 {
-			last = divide
+			last = scale
 		}
 		if err := l.fftPass(in, out, direct, r, rows<<(log-count), log, stage, count, inverse, last); err != nil {
 			return err
@@ -80,8 +81,18 @@ func (l *lower) transform(in, out cuda.Ptr, rows int64, log int, inverse uint32,
 	return nil
 }
 
-func (l *lower) fftPass(in, out, direct cuda.Ptr, r roots, columns int64, log, stage, count int, inverse uint32, divide float32) error {
-	together := min(fftBlockLog-count, op.FFTLog(columns))
+// fftRowLog is up to which length a block holds a whole row: more than in a pass of several, where blocks beside each other hide how long
+// memory takes, but one pass over memory is saved.
+func (l *lower) fftRowLog() int {
+	log := fftBlockLog
+	for log < fftRowMost && l.dev.sharedOptIn >= complexSize<<(log+1) {
+		log++
+	}
+	return log
+}
+
+func (l *lower) fftPass(in, out, direct cuda.Ptr, r roots, columns int64, log, stage, count int, inverse uint32, scale float32) error {
+	together := max(min(fftBlockLog-count, op.FFTLog(columns)), 0)
 	if log == count {
 		together = max(min(together, fftShortLog-count), 0)
 	}
@@ -89,9 +100,21 @@ func (l *lower) fftPass(in, out, direct cuda.Ptr, r roots, columns int64, log, s
 	if blocks > maxGrid {
 		return op.Errorf(op.OverBudget, "a transform of %d numbers in %d columns", 1<<log, columns)
 	}
-	args := l.args().Ptr(in).Ptr(out).Ptr(direct).Ptr(r.coarse).Ptr(r.fine).
-		I64(columns).U32(uint32(log)).U32(uint32(stage)).U32(uint32(count)).U32(uint32(together)).U32(inverse).F32(divide)
-	return l.launch("fft", "fft_pass", dim{X: uint32(blocks)}, dim{X: 256}, complexSize<<(count+together), args)
+	block := dim{X: 256}
+	if count == fftRowMost {
+		block.X = 512
+	}
+	kernel, args := "fft_next", l.args()
+	if stage == 0 {
+		kernel = "fft_first"
+		args.Ptr(in)
+	}
+	args.Ptr(out).Ptr(direct).Ptr(r.coarse).Ptr(r.fine).I64(columns).U32(uint32(log))
+	if stage > 0 {
+		args.U32(uint32(stage))
+	}
+	args.U32(uint32(count)).U32(uint32(together)).U32(inverse).F32(scale)
+	return l.launch("fft", kernel, dim{X: uint32(blocks)}, block, complexSize<<(count+together), args)
 }
 
 // bluestein makes a transform of any length a convolution with a chirp, of rows that a power of two is long.
@@ -112,7 +135,7 @@ func (l *lower) bluestein(rows, n int64, inverse uint32, divide float32) error {
 	if err := l.launch("fft", "chirp_filter", l.blocks(m), eachThread, 0, args); err != nil {
 		return err
 	}
-	if err := l.transform(a, spectrum, 1, log, 0, 0); err != nil {
+	if err := l.transform(a, spectrum, 1, log, 0, 1); err != nil {
 		return err
 	}
 	return inParts(rows, some, func(from, rows int64) error {
@@ -121,13 +144,13 @@ func (l *lower) bluestein(rows, n int64, inverse uint32, divide float32) error {
 		if err := l.launch("fft", "chirp_in", l.blocks(rows*m), eachThread, 0, args); err != nil {
 			return err
 		}
-		if err := l.transform(a, b, rows, log, 0, 0); err != nil {
+		if err := l.transform(a, b, rows, log, 0, 1); err != nil {
 			return err
 		}
 		if err := l.launch("fft", "chirp_times", l.blocks(rows*m), eachThread, 0, l.args().Ptr(b).Ptr(spectrum).I64(rows).U32(uint32(log))); err != nil {
 			return err
 		}
-		if err := l.transform(b, a, rows, log, 1, float32(m)); err != nil {
+		if err := l.transform(b, a, rows, log, 1, 1/float32(m)); err != nil {
 			return err
 		}
 		args = l.args().Ptr(a).Ptr(l.out[0].at + at).Ptr(r.coarse).Ptr(r.fine).I64(rows).I64(n).U32(uint32(log)).U32(inverse).F32(divide)

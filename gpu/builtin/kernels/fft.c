@@ -20,9 +20,17 @@ INLINE c32 root_of(GLOBAL const c64 *coarse, GLOBAL const c64 *fine, u32 k) {
 
 INLINE u32 reverse(u32 i, u32 log) { return log ? __builtin_bitreverse32(i) >> (32 - log) : 0; }
 
-// What one launch does: count stages from stage on, of transforms of 1 << log. A block takes 1 << columns_log columns, each the 1 << count
-// numbers that meet in these stages.
-typedef struct { u32 log, stage, count, columns_log, inverse; } pass;
+// What one launch does: count stages from stage on, of transforms of 1 << log. A block takes 1 << columns_log columns of so many in all,
+// each the 1 << count numbers that meet in these stages. The results are multiplied by scale, a power of two.
+typedef struct {
+	GLOBAL const c32 *in; // of the first pass; the others work in place
+	GLOBAL c32 *out;
+	GLOBAL const c32 *direct;
+	GLOBAL const c64 *coarse, *fine;
+	u64 columns;
+	u32 log, stage, count, columns_log, inverse;
+	f32 scale;
+} pass;
 
 // place gives number e of a column: column q has those whose bits below the pass's stages and above them are q's, in all rows.
 INLINE u64 place(pass p, u64 q, u32 e) {
@@ -31,76 +39,93 @@ INLINE u64 place(pass p, u64 q, u32 e) {
 	return row << p.log | high << (p.stage + p.count) | (u64)e << p.stage | low;
 }
 
-// column gives the column that a place in the block is of. The first pass reads what its columns need where they lie in reversed order,
-// so a block's columns are those that lie beside each other there.
-INLINE u64 column(pass p, u32 c) {
-	u64 q = ((u64)block() << p.columns_log) + c;
+// column gives where a column of the block goes. The first pass reads what its columns need where they lie in reversed order, so a
+// block's columns are those that lie beside each other there.
+INLINE u64 column(pass p, u64 q) {
 	u32 rest = p.log - p.count;
-	if (p.stage) return q;
-	return q >> rest << rest | reverse((u32)(q & ((1ull << rest) - 1)), rest);
+	return p.stage ? q : q >> rest << rest | reverse((u32)(q & ((1ull << rest) - 1)), rest);
 }
 
-INLINE c32 twiddle(GLOBAL const c32 *direct, GLOBAL const c64 *coarse, GLOBAL const c64 *fine, u32 stage, u32 j, u32 inverse) {
-	if (stage < DIRECT) return conj_if(inverse, direct[j << (DIRECT - 1 - stage)]);
-	return conj_if(inverse, root_of(coarse, fine, j << (ROOTS_LOG - 1 - stage)));
+INLINE c32 twiddle(pass p, u32 stage, u32 j) {
+	return conj_if(p.inverse, stage < DIRECT ? p.direct[j << (DIRECT - 1 - stage)] : root_of(p.coarse, p.fine, j << (ROOTS_LOG - 1 - stage)));
 }
 
 // slot spreads what a block holds over the banks of its memory: steps by any power of two meet few of them twice.
-INLINE u32 slot(u32 x) { return x ^ (x >> 4 & 15) ^ (x >> 8 & 15); }
+INLINE u32 slot(u32 x) { return x ^ ((x >> 4 ^ x >> 8 ^ x >> 12) & 15); }
 
-// DEFINE_STEPS makes steps_N, which does N stages from stage s of the pass on, with 1 << N numbers in registers.
+// DEFINE_STEPS makes steps_N, which does N stages from stage s of the pass on, with 1 << N numbers in registers. The first steps of a
+// pass bring the numbers, and the last ones take them away; neighbours in memory go by neighbouring threads, and what the first pass
+// reads is in reversed order: the thread that reads at b does the butterflies that b reversed belongs to.
 #define DEFINE_STEPS(N) \
-INLINE void steps_##N(pass p, u32 s, GLOBAL const c32 *direct, GLOBAL const c64 *coarse, GLOBAL const c64 *fine) { \
-	u32 width = 1u << p.columns_log; \
-	u32 below = (1u << p.stage) - 1, first = block() << p.columns_log; /* of the column only what lies below counts */ \
-	for (u32 i = tid(); i < 1u << (p.count - N + p.columns_log); i += ntid()) { \
-		u32 c = i & (width - 1), b = i >> p.columns_log, j = b & ((1u << s) - 1), e = (b - j) << N | j; \
-		u32 low = (first + c) & below; \
+INLINE void steps_##N(pass p, u32 s, u32 bring, u32 take) { \
+	u32 rest = p.log - p.count, groups_log = p.count - N, by_row = !p.stage && (bring ? !rest : take); \
+	u64 first = (u64)block() << p.columns_log; \
+	for (u32 i = tid(); i < 1u << (groups_log + p.columns_log); i += ntid()) { \
+		u32 c = by_row ? i >> groups_log : i & ((1u << p.columns_log) - 1), at = by_row ? i & ((1u << groups_log) - 1) : i >> p.columns_log; \
+		u32 b = bring && !p.stage ? reverse(at, groups_log) : at, j = b & ((1u << s) - 1), e = (b - j) << N | j; \
+		u64 q = first + c; \
 		c32 x[1 << N]; \
-		_Pragma("unroll") for (u32 k = 0; k < 1 << N; k++) x[k] = held[slot((e + (k << s)) << p.columns_log | c)]; \
+		_Pragma("unroll") for (u32 k = 0; k < 1 << N; k++) { \
+			if (!bring) x[k] = held[slot((e + (k << s)) << p.columns_log | c)]; \
+			else if (q >= p.columns) x[k] = 0; \
+			else if (p.stage) x[k] = p.out[place(p, q, e + (k << s))]; \
+			else x[k] = p.in[q >> rest << p.log | (u64)(reverse(k, N) << groups_log | at) << rest | (q & ((1ull << rest) - 1))]; \
+		} \
+		u32 low = (u32)q & ((1u << p.stage) - 1); \
 		_Pragma("unroll") for (u32 t = 0; t < N; t++) \
 			_Pragma("unroll") for (u32 h = 0; h < 1u << t; h++) { /* the numbers with the same root */ \
-				c32 w = twiddle(direct, coarse, fine, p.stage + s + t, (j + (h << s)) << p.stage | low, p.inverse); \
+				c32 w = twiddle(p, p.stage + s + t, (j + (h << s)) << p.stage | low); \
 				_Pragma("unroll") for (u32 k = h; k < 1 << N; k += 2u << t) { \
 					c32 u = x[k], v = times(x[k + (1u << t)], w); \
 					x[k] = u + v; \
 					x[k + (1u << t)] = u - v; \
 				} \
 			} \
-		_Pragma("unroll") for (u32 k = 0; k < 1 << N; k++) held[slot((e + (k << s)) << p.columns_log | c)] = x[k]; \
+		_Pragma("unroll") for (u32 k = 0; k < 1 << N; k++) { \
+			if (!take) { \
+				held[slot((e + (k << s)) << p.columns_log | c)] = x[k]; \
+				continue; \
+			} \
+			x[k] = x[k] * p.scale; \
+			if (p.stage + p.count == p.log) x[k] = canon2(x[k]); \
+			if (q < p.columns) p.out[place(p, column(p, q), e + (k << s))] = x[k]; \
+		} \
 	} \
-	sync(); \
+	if (!take) sync(); \
 }
 
+DEFINE_STEPS(0)
 DEFINE_STEPS(1)
 DEFINE_STEPS(2)
 DEFINE_STEPS(3)
 
-// fft_pass: in is read by the first pass only, the others work in place. divide is 0, or what the results of the last one are divided by.
-KERNEL fft_pass(GLOBAL const c32 *in, GLOBAL c32 *out, GLOBAL const c32 *direct, GLOBAL const c64 *coarse, GLOBAL const c64 *fine,
-	u64 columns, u32 log, u32 stage, u32 count, u32 columns_log, u32 inverse, f32 divide) {
-	pass p = {log, stage, count, columns_log, inverse};
-	u32 n = 1u << count, width = 1u << columns_log, rest = log - count, s = 0;
-	u64 first = (u64)block() << columns_log;
-	for (u32 i = tid(); i < n << columns_log; i += ntid()) { // neighbours in memory by neighbouring threads
-		u32 c = rest ? i & (width - 1) : i >> count, e = rest ? i >> columns_log : i & (n - 1);
-		u64 q = first + c;
-		c32 v = 0;
-		if (q < columns) v = stage ? out[place(p, q, e)] : in[q >> rest << log | (u64)e << rest | (q & ((1ull << rest) - 1))];
-		held[slot((stage ? e : reverse(e, count)) << columns_log | c)] = v;
+INLINE void all_steps(pass p) {
+	switch (p.count) {
+	case 0: return steps_0(p, 0, 1, 1);
+	case 1: return steps_1(p, 0, 1, 1);
+	case 2: return steps_2(p, 0, 1, 1);
+	case 3: return steps_3(p, 0, 1, 1);
 	}
-	sync();
-	for (; s + 3 <= count; s += 3) steps_3(p, s, direct, coarse, fine);
-	if (s + 2 == count) steps_2(p, s, direct, coarse, fine);
-	if (s + 1 == count) steps_1(p, s, direct, coarse, fine);
-	for (u32 i = tid(); i < n << columns_log; i += ntid()) {
-		u32 c = stage ? i & (width - 1) : i >> count, e = stage ? i >> columns_log : i & (n - 1);
-		if (first + c >= columns) continue;
-		c32 v = held[slot(e << columns_log | c)];
-		if (divide != 0) v = (c32){v.x / divide, v.y / divide};
-		if (stage + count == log) v = canon2(v);
-		out[place(p, column(p, c), e)] = v;
+	steps_3(p, 0, 1, 0);
+	u32 s = 3;
+	for (; s + 3 < p.count; s += 3) steps_3(p, s, 0, 0);
+	switch (p.count - s) {
+	case 1: return steps_1(p, s, 0, 1);
+	case 2: return steps_2(p, s, 0, 1);
 	}
+	steps_3(p, s, 0, 1);
+}
+
+// fft_first reads in, fft_next works in place and does at least four stages.
+KERNEL fft_first(GLOBAL const c32 *in, GLOBAL c32 *out, GLOBAL const c32 *direct, GLOBAL const c64 *coarse, GLOBAL const c64 *fine,
+	u64 columns, u32 log, u32 count, u32 columns_log, u32 inverse, f32 scale) {
+	all_steps((pass){in, out, direct, coarse, fine, columns, log, 0, count, columns_log, inverse, scale});
+}
+
+KERNEL fft_next(GLOBAL c32 *out, GLOBAL const c32 *direct, GLOBAL const c64 *coarse, GLOBAL const c64 *fine,
+	u64 columns, u32 log, u32 stage, u32 count, u32 columns_log, u32 inverse, f32 scale) {
+	if (!stage || count < 4) __builtin_unreachable();
+	all_steps((pass){0, out, direct, coarse, fine, columns, log, stage, count, columns_log, inverse, scale});
 }
 
 // chirp_at is e^(-πik²/n), or its conjugate: coarse and fine are op.Roots(2n).
@@ -129,12 +154,12 @@ KERNEL chirp_times(GLOBAL c32 *x, GLOBAL const c32 *spectrum, u64 rows, u32 log)
 	for (u64 i = gid(); i < rows << log; i += gstride()) x[i] = times(x[i], spectrum[i & ((1ull << log) - 1)]);
 }
 
-// chirp_out takes the first n of each row, times the chirp, and divides by divide where it is not 0.
+// chirp_out takes the first n of each row, times the chirp, and divides by divide.
 KERNEL chirp_out(GLOBAL const c32 *in, GLOBAL c32 *out, GLOBAL const c64 *coarse, GLOBAL const c64 *fine, u64 rows, u64 n, u32 log, u32 inverse, f32 divide) {
 	for (u64 i = gid(); i < rows * n; i += gstride()) {
 		u64 j = i % n;
 		c32 v = times(in[i / n << log | j], chirp_at(coarse, fine, j, n, inverse));
-		if (divide != 0) v = (c32){v.x / divide, v.y / divide};
+		v = (c32){v.x / divide, v.y / divide};
 		out[i] = canon2(v);
 	}
 }
