@@ -3,13 +3,12 @@ package gpu
 import (
 	"testing"
 
-	"levee/gpu/fake"
 	"levee/gpu/op"
 )
 
 // BenchmarkRoundTrip is what a wait costs on top of what it waits for: from one process to another and back.
 func BenchmarkRoundTrip(b *testing.B) {
-	p := NewPool(PoolConfig{Library: fake.NewCUDA(b).Library()})
+	p := NewPool(PoolConfig{Library: fakeDriver(b).Library()})
 	defer p.Close()
 	l, err := p.Session(b.Context(), Request{Device: "fake", Owner: "a", Memory: testMemory})
 	if err != nil {
@@ -30,7 +29,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 
 // BenchmarkTransfer moves 64 MiB to the worker and back; the device is the machine's memory.
 func BenchmarkTransfer(b *testing.B) {
-	p := NewPool(PoolConfig{Library: fake.NewCUDA(b).Library()})
+	p := NewPool(PoolConfig{Library: fakeDriver(b).Library()})
 	defer p.Close()
 	l, err := p.Session(b.Context(), Request{Device: "fake", Owner: "a", Memory: 2 * testMemory})
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"levee/gpu/fake"
 	"levee/gpu/op"
 )
 
@@ -43,7 +42,7 @@ func TestFrames(t *testing.T) {
 
 // What a runtime worker that was taken over may send ends its own session only.
 func TestForgedFrames(t *testing.T) {
-	p := newPool(t, fake.NewCUDA(t))
+	p := newPool(t, fakeDriver(t))
 	good, _ := session(t, p, "a")
 	_, l := session(t, p, "a")
 	fd := int(l.File.Fd())

@@ -5,7 +5,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"levee/gpu/fake"
 	"levee/gpu/op"
 	"levee/graph/value"
 )
@@ -39,7 +38,7 @@ func onPool(t *testing.T, p *Pool, owner string) (*Session, *readCounter) {
 
 // What one call of an owner gave, or was given, is on the device for the next one, and for that of no other owner.
 func TestTensorsStayOnTheDevice(t *testing.T) {
-	p := newPool(t, fake.NewCUDA(t))
+	p := newPool(t, fakeDriver(t))
 	const typ = "tensor<u8,[n]>"
 	d := op.Desc{DType: op.U8, Shape: []int64{200_000}}
 	elements := make([]byte, d.Bytes())
@@ -86,7 +85,7 @@ func TestTensorsStayOnTheDevice(t *testing.T) {
 
 // A client that asks for what it cannot know gets nothing, and one that speaks nonsense loses its session only.
 func TestFindIsChecked(t *testing.T) {
-	p := newPool(t, fake.NewCUDA(t))
+	p := newPool(t, fakeDriver(t))
 	e, _ := session(t, p, "a")
 	c := e.(*client)
 	h, err := c.Find([32]byte{1}, op.Desc{DType: op.F32, Shape: []int64{1 << 20}})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"os"
+	"os/exec"
 	"testing"
 	"time"
 
@@ -20,6 +21,15 @@ func TestMain(m *testing.M) {
 		return
 	}
 	os.Exit(m.Run())
+}
+
+// fakeDriver makes a driver that pretends. The macros are those of gpu/fake/c/cuda.c.
+func fakeDriver(t testing.TB, macros ...string) *fake.CUDA {
+	t.Helper()
+	if _, err := exec.LookPath("gcc"); err != nil {
+		t.Skipf("the fake driver is built with gcc: %v", err)
+	}
+	return fake.NewCUDA(t, macros...)
 }
 
 // newPool makes a pool over a fake driver. It is as patient as a slow machine needs and a test can bear.
@@ -95,7 +105,7 @@ func requireFault(t *testing.T, f op.Fault, err error) {
 }
 
 func TestPool(t *testing.T) {
-	p := newPool(t, fake.NewCUDA(t))
+	p := newPool(t, fakeDriver(t))
 	e, _ := session(t, p, "a")
 	require.Equal(t, "cuda", e.Info().Kind)
 	require.Equal(t, int64(testMemory), e.Info().Memory)
@@ -113,7 +123,7 @@ func TestPool(t *testing.T) {
 
 // Large tensors take many turns through the staging memory, small ones share it.
 func TestPoolTransfers(t *testing.T) {
-	p := newPool(t, fake.NewCUDA(t))
+	p := newPool(t, fakeDriver(t))
 	e, _ := session(t, p, "a")
 	n := int64(5*half + 4321)
 	h, err := e.Alloc(op.Desc{DType: op.U8, Shape: []int64{n}})
@@ -138,7 +148,7 @@ func TestPoolTransfers(t *testing.T) {
 
 // Everybody has what was granted, and no more.
 func TestPoolQuota(t *testing.T) {
-	p := newPool(t, fake.NewCUDA(t))
+	p := newPool(t, fakeDriver(t))
 	greedy, _ := session(t, p, "a")
 	modest, _ := session(t, p, "a")
 	for {
@@ -156,7 +166,7 @@ func TestPoolHang(t *testing.T) {
 	lost := make(chan string, 1)
 	onLost := func(c *PoolConfig) { c.OnLost = func(_, reason string) { lost <- reason } }
 	for macro, why := range map[string]string{"HANG=1": "is not done after", "CALLHANG=40": "has not returned after"} {
-		p := newPool(t, fake.NewCUDA(t, macro), onLost)
+		p := newPool(t, fakeDriver(t, macro), onLost)
 		other, _ := session(t, p, "b")
 		h, err := other.Alloc(op.Desc{DType: op.U8, Shape: []int64{5}})
 		require.NoError(t, err)
@@ -178,7 +188,7 @@ func TestPoolHang(t *testing.T) {
 func TestPoolRestarts(t *testing.T) {
 	for _, macros := range [][]string{{"STICKY=700", "STICKYAT=2"}, {"ABORT=2"}} {
 		lost := make(chan string, 9)
-		p := newPool(t, fake.NewCUDA(t, macros...), func(c *PoolConfig) {
+		p := newPool(t, fakeDriver(t, macros...), func(c *PoolConfig) {
 			c.OnLost = func(_, reason string) { lost <- reason }
 			c.Backoff = []time.Duration{time.Millisecond, time.Millisecond}
 		})
@@ -199,7 +209,7 @@ func TestPoolRestarts(t *testing.T) {
 
 // What dies again and again is left alone for a while.
 func TestPoolGivesUp(t *testing.T) {
-	p := newPool(t, fake.NewCUDA(t, "ABORT=1"))
+	p := newPool(t, fakeDriver(t, "ABORT=1"))
 	for range 2 {
 		e, _ := session(t, p, "a")
 		requireFault(t, op.Lost, sums(t, e))
@@ -239,7 +249,7 @@ func TestPoolNoDevice(t *testing.T) {
 	for _, tc := range []struct{ macro, library, want string }{
 		{"INIT=100", "", "cuInit"}, {"COUNT=1", "/nonexistent/libcuda.so.1", "no CUDA driver"},
 	} {
-		p := newPool(t, fake.NewCUDA(t, tc.macro), func(c *PoolConfig) {
+		p := newPool(t, fakeDriver(t, tc.macro), func(c *PoolConfig) {
 			if tc.library != "" {
 				c.Library = tc.library
 			}
@@ -248,7 +258,7 @@ func TestPoolNoDevice(t *testing.T) {
 		requireFault(t, op.Unavailable, err)
 		require.ErrorContains(t, err, tc.want)
 	}
-	p := newPool(t, fake.NewCUDA(t, "INITHANG"), func(c *PoolConfig) { c.Start = 300 * time.Millisecond })
+	p := newPool(t, fakeDriver(t, "INITHANG"), func(c *PoolConfig) { c.Start = 300 * time.Millisecond })
 	_, err := p.Session(t.Context(), Request{Device: "fake", Owner: "a", Memory: testMemory})
 	requireFault(t, op.Unavailable, err)
 	require.ErrorContains(t, err, "had not opened the device after 300ms")
@@ -256,7 +266,7 @@ func TestPoolNoDevice(t *testing.T) {
 
 // Two workers are at a device at a time; who comes third waits until one leaves.
 func TestPoolTurns(t *testing.T) {
-	p := newPool(t, fake.NewCUDA(t))
+	p := newPool(t, fakeDriver(t))
 	_, first := session(t, p, "a")
 	session(t, p, "b")
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -270,7 +280,7 @@ func TestPoolTurns(t *testing.T) {
 }
 
 func TestPoolIdle(t *testing.T) {
-	p := newPool(t, fake.NewCUDA(t), func(c *PoolConfig) { c.Idle = time.Millisecond })
+	p := newPool(t, fakeDriver(t), func(c *PoolConfig) { c.Idle = time.Millisecond })
 	e, l := session(t, p, "a")
 	require.NoError(t, sums(t, e))
 	l.Close()

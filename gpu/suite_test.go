@@ -5,13 +5,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"levee/gpu/fake"
 	"levee/gpu/suite"
 )
 
 // A session in a GPU worker is an executor like all others.
 func TestSuite(t *testing.T) {
-	p := newPool(t, fake.NewCUDA(t, "MEMORY=512"))
+	p := newPool(t, fakeDriver(t, "MEMORY=512"))
 	suite.Run(t, func(t *testing.T) suite.Executor {
 		l, err := p.Session(t.Context(), Request{Device: "fake", Owner: "a", Memory: suite.Quota})
 		require.NoError(t, err)
