@@ -19,12 +19,12 @@ build() {
     mkdir -p "$dir/testdata"
     dir=$(cd "$dir" && pwd)
     cd "$here/.."
-    for pkg in gpu/device gpu/kernel gpu; do
+    for pkg in gpu/device gpu/kernel gpu/ptx gpu; do
         go test -c -trimpath -ldflags='-s -w' -o "$dir/$(echo $pkg | tr / -).test" "./$pkg" || exit 1
     done
     go build -trimpath -ldflags='-s -w' -o "$dir/levee" ./daemon/levee || exit 1
-    cp -r gpu/kernel/testdata/. "$dir/testdata/"
-    cp gpu/builtin/kernels/*.ptx "$dir/testdata/" 2>/dev/null || cp gpu/builtin/*.ptx "$dir/testdata/"
+    cp -r gpu/kernel/testdata/. gpu/ptx/testdata/. "$dir/testdata/"
+    cp gpu/builtin/kernels/*.ptx "$dir/testdata/"
     mkdir -p "$dir/demo/inbox"
     cp testdata/demo/alike.flow.yaml "$dir/demo/"
     cp testdata/samples/photos/*.jpg "$dir/demo/inbox/"
@@ -117,20 +117,22 @@ run() {
     cd "$dir" || exit 1
     { date -u; nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader; uname -m; } | tee "$out/machine.txt"
     step gpu 20 ./levee gpu
-    step doctor 60 ./levee doctor
-    step assembler 120 "$0" assembler
-    step suite 240 ./gpu-device.test -test.v
-    step kernels 180 ./gpu-kernel.test -test.v -test.run 'OnAGPU|OnTheDevice'
-    step worker 120 ./gpu.test -test.v
+    step suite 240 env LEVEE_TEST_GRAPHS=60 ./gpu-device.test -test.v
+    step kernels 180 ./gpu-kernel.test -test.v -test.run OnAGPU
+    step instructions 60 ./gpu-ptx.test -test.v -test.run OnAGPU
+    step worker 120 ./gpu.test -test.v -test.run OnAGPU
     step demo 60 "$0" demo "$out"
     step rivals 60 "$0" rivals
-    step products 90 ./gpu-device.test -test.run '^$' -test.bench 'Products' -test.benchtime 20x
-    step speed 180 env CUDA_CACHE_DISABLE=1 ./gpu-device.test -test.run '^$' -test.bench '^Benchmark(Context|Session|JIT|Launch|Submit|Map|MapGrid|Transfer|Ops|Rows)$' -test.benchtime 0.3s
-    for name in suite kernels worker; do show $name '^ *--- (FAIL|SKIP)|^panic|^FAIL|^ok|^PASS'; done
+    step products 120 ./gpu-device.test -test.run '^$' -test.bench 'Products|Convolutions' -test.benchtime 5x
+    step maps 60 ./gpu-kernel.test -test.run '^$' -test.bench Maps -test.benchtime 1x
+    step speed 120 ./gpu-device.test -test.run '^$' -test.bench '^Benchmark(GPU|Ops|Rows|TheLibrarysFFT|Launch|Submit|Map|Transfer)$' -test.benchtime 20x
+    step start 120 env CUDA_CACHE_DISABLE=1 ./gpu-device.test -test.run '^$' -test.bench '^Benchmark(Context|Session|JIT)$' -test.benchtime 1x
+    step assembler 240 "$0" assembler
+    for name in suite kernels instructions worker; do show $name '^ *--- (FAIL|SKIP)|^panic|^FAIL|^ok|^PASS'; done
     show demo 'same files|level|diff'
     show rivals rival
-    show products Benchmark
-    show speed Benchmark
+    for name in products maps speed start; do show $name Benchmark; done
+    show worker 'OnAGPU|_test.go'
     cat "$out/summary.txt"
 }
 
