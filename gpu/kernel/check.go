@@ -9,6 +9,7 @@ import (
 const (
 	maxBody    = 64 << 10 // bytes
 	maxInstrs  = 8_192
+	maxForks   = 2_048 // places where control divides, checks for traps included: compilers take the square of them
 	maxLocals  = 1_024 // parameters included
 	maxBlocks  = 1_024
 	maxDepth   = 64
@@ -26,9 +27,14 @@ type instr struct {
 	t     valType // of a local, a select, a load
 	n     uint32  // a local, a slot, a label counted from the inside
 	bits  uint64  // a constant
-	sig   signature
-	table []uint32 // labels, the default last
-	falls bool     // of else and end: control comes from above
+	falls bool    // of else and end: control comes from above
+	*more
+}
+
+// more is what few instructions have.
+type more struct {
+	sig   signature // of a block
+	table []uint32  // labels, the default last
 }
 
 // frame is a block that is open.
@@ -141,6 +147,9 @@ func (c *checker) body() {
 	}
 	if c.err == nil && c.left() > 0 {
 		c.fail(c.pos, "bytes after the end of the function")
+	}
+	if c.f.forks > maxForks {
+		c.fail(c.at, "%d instructions that branch, load or may trap, the limit is %d", c.f.forks, maxForks)
 	}
 }
 
@@ -282,6 +291,9 @@ func (c *checker) selectOne(op byte) {
 // count adds an instruction to the estimate. How often a loop runs is not known: 16 times, and no more than two loops are counted.
 func (f *Func) count(op byte, loops int) {
 	f.flops += weight(op) << (4 * min(loops, 2))
+	if op == opLoop || op == opIf || op == opBrIf || op == opBrTable || op == opLoad || mayTrap(op) {
+		f.forks++
+	}
 	f.loops = f.loops || op == opLoop
 	f.flops = min(f.flops, math.MaxInt32)
 }

@@ -5,7 +5,8 @@ import "strconv"
 // Limits of a companion.
 const (
 	maxKernels = 256
-	maxCode    = 2 << 20 // bytes of all batch functions
+	maxCode    = 1 << 20                 // bytes of all batch functions
+	maxWork    = 2 * maxForks * maxForks // of the engine's compiler: the squares of forks
 )
 
 const sectionMemory = 5
@@ -28,7 +29,7 @@ type Entry struct {
 // are converted before and after. The address of an element is meant modulo 2^32, so the record may be that of a buffer which begins
 // at another element. The function returns 0, or the element that trapped, shifted left by 8, and its Trap: those before it are done.
 //
-// Exports that are no kernels are left out, and so is what is over the limits of a companion. There is always a module.
+// Exports that are no kernels are left out, and so is what is over the limits of a companion: Func.Run runs it. There is always a module.
 func Companion(wasm []byte) ([]byte, []Entry, error) {
 	m, err := open(wasm)
 	if err != nil {
@@ -40,16 +41,17 @@ func Companion(wasm []byte) ([]byte, []Entry, error) {
 	batch := types.of(signature{params: string([]byte{byte(i32), byte(i64), byte(i64)}), results: string([]byte{byte(i64)})})
 	exports.name("memory")
 	exports.op(2, 0)
-	looked := map[uint32]bool{}
+	looked, work := map[uint32]bool{}, 0
 	for _, e := range m.exports {
 		if looked[e.index] || len(entries) == maxKernels || len(code.b) > maxCode {
 			continue // a function with two names is given under the first one
 		}
 		looked[e.index] = true
 		f, err := m.parse(e)
-		if err != nil {
+		if err != nil || work+f.forks*f.forks > maxWork {
 			continue
 		}
+		work += f.forks * f.forks
 		entry := Entry{Name: e.name, Batch: "k" + strconv.Itoa(len(entries)), Func: f}
 		funcs.u32(batch)
 		exports.name(entry.Batch)

@@ -39,7 +39,7 @@ func (c *checker) block(op byte) {
 	if c.err != nil {
 		return
 	}
-	c.emit(instr{op: op, sig: sig})
+	c.emit(instr{op: op, more: &more{sig: sig}})
 	live := c.top().live
 	c.frames = append(c.frames, frame{op: op, sig: sig, height: len(c.stack), entered: live, live: live})
 	c.pushAll(sig.params)
@@ -152,7 +152,7 @@ func (c *checker) branchTable() {
 		c.checkLabel(f.label())
 		f.left = f.left || live
 	}
-	c.emit(instr{op: opBrTable, table: table})
+	c.emit(instr{op: opBrTable, more: &more{table: table}})
 	c.dead()
 }
 

@@ -56,6 +56,7 @@ type Func struct {
 	code   []instr   // what can be reached; the last is the end of the function
 	slots  []op.DType
 	flops  int64
+	forks  int
 	loops  bool
 	module []byte
 

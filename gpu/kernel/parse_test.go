@@ -73,6 +73,7 @@ func TestOnlyTheAcceptedSet(t *testing.T) {
 		"more than 512 values":          asm.Repeat(600, 0x20, 0),
 		"more than 1024 blocks":         asm.Repeat(1100, asm.Block, asm.BlockVoid, asm.End),
 		"more than 8192 instructions":   asm.Repeat(9000, asm.Nop),
+		"3000 instructions that branch": asm.Cat(get, asm.Repeat(3000, asm.Cat(get, asm.Op(asm.I32DivS))...)),
 		"65539 bytes, at most 65536":    asm.Repeat(65537, asm.Nop),
 		"a number is longer than 32":    asm.Op(0x20, 0xff, 0xff, 0xff, 0xff, 0x7f),
 		"1100 targets of a br_table":    asm.Cat(i0, asm.Op(0x0e), asm.U32(1100), asm.Repeat(1101, 0)),
@@ -182,6 +183,13 @@ func TestCompanionIsAlwaysAModule(t *testing.T) {
 		m.ExportFunc("f"+strings.Repeat("x", i), "i32", "i32", "", asm.Get(0))
 	}
 	m.Export("again", asm.KindFunc, 0)
+	var hard asm.Module
+	for i := range 9 {
+		hard.ExportFunc(strings.Repeat("f", i+1), "i32", "i32", "", asm.Get(0), asm.Repeat(1500, asm.Cat(asm.Get(0), asm.Op(asm.I32DivS))...))
+	}
+	_, entries, err = Companion(hard.Bytes())
+	require.NoError(t, err)
+	require.Len(t, entries, 3) // their squares
 	companion, entries, err = Companion(m.Bytes())
 	require.NoError(t, err)
 	require.Len(t, entries, maxKernels)
