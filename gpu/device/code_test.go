@@ -52,13 +52,13 @@ func TestCodeIsBounded(t *testing.T) {
 		require.NoError(t, s.Download(h, 0, b))
 		require.Equal(t, uint32(n), binary.LittleEndian.Uint32(b))
 		require.NoError(t, s.Free(k))
-		require.LessOrEqual(t, len(s.dev.maps), maxMaps)
+		require.LessOrEqual(t, s.dev.maps.len(), maxMaps)
 	}
 }
 
 // TestLoopsInLongerLaunches holds what is learnt from how long a kernel with loops took.
 func TestLoopsInLongerLaunches(t *testing.T) {
-	code := &mapCode{}
+	code := &function{}
 	for _, c := range []struct {
 		n, steps int64
 		most     time.Duration

@@ -23,26 +23,20 @@ type Device struct {
 
 	lost atomic.Pointer[op.Error] // why the context is of no use any more
 
-	mu      sync.Mutex
-	kernels map[[2]string]*function // guarded by mu: built-in ones, by file and name
-	pinned  [][]byte                // guarded by mu: memory of ours that is registered
-	lanes   []lane                  // guarded by mu: nobody's
-	slabs   []span                  // guarded by mu: nobody's
+	kernels codes[[2]string] // built-in ones, by file and name
+
+	mu     sync.Mutex
+	pinned [][]byte // guarded by mu: memory of ours that is registered
+	lanes  []lane   // guarded by mu: nobody's
+	slabs  []span   // guarded by mu: nobody's
 
 	// code is held for reading from where a kernel is found until its launch is in the stream. Modules of nodes' kernels are unloaded
 	// under the lock.
 	code sync.RWMutex
-	maps map[mapKey]*mapCode // guarded by mu: nodes' kernels
+	maps codes[mapKey] // nodes' kernels
 	blas blas
 
 	residents residents
-}
-
-// function is a kernel that the driver compiled.
-type function struct {
-	cuda.Function
-	module cuda.Module
-	shared int // dynamic bytes that launches were allowed
 }
 
 // Open makes a device's context.
@@ -51,7 +45,7 @@ func Open(d *cuda.Driver, index int) (*Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Device{Context: c, cc: c.CC, sms: c.SMs, sharedOptIn: c.Shared, kernels: map[[2]string]*function{}, maps: map[mapKey]*mapCode{}}, nil
+	return &Device{Context: c, cc: c.CC, sms: c.SMs, sharedOptIn: c.Shared}, nil
 }
 
 // Close ends the context. Every session was closed before. A lost one ends with the process.
@@ -62,9 +56,7 @@ func (d *Device) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var err error
-	for _, f := range d.kernels {
-		err = errors.Join(err, d.Unload(f.module))
-	}
+	err = errors.Join(err, d.kernels.unload(d), d.maps.unload(d))
 	for _, p := range d.pinned {
 		err = errors.Join(err, d.Unregister(p))
 	}
@@ -73,13 +65,10 @@ func (d *Device) Close() error {
 	}
 	err = errors.Join(err, d.freeSlabs())
 	d.residents.clear(d)
-	for _, m := range d.maps {
-		err = errors.Join(err, d.Unload(m.module))
-	}
 	if d.blas.Blas != nil {
 		err = errors.Join(err, d.blas.Close())
 	}
-	d.kernels, d.pinned, d.lanes, d.maps = nil, nil, nil, nil
+	d.pinned, d.lanes = nil, nil
 	return errors.Join(err, d.Context.Close())
 }
 
@@ -118,35 +107,17 @@ func (d *Device) Estimate(c op.Cost) time.Duration {
 
 // builtin finds a built-in kernel. The driver compiles it the first time that it is asked for.
 func (d *Device) builtin(file, name string) (*function, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	key := [2]string{file, name}
-	if f := d.kernels[key]; f != nil {
+	return d.kernels.get([2]string{file, name}, func() (*function, error) {
+		ptx, ok := builtin.Kernel(file, name)
+		if !ok {
+			return nil, fmt.Errorf("no kernel %s of %s", name, file)
+		}
+		f, err := d.compile(ptx, name)
+		if err != nil {
+			return nil, fmt.Errorf("kernel %s of %s: %w", name, file, err)
+		}
 		return f, nil
-	}
-	ptx, ok := builtin.Kernel(file, name)
-	if !ok {
-		return nil, fmt.Errorf("no kernel %s of %s", name, file)
-	}
-	f, err := d.function(ptx, name)
-	if err != nil {
-		return nil, fmt.Errorf("kernel %s of %s: %w", name, file, err)
-	}
-	d.kernels[key] = f
-	return f, nil
-}
-
-// function is a kernel in PTX that has no other.
-func (d *Device) function(ptx, name string) (*function, error) {
-	m, err := d.Load(ptx)
-	if err != nil {
-		return nil, err
-	}
-	f, err := d.Function(m, name)
-	if err != nil {
-		return nil, errors.Join(err, d.Unload(m))
-	}
-	return &function{Function: f, module: m}, nil
+	})
 }
 
 // allow lets a kernel have so much dynamic shared memory: what is above 48 KiB must be asked for, once.

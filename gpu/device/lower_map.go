@@ -3,7 +3,6 @@ package device
 import (
 	"crypto/sha256"
 	"errors"
-	"sync/atomic"
 	"time"
 
 	"levee/gpu/cuda"
@@ -25,11 +24,6 @@ type mapKernel struct {
 type mapKey struct {
 	function [sha256.Size]byte
 	types    string
-}
-
-type mapCode struct {
-	*function
-	fast atomic.Int64 // so many elements are known to take no longer than launchTime, of a kernel with loops
 }
 
 const (
@@ -67,43 +61,23 @@ func (s *Session) signature(h op.Handle) (op.Signature, bool) {
 
 // unloadMaps forgets the code of nodes' kernels when there is too much of it.
 func (d *Device) unloadMaps() error {
-	d.mu.Lock()
-	n := len(d.maps)
-	d.mu.Unlock()
-	if n < maxMaps {
+	if d.maps.len() < maxMaps {
 		return nil
 	}
 	d.code.Lock()
 	defer d.code.Unlock()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	err := d.Synchronize()
-	for key, m := range d.maps {
-		err = errors.Join(err, d.Unload(m.module))
-		delete(d.maps, key)
-	}
-	return err
+	return errors.Join(d.Synchronize(), d.maps.unload(d))
 }
 
 // mapCode gives the code of a kernel for tensors of these types.
-func (d *Device) mapCode(k *mapKernel, t kernel.Types) (*mapCode, error) {
-	key := mapKey{k.key, typesKey(t)}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if m := d.maps[key]; m != nil {
-		return m, nil
-	}
-	ptx, err := k.PTX(t)
-	if err != nil {
-		return nil, err
-	}
-	f, err := d.function(ptx, "kernel")
-	if err != nil {
-		return nil, err
-	}
-	m := &mapCode{function: f}
-	d.maps[key] = m
-	return m, nil
+func (d *Device) mapCode(k *mapKernel, t kernel.Types) (*function, error) {
+	return d.maps.get(mapKey{k.key, typesKey(t)}, func() (*function, error) {
+		ptx, err := k.PTX(t)
+		if err != nil {
+			return nil, err
+		}
+		return d.compile(ptx, "kernel")
+	})
 }
 
 func typesKey(t kernel.Types) string {
@@ -164,7 +138,7 @@ func lowerMap(l *lower, o *op.Op) error {
 		to := min(n, from+step)
 		args.I64(from).I64(to).Ptr(word)
 		blocks := min((to-from+mapThreads-1)/mapThreads, int64(l.dev.sms)*mapBlocks)
-		if err := l.launchFunction(code.function, dim{X: uint32(blocks)}, dim{X: mapThreads}, 0, args); err != nil {
+		if err := l.launchFunction(code, dim{X: uint32(blocks)}, dim{X: mapThreads}, 0, args); err != nil {
 			return err
 		}
 	}
@@ -172,7 +146,7 @@ func lowerMap(l *lower, o *op.Op) error {
 }
 
 // mapStep is how many elements one launch takes.
-func (l *lower) mapStep(k *mapKernel, code *mapCode) int64 {
+func (l *lower) mapStep(k *mapKernel, code *function) int64 {
 	if k.Loops() { // nobody knows how often
 		return max(l.dev.wave(), code.fast.Load())
 	}
@@ -191,7 +165,7 @@ func (d *Device) wave() int64 { return int64(d.sms) * 2048 }
 
 // looped is a map of a kernel with loops in a graph.
 type looped struct {
-	code  *mapCode
+	code  *function
 	n     int64 // elements
 	steps int64 // launches
 }

@@ -95,8 +95,8 @@ func BenchmarkRows(b *testing.B) {
 // profile plays the commands one by one, and says what each kernel takes of the whole.
 func (r *rig) profile(l *lower) string {
 	names := map[cuda.Function]string{}
-	for key, f := range r.dev.kernels {
-		names[f.Function] = key[1]
+	for key, known := range r.dev.kernels.list {
+		names[known.f.Function] = key[1]
 	}
 	sums, counts := map[string]time.Duration{}, map[string]int{}
 	for _, c := range l.list {
