@@ -15,10 +15,20 @@ const Version = "gpu1"
 // keeper is an executor that keeps tensors for later sessions of the same owner, by the content of their values. It finds out the
 // content by itself.
 type keeper interface {
-	// Find makes a tensor of what is kept under a digest; no handle when nothing is.
-	Find(digest [32]byte, d op.Desc) (op.Handle, error)
-	// Keep keeps a tensor, as the value that it is behind head, when there is room.
+	// Find makes a tensor of what is kept under a digest as a value that begins with head; no handle when nothing is.
+	Find(digest [32]byte, head []byte, d op.Desc) (op.Handle, error)
+	// Keep keeps a tensor, as the value that it is behind head, when there is room. Offer does too, until it is released, and gives the
+	// value's digest: it need not be written now.
 	Keep(h op.Handle, head []byte) error
+	Offer(h op.Handle, head []byte) (digest [32]byte, ok bool, err error)
+}
+
+// holder is the worker's side of what is kept.
+type holder interface {
+	keeper
+	// Fetch reads from a value that is kept, and says how much that was.
+	Fetch(digest [32]byte, off int64, p []byte) (int, error)
+	Release(digest [32]byte)
 }
 
 // Executor runs graphs and holds the tensors of one session. Errors are *op.Error. It is used by one goroutine.

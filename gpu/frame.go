@@ -25,8 +25,11 @@ const (
 	doKernel                   // the staged bytes are a module that exports kernelExport -> handle
 	doSubmit                   // the staged bytes are a graph, a: the fence that it is to get; no reply
 	doWait                     // a: fence, b: nanoseconds, negative: as long as it takes -> nothing
-	doFind                     // the staged bytes are a digest and a description -> handle, 0: nothing is kept under it
+	doFind                     // a: n, the staged bytes are a digest, a head of n bytes and a description -> handle, 0: no such value is kept
 	doKeep                     // a: handle, the staged bytes stand before its elements in its value; no reply
+	doOffer                    // as doKeep -> the digest in the text; none: it cannot be kept
+	doFetch                    // b: offset; the staged bytes begin with a digest, and are filled from that value -> how many, 0: at its end
+	doRelease                  // the staged bytes are a digest; no reply
 	verbs
 )
 
@@ -65,7 +68,7 @@ func readRequest(b *[requestSize]byte) (r request, err error) {
 
 // replies says whether the worker answers a request.
 func (r *request) replies() bool {
-	return r.verb != doFree && r.verb != doUpload && r.verb != doSubmit && r.verb != doKeep
+	return r.verb != doFree && r.verb != doUpload && r.verb != doSubmit && r.verb != doKeep && r.verb != doRelease
 }
 
 // most is how long a wait may take.

@@ -1,7 +1,9 @@
 package gpu
 
 import (
+	"bytes"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -38,9 +40,9 @@ func onPool(t *testing.T, p *Pool, owner string) (*Session, *readCounter) {
 
 // What one call of an owner gave, or was given, is on the device for the next one, and for that of no other owner.
 func TestTensorsStayOnTheDevice(t *testing.T) {
-	p := newPool(t, fakeDriver(t))
+	p := newPool(t, fakeDriver(t), func(c *PoolConfig) { c.Stuck = time.Minute }) // the interpreter hashes slowly
 	const typ = "tensor<u8,[n]>"
-	d := op.Desc{DType: op.U8, Shape: []int64{200_000}}
+	d := op.Desc{DType: op.U8, Shape: []int64{keepFrom + 4321}}
 	elements := make([]byte, d.Bytes())
 	for i := range elements {
 		elements[i] = byte(i * i >> 7)
@@ -88,7 +90,7 @@ func TestFindIsChecked(t *testing.T) {
 	p := newPool(t, fakeDriver(t))
 	e, _ := session(t, p, "a")
 	c := e.(*client)
-	h, err := c.Find([32]byte{1}, op.Desc{DType: op.F32, Shape: []int64{1 << 20}})
+	h, err := c.Find([32]byte{1}, nil, op.Desc{DType: op.F32, Shape: []int64{1 << 20}})
 	require.NoError(t, err)
 	require.Zero(t, h)
 	b, at, err := c.stage(40)
@@ -99,4 +101,49 @@ func TestFindIsChecked(t *testing.T) {
 	require.NoError(t, c.Keep(12345, []byte{1, 2, 3, 4}))
 	_, err = c.Alloc(op.Desc{DType: op.U8})
 	require.ErrorContains(t, err, "bad handle")
+}
+
+// An output that may be a reference is not read back by the call: it is retrieved later, whole, by whoever has the owner's worker.
+func TestReferences(t *testing.T) {
+	p := newPool(t, fakeDriver(t), func(c *PoolConfig) { c.Stuck = time.Minute }) // the interpreter hashes slowly
+	const typ = "tensor<u8,[n]>"
+	d := op.Desc{DType: op.U8, Shape: []int64{referFrom + chunk/8}}
+	elements := make([]byte, d.Bytes())
+	for i := range elements {
+		elements[i] = byte(i * i >> 9)
+	}
+	head, err := makeHead(typ, d)
+	require.NoError(t, err)
+	want := append(head, elements...)
+
+	s, g := onPool(t, p, "a")
+	e, err := s.executor()
+	require.NoError(t, err)
+	h, err := e.Alloc(d)
+	require.NoError(t, err)
+	require.NoError(t, e.Upload(h, 0, elements))
+	require.NoError(t, s.giveOutput(0, typ, h))
+	require.Equal(t, len(want), g.written[0].Len(), "unless it may be one")
+	g.referable = true
+	require.NoError(t, s.giveOutput(0, typ, h))
+	require.Equal(t, [][32]byte{value.Sum(want)}, g.referred)
+	require.False(t, s.Close())
+
+	retrieve := func(owner string, digest [32]byte, size int) ([]byte, error) {
+		l, err := p.Session(t.Context(), Request{Device: "fake", Owner: owner, Memory: 1})
+		require.NoError(t, err)
+		defer l.Close()
+		var got bytes.Buffer
+		err = Retrieve(int(l.File.Fd()), digest, int64(size), &got)
+		return got.Bytes(), err
+	}
+	got, err := retrieve("a", g.referred[0], len(want))
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	_, err = retrieve("a", g.referred[0], len(want)+1)
+	require.ErrorContains(t, err, "keeps")
+	_, err = retrieve("a", [32]byte{7}, len(want))
+	require.ErrorContains(t, err, "keeps 0 bytes")
+	_, err = retrieve("b", g.referred[0], len(want))
+	require.ErrorContains(t, err, "keeps 0 bytes", "another owner's")
 }

@@ -1,6 +1,7 @@
 package gpu
 
 import (
+	"io"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -40,17 +41,17 @@ func (c *client) Alloc(d op.Desc) (op.Handle, error) {
 }
 
 // Find makes a tensor of what the worker keeps under a digest, if it keeps anything.
-func (c *client) Find(digest [32]byte, d op.Desc) (op.Handle, error) {
+func (c *client) Find(digest [32]byte, head []byte, d op.Desc) (op.Handle, error) {
 	if d.Bytes() > c.limits.Temp || c.room() != nil {
 		return 0, nil // Alloc says so
 	}
-	p := appendDesc(digest[:], d)
+	p := appendDesc(append(digest[:], head...), d)
 	b, at, err := c.stage(len(p))
 	if err != nil {
 		return 0, err
 	}
 	copy(b, p)
-	r, err := c.ask(&request{verb: doFind, at: at, size: uint32(len(p))})
+	r, err := c.ask(&request{verb: doFind, a: uint64(len(head)), at: at, size: uint32(len(p))})
 	if err != nil || r.value == 0 {
 		return 0, err
 	}
@@ -72,6 +73,75 @@ func (c *client) Keep(h op.Handle, head []byte) error {
 	}
 	copy(b, head)
 	return c.send(&request{verb: doKeep, a: uint64(h), at: at, size: uint32(len(head))})
+}
+
+// Offer asks the worker to keep a tensor until it is released, and gives the value's digest.
+func (c *client) Offer(h op.Handle, head []byte) (digest [32]byte, ok bool, err error) {
+	b, at, err := c.stage(len(head))
+	if err != nil {
+		return digest, false, err
+	}
+	copy(b, head)
+	r, err := c.ask(&request{verb: doOffer, a: uint64(h), at: at, size: uint32(len(head))})
+	if err != nil || r.text == "" {
+		return digest, false, err
+	}
+	if len(r.text) != len(digest) {
+		return digest, false, c.lost(errNonsense)
+	}
+	return [32]byte([]byte(r.text)), true, nil
+}
+
+// fetch reads from a value that is kept: nothing at its end. What it gives is valid until the next request.
+func (c *client) fetch(digest [32]byte, off int64) ([]byte, error) {
+	b, at, err := c.stage(chunk)
+	if err != nil {
+		return nil, err
+	}
+	copy(b, digest[:])
+	r, err := c.ask(&request{verb: doFetch, b: uint64(off), at: at, size: uint32(len(b))})
+	if err == nil && r.value > uint64(len(b)) {
+		err = c.lost(errNonsense)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return b[:r.value], nil
+}
+
+// release lets the worker drop what was offered.
+func (c *client) release(digest [32]byte) error {
+	b, at, err := c.stage(len(digest))
+	if err != nil {
+		return err
+	}
+	copy(b, digest[:])
+	return c.send(&request{verb: doRelease, at: at, size: uint32(len(b))})
+}
+
+// Retrieve writes a value that the owner's worker keeps to w, over a session's socket, and lets the worker drop it. op.Lost: it is not
+// there, or not all of it.
+func Retrieve(fd int, digest [32]byte, size int64, w io.Writer) error {
+	e, err := Dial(fd)
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	c := e.(*client)
+	for off := int64(0); off < size; {
+		p, err := c.fetch(digest, off)
+		if err != nil {
+			return err
+		}
+		if p = p[:min(int64(len(p)), size-off)]; len(p) == 0 {
+			return op.Errorf(op.Lost, "the GPU worker keeps %d bytes of a value of %d", off, size)
+		}
+		if _, err := w.Write(p); err != nil {
+			return err
+		}
+		off += int64(len(p))
+	}
+	return c.release(digest)
 }
 
 // fresh says whether a handle can be a new one.

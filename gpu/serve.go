@@ -148,11 +148,9 @@ func (s *server) handle(r *request) (reply, error) {
 		return reply{value: uint64(h)}, err
 	case doSubmit:
 		return reply{}, s.submit(r.a, staged)
-	case doFind:
-		return s.find(slices.Clone(staged[:min(len(staged), 32+maxHead+1)]))
-	case doKeep:
-		if k, ok := s.exec.(keeper); ok {
-			return reply{}, k.Keep(op.Handle(r.a), slices.Clone(staged[:min(len(staged), maxFront)]))
+	case doFind, doKeep, doOffer, doFetch, doRelease:
+		if k, ok := s.exec.(holder); ok {
+			return s.kept(k, r, staged)
 		}
 		return reply{}, nil
 	default: // doWait
@@ -160,16 +158,37 @@ func (s *server) handle(r *request) (reply, error) {
 	}
 }
 
-func (s *server) find(b []byte) (reply, error) {
-	k, ok := s.exec.(keeper)
-	if !ok || len(b) < 32 {
+// kept handles the requests about what is kept.
+func (s *server) kept(k holder, r *request, staged []byte) (reply, error) {
+	switch r.verb {
+	case doKeep:
+		return reply{}, k.Keep(op.Handle(r.a), slices.Clone(staged[:min(len(staged), maxFront)]))
+	case doOffer:
+		digest, ok, err := k.Offer(op.Handle(r.a), slices.Clone(staged[:min(len(staged), maxFront)]))
+		if !ok || err != nil {
+			return reply{}, err
+		}
+		return reply{text: string(digest[:])}, nil
+	}
+	if len(staged) < 32 {
+		return reply{}, op.Errorf(op.BadGraph, "%d bytes are no digest", len(staged))
+	}
+	digest := [32]byte(staged)
+	switch r.verb {
+	case doFetch:
+		n, err := k.Fetch(digest, int64(r.b), staged)
+		return reply{value: uint64(n)}, err
+	case doRelease:
+		k.Release(digest)
 		return reply{}, nil
 	}
-	d, err := readDesc(b[32:])
+	b := slices.Clone(staged[32:min(len(staged), 32+maxFront+maxHead+1)])
+	n := min(r.a, uint64(len(b)))
+	d, err := readDesc(b[n:])
 	if err != nil {
 		return reply{}, op.Errorf(op.BadGraph, "%v", err)
 	}
-	h, err := k.Find([32]byte(b), d)
+	h, err := k.Find(digest, b[:n], d)
 	return reply{value: uint64(h)}, err
 }
 

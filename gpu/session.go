@@ -24,6 +24,9 @@ type Guest interface {
 	// Output is the type of an output; WriteOutput appends to it.
 	Output(what string, port uint32) (typ string)
 	WriteOutput(port uint32, p []byte)
+	// ReferOutput gives, as an output that is Referable, a value that is kept elsewhere.
+	Referable(port uint32) bool
+	ReferOutput(port uint32, digest [32]byte, head []byte, size int64)
 }
 
 // Session is the state of one call that uses tensors.

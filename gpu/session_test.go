@@ -22,6 +22,9 @@ type testGuest struct {
 	inputs  [][]byte
 	outputs []string
 	written [4]bytes.Buffer
+
+	referable bool
+	referred  [][32]byte
 }
 
 // ended is how a call ends in the middle of a host function.
@@ -59,6 +62,11 @@ func (g *testGuest) Output(what string, port uint32) string {
 		g.Bounds("%s: output %d", what, port)
 	}
 	return g.outputs[port]
+}
+func (g *testGuest) Referable(uint32) bool { return g.referable }
+func (g *testGuest) ReferOutput(port uint32, digest [32]byte, _ []byte, _ int64) {
+	g.referred = append(g.referred, digest)
+	g.written[port].Reset()
 }
 func (g *testGuest) WriteOutput(port uint32, p []byte)      { g.written[port].Write(p) }
 func (g *testGuest) words(at int, list ...uint64) (ptr int) { return g.put(at, le(list...)) }

@@ -108,7 +108,7 @@ func (s *Session) takeInput(port uint32, typ string, size int64) (int64, error) 
 	k, keeps := e.(keeper)
 	keeps = keeps && d.Bytes() >= keepFrom
 	if digest := s.guest.InputDigest(port); keeps && digest != [32]byte{} {
-		if h, err := k.Find(digest, d); h != 0 || err != nil {
+		if h, err := k.Find(digest, head[:at], d); h != 0 || err != nil {
 			return int64(h), err
 		}
 	}
@@ -133,7 +133,10 @@ func (s *Session) takeInput(port uint32, typ string, size int64) (int64, error) 
 }
 
 // keepFrom is the size from which on a tensor is worth keeping on a device.
-const keepFrom = 64 << 10
+const keepFrom = 1 << 20
+
+// referFrom is the size from which on an output need not be written before those begin who have it on their device.
+const referFrom = 1 << 20
 
 func (s *Session) buffer() []byte {
 	if s.buf == nil {
@@ -163,6 +166,17 @@ func (s *Session) giveOutput(port uint32, typ string, h op.Handle) error {
 	if err != nil {
 		return op.Errorf(op.BadGraph, "output %d: %v", port, err)
 	}
+	k, keeps := e.(keeper)
+	if keeps && d.Bytes() >= referFrom && s.guest.Referable(port) {
+		digest, ok, err := k.Offer(h, head)
+		if err != nil {
+			return err
+		}
+		if ok {
+			s.guest.ReferOutput(port, digest, head, int64(len(head))+d.Bytes())
+			return nil
+		}
+	}
 	buf := s.buffer()
 	for off := int64(0); off < d.Bytes(); off += chunk {
 		p := buf[:min(chunk, d.Bytes()-off)]
@@ -177,7 +191,7 @@ func (s *Session) giveOutput(port uint32, typ string, h op.Handle) error {
 		}
 		s.guest.WriteOutput(port, p)
 	}
-	if k, ok := e.(keeper); ok && d.Bytes() >= keepFrom {
+	if keeps && d.Bytes() >= keepFrom {
 		_ = k.Keep(h, head) // the output is written: who is lost now has lost nothing
 	}
 	return nil

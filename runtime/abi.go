@@ -45,7 +45,22 @@ func inputRead(g *guest, mem api.Memory, s []uint64) {
 		s[0] = 0
 		return
 	}
-	s[0] = uint64(in.readAt(dst, s[1]))
+	s[0] = uint64(g.readInput(u32(s[0]), dst, s[1]))
+}
+
+// readInput reads from an input that is there. What is still being filled is waited for, unless only its beginning is wanted.
+func (g *guest) readInput(port uint32, p []byte, off uint64) int {
+	in := &g.call.inputs[port]
+	if n := uint64(len(in.head)); n > 0 {
+		if off < n && uint64(len(p)) <= n-off {
+			return copy(p, in.head[off:])
+		}
+		if _, whole := g.ask(&askMsg{op: askFilled, port: int64(port)}, -1); !whole {
+			panic(&stop{CodeLost, "an input is gone: " + g.call.lastError})
+		}
+		in.head = nil
+	}
+	return in.readAt(p, off)
 }
 
 func inputType(g *guest, mem api.Memory, s []uint64) {
@@ -66,6 +81,9 @@ func outputWrite(g *guest, mem api.Memory, s []uint64) {
 
 // write appends to an output, within the limit that all outputs of a call share.
 func (c *callState) write(port uint32, p []byte) {
+	if c.outputs[port].refers != nil {
+		bounds("output %d is whole already", port)
+	}
 	if c.total += int64(len(p)); c.total > c.msg.limits.Output {
 		panic(&stop{CodeOutput, "it wrote more output than it may"})
 	}

@@ -95,11 +95,13 @@ type Call struct {
 	Streams []int    // the output ports that give items while the call runs, through Item, and nothing in the result
 	// OutputTypes are the types of the output ports, for an extension that writes values; only where the module uses one.
 	OutputTypes []string
-	Owner       string // whose turn it is among waiting calls: the run's id
-	Limits      Limits
-	Files       *Files
-	Handed      *os.File // for the extension that the module uses: the worker gets it with the call, and closes it when the call has ended
-	Seed        [32]byte // of random_get
+	// Referable are the output ports whose values the extension may keep, where something is Handed.
+	Referable []int
+	Owner     string // whose turn it is among waiting calls: the run's id
+	Limits    Limits
+	Files     *Files
+	Handed    *os.File // for the extension that the module uses: the worker gets it with the call, and closes it when the call has ended
+	Seed      [32]byte // of random_get
 	// Progress is called now and then while the guest reports progress; it must return quickly.
 	Progress func(done, total int64)
 	// Item takes the items of Streams, one after the other, in the order in which the guest made them; it is needed where there are
@@ -116,6 +118,10 @@ type Input struct {
 	Size   int64    // of File
 	Absent bool     // an optional port without a value
 	Digest [32]byte // of the value, for an extension with a descriptor of its own; zero: not known
+	// Head is how a value begins whose File is still being filled; Filled returns when it is, or never will be. For calls where
+	// something is Handed only.
+	Head   []byte
+	Filled func(context.Context) error
 }
 
 // Files serves what a guest asks of the outside. A nil function is not granted: a module that imports it is refused.
@@ -149,7 +155,9 @@ type Output struct {
 	Bytes   []byte
 	File    *os.File // instead of Bytes: a sealed memfd of Size bytes, to be read by offset; the caller closes it
 	Size    int64
-	Written bool // the guest wrote to the port, if only nothing
+	Written bool     // the guest wrote to the port, if only nothing
+	Refers  bool     // it is kept where the extension of the call keeps things, under Digest, and begins with Bytes; the worker says so, and nobody has looked
+	Digest  [32]byte // of an output that Refers
 }
 
 // Close releases the files of the outputs. While results with much in such files are not closed no more calls begin.

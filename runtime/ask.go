@@ -81,6 +81,8 @@ func (j *job) answer(m *askMsg) (answerMsg, int) {
 	f := j.call.Files
 	err := errors.New("not granted")
 	switch {
+	case m.op == askFilled:
+		err = j.filled(m.port)
 	case f == nil:
 	case m.op == askRead && f.Read != nil:
 		return j.answerRead(f, m.name)
@@ -111,6 +113,14 @@ func (j *job) answer(m *askMsg) (answerMsg, int) {
 		return answerMsg{problem: err.Error()}, -1
 	}
 	return answerMsg{}, -1
+}
+
+// filled waits until an input is whole.
+func (j *job) filled(port int64) error {
+	if port >= int64(len(j.call.Inputs)) || j.call.Inputs[port].Filled == nil {
+		return errors.New("no such input")
+	}
+	return j.call.Inputs[port].Filled(j.ctx)
 }
 
 func (j *job) writeFile(f *Files, name string, fd int, size int64) error {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -106,7 +107,7 @@ func (c *ExtensionCall) ReadInput(port uint32, p []byte, off int64) int {
 	if in.how == valueAbsent || off < 0 {
 		return 0
 	}
-	return in.readAt(p, uint64(off))
+	return c.guest.readInput(port, p, uint64(off))
 }
 
 // InputDigest names the content of an input that Input took; zero: it is not known.
@@ -130,6 +131,22 @@ func (c *ExtensionCall) Output(what string, port uint32) (typ string) {
 
 // WriteOutput appends to the value of an output port that Output took, within the limit of the call's outputs, or ends the call.
 func (c *ExtensionCall) WriteOutput(port uint32, p []byte) { c.guest.call.write(port, p) }
+
+// Referable reports whether an output port that Output took may be given as a reference.
+func (c *ExtensionCall) Referable(port uint32) bool {
+	return slices.Contains(c.guest.call.msg.referable, int64(port)) && !c.guest.call.outputs[port].written
+}
+
+// ReferOutput gives a value of size bytes that is kept elsewhere, and begins with head, as an output that is Referable. It counts as if
+// it had been written.
+func (c *ExtensionCall) ReferOutput(port uint32, digest [32]byte, head []byte, size int64) {
+	call := &c.guest.call
+	if call.total += size; call.total > call.msg.limits.Output {
+		panic(&stop{CodeOutput, "it wrote more output than it may"})
+	}
+	o := &call.outputs[port]
+	o.written, o.size, o.refers = true, size, append(digest[:], head[:min(len(head), maxRefHead)]...)
+}
 
 // Handed is the descriptor that came with the call; -1 when none did. It is closed when the call has ended.
 func (c *ExtensionCall) Handed() int { return c.guest.call.msg.handedFD }

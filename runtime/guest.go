@@ -252,6 +252,9 @@ func (c *callState) begin(m *callMsg, b *board) {
 	c.inputs = c.inputs[:0]
 	for i := range m.inputs {
 		c.inputs = append(c.inputs, input{wireValue: &m.inputs[i]})
+		if i < len(m.heads) {
+			c.inputs[i].head = m.heads[i]
+		}
 	}
 	for len(c.outputs) < m.outputs {
 		c.outputs = append(c.outputs, output{})

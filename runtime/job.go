@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -152,7 +153,14 @@ func (j *job) hand() error {
 	}
 	j.msg.handed = true
 	for i := range j.call.Inputs {
-		j.msg.digests = append(j.msg.digests, j.call.Inputs[i].Digest)
+		in := &j.call.Inputs[i]
+		if len(in.Head) > maxRefHead {
+			return fmt.Errorf("a head of %d bytes", len(in.Head))
+		}
+		j.msg.digests, j.msg.heads = append(j.msg.digests, in.Digest), append(j.msg.heads, in.Head)
+	}
+	for _, port := range j.call.Referable {
+		j.msg.referable = append(j.msg.referable, int64(port))
 	}
 	j.fds = append(j.fds, fd)
 	return nil
@@ -283,6 +291,11 @@ func (j *job) result(m *resultMsg, fds []int) (*Result, error) {
 			r.Outputs[i].Bytes = append([]byte{}, v.bytes...)
 		case valueFD:
 			r.Outputs[i].File = os.NewFile(uintptr(v.fd), "value")
+		case valueRef:
+			r.Outputs[i].Refers, r.Outputs[i].Digest, r.Outputs[i].Bytes = true, [32]byte(v.bytes), bytes.Clone(v.bytes[32:])
+			if j.call.Handed == nil || !slices.Contains(j.call.Referable, i) {
+				return r, fmt.Errorf("%w: output %d cannot be a reference", errFrame, i)
+			}
 		}
 	}
 	return r, checkOutputs(j, r, total)

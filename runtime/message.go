@@ -73,7 +73,8 @@ func readLoaded(p []byte) (m loadedMsg, err error) {
 const (
 	valueAbsent byte = iota
 	valueInline
-	valueFD // in the next descriptor of the frame
+	valueFD  // in the next descriptor of the frame
+	valueRef // an output only: an extension keeps it elsewhere; bytes are its digest and its head
 )
 
 // wireValue is one value of a frame: its bytes, or its size and a descriptor.
@@ -91,8 +92,23 @@ func (v *wireValue) append(b []byte) []byte {
 		b = appendBytes(b, v.bytes)
 	case valueFD:
 		b = binary.AppendUvarint(b, uint64(v.size))
+	case valueRef:
+		b = binary.AppendUvarint(appendBytes(b, v.bytes), uint64(v.size))
 	}
 	return b
+}
+
+// output reads a value that may be a reference.
+func (d *decoder) output(fds []int) (v wireValue, rest []int) {
+	if len(d.b) == 0 || d.b[0] != valueRef {
+		return d.value(fds)
+	}
+	d.byte()
+	v = wireValue{how: valueRef, bytes: d.bytes(), size: d.size(1 << 46), fd: -1}
+	if n := len(v.bytes) - 32; n < 0 || n > maxRefHead || int64(n) > v.size {
+		d.fail()
+	}
+	return v, fds
 }
 
 // value reads a value whose descriptor, if it has one, is the first of fds; it returns the rest of them.
@@ -130,6 +146,8 @@ type callMsg struct {
 	inputs      []wireValue
 	outputTypes []string   // where the module uses an extension
 	digests     [][32]byte // of the inputs, where something is handed
+	heads       [][]byte   // of these: of an input whose descriptor is still being filled, what it begins with; empty: it is whole
+	referable   []int64    // outputs that may be references, where something is handed
 	handed      bool       // the last descriptor is for the extension
 
 	handedFD int // of a message that was read; -1: none
@@ -164,7 +182,11 @@ func (m *callMsg) append(b []byte) []byte {
 	}
 	b = binary.AppendUvarint(b, uint64(len(m.digests)))
 	for i := range m.digests {
-		b = append(b, m.digests[i][:]...)
+		b = appendBytes(append(b, m.digests[i][:]...), m.heads[i])
+	}
+	b = binary.AppendUvarint(b, uint64(len(m.referable)))
+	for _, port := range m.referable {
+		b = binary.AppendUvarint(b, uint64(port))
 	}
 	return appendBool(b, m.handed)
 }
@@ -201,11 +223,15 @@ func (m *callMsg) read(p []byte, fds []int) error {
 	for range d.count() {
 		m.outputTypes = append(m.outputTypes, d.string())
 	}
-	m.digests = m.digests[:0]
+	m.digests, m.heads = m.digests[:0], m.heads[:0]
 	for range d.count() {
 		var digest [32]byte
 		copy(digest[:], d.take(32))
-		m.digests = append(m.digests, digest)
+		m.digests, m.heads = append(m.digests, digest), append(m.heads, d.bytes())
+	}
+	m.referable = m.referable[:0]
+	for range d.count() {
+		m.referable = append(m.referable, d.size(maxPorts))
 	}
 	m.handed, m.handedFD = d.bool(), -1
 	switch {
@@ -274,7 +300,7 @@ func readResult(p []byte, fds []int) (m resultMsg, err error) {
 		m.outputs = make([]wireValue, n)
 	}
 	for i := range m.outputs {
-		m.outputs[i], fds = d.value(fds)
+		m.outputs[i], fds = d.output(fds)
 	}
 	if len(fds) != 0 {
 		return m, errFrame
@@ -288,7 +314,11 @@ const (
 	askList
 	askWrite
 	askWriteInput
+	askFilled // whether an input is whole; answered when it is
 )
+
+// maxRefHead bounds the beginning of a value that is told before the rest is there.
+const maxRefHead = 1 << 10
 
 // askMsg is the payload of frameAsk.
 type askMsg struct {

@@ -11,6 +11,7 @@ import (
 // input is a value that a guest reads: bytes of a frame, or a file that is read where the guest asks.
 type input struct {
 	*wireValue
+	head      []byte // not empty: the file is still being filled, and begins so
 	window    []byte // a part of the file, for guests that read in small steps
 	windowOff int64
 }
@@ -60,10 +61,13 @@ type output struct {
 	fd      int
 	size    int64
 	written bool
-	stream  bool // what is here is one item; finished ones have been sent
+	stream  bool   // what is here is one item; finished ones have been sent
+	refers  []byte // the digest and the head of a value that an extension keeps elsewhere; nil: it is here
 }
 
-func (o *output) reset() { o.buf, o.fd, o.size, o.written, o.stream = o.buf[:0], -1, 0, false, false }
+func (o *output) reset() {
+	o.buf, o.fd, o.size, o.written, o.stream, o.refers = o.buf[:0], -1, 0, false, false, nil
+}
 
 func (o *output) write(p []byte) error {
 	o.written = true
@@ -136,6 +140,9 @@ func (c *callState) finish() ([]wireValue, error) {
 		switch {
 		case !o.written || o.stream:
 			v.how = valueAbsent
+			continue
+		case o.refers != nil:
+			v.how, v.bytes = valueRef, o.refers
 			continue
 		case o.fd < 0 && inline+len(o.buf) <= inlineTotal:
 			v.how, v.bytes = valueInline, o.buf

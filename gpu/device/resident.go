@@ -1,10 +1,12 @@
 package device
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"sync"
+	"time"
 
 	"levee/gpu/cuda"
 	"levee/gpu/op"
@@ -20,10 +22,14 @@ type residents struct {
 }
 
 type resident struct {
-	at    cuda.Ptr
-	n     int64
-	last  uint64 // tick of its last use
-	users int    // copies that are being made of it
+	at      cuda.Ptr
+	n       int64  // bytes of memory
+	head    []byte // what stands in front of the elements in the value
+	size    int64  // of the elements
+	last    uint64 // tick of its last use
+	users   int    // those who are at it
+	offers  int    // of it that are not written elsewhere yet
+	offered time.Time
 }
 
 // Digest names a value by its content, as graph/value does.
@@ -33,46 +39,67 @@ const (
 	leafSize    = 4096
 	residentMin = 64 << 10 // bytes from which on a tensor is worth keeping
 	residentOf  = 16       // the part of the device's memory that residents may take
+	offerFor    = 2 * time.Minute
 )
 
 // Keep copies a tensor, as the value that it is behind head, for later sessions. It is no failure when there is no room for it.
 func (s *Session) Keep(h op.Handle, head []byte) error {
-	t, err := s.tensor(h)
-	if err != nil || t.Bytes() < residentMin || len(head)%4 != 0 || len(head) > leafSize {
-		return err
+	kept, _, err := s.keep(h, head)
+	if kept != nil {
+		s.dev.residents.done(kept)
 	}
-	r := &s.dev.residents
-	if !r.fits(s.dev, t.Bytes()) {
-		return nil
+	return err
+}
+
+// Offer is Keep for a value that is not written anywhere else yet: it stays until Release, and a while at most. It gives the value's
+// digest; false: it could not be kept.
+func (s *Session) Offer(h op.Handle, head []byte) (d Digest, ok bool, err error) {
+	kept, d, err := s.keep(h, head)
+	if kept != nil {
+		s.dev.residents.offer(kept)
+	}
+	return d, kept != nil, err
+}
+
+// keep gives what the tensor is kept as, in use; nil: it is not.
+func (s *Session) keep(h op.Handle, head []byte) (*resident, Digest, error) {
+	t, err := s.tensor(h)
+	if err != nil || t.Bytes() < residentMin || len(head)%4 != 0 || len(head) > leafSize || t.Bytes() > s.dev.Memory/residentOf {
+		return nil, Digest{}, err
 	}
 	d, err := s.digest(t, head)
 	if fault, ok := errors.AsType[*op.Error](err); ok && fault.Fault == op.OverQuota {
-		return nil
+		return nil, d, nil
 	}
-	if err != nil || r.known(d) {
-		return err
+	if err != nil {
+		return nil, d, err
+	}
+	r := &s.dev.residents
+	if kept := r.use(d); kept != nil {
+		return kept, d, nil
 	}
 	n := roundUp(t.Bytes(), largeStep)
 	if !r.makeRoom(s.dev, n) {
-		return nil
+		return nil, d, nil
 	}
 	at, err := s.dev.Alloc(n)
 	if err != nil { // others need the memory more
 		r.unreserve(n)
-		return nil
+		return nil, d, nil
 	}
 	err = s.dev.Copy(at, t.at, t.Bytes(), s.stream)
 	if err == nil {
 		err = s.drain()
 	}
 	if err != nil {
-		return s.dev.fault(err)
+		return nil, d, s.dev.fault(err)
 	}
-	return s.dev.fault(r.add(s.dev, d, &resident{at: at, n: n}))
+	kept, err := r.add(s.dev, d, &resident{at: at, n: n, head: append([]byte(nil), head...), size: t.Bytes()})
+	return kept, d, s.dev.fault(err)
 }
 
-// Find makes a tensor of what is kept under a digest; no handle when nothing is.
-func (s *Session) Find(d Digest, desc op.Desc) (op.Handle, error) {
+// Find makes a tensor of what is kept under a digest as a value that begins with head; no handle when nothing is.
+func (s *Session) Find(d Digest, head []byte, desc op.Desc) (op.Handle, error) {
 	if err := desc.Check(); err != nil {
 		return 0, op.Errorf(op.BadGraph, "%v", err)
 	}
@@ -85,7 +112,7 @@ func (s *Session) Find(d Digest, desc op.Desc) (op.Handle, error) {
 		return 0, nil
 	}
 	defer r.done(kept)
-	if desc.Bytes() > kept.n {
+	if desc.Bytes() != kept.size || !bytes.Equal(head, kept.head) {
 		return 0, nil // no value of this description has that digest
 	}
 	at, err := s.alloc(desc.Bytes())
@@ -100,6 +127,39 @@ func (s *Session) Find(d Digest, desc op.Desc) (op.Handle, error) {
 	}
 	desc.Shape = append([]int64(nil), desc.Shape...)
 	return s.objects.Add(object{tensor: tensor{at, desc}}), nil
+}
+
+// Fetch reads from the value that is kept under a digest, its head and its elements, and says how much that was: 0 at its end, and when
+// nothing is kept.
+func (s *Session) Fetch(d Digest, off int64, p []byte) (n int, err error) {
+	if err := s.usable(); err != nil {
+		return 0, err
+	}
+	r := &s.dev.residents
+	kept := r.use(d)
+	if kept == nil || off < 0 {
+		return 0, nil
+	}
+	defer r.done(kept)
+	if off < int64(len(kept.head)) {
+		return copy(p, kept.head[off:]), nil
+	}
+	off -= int64(len(kept.head))
+	if off >= kept.size {
+		return 0, nil
+	}
+	p = p[:min(int64(len(p)), kept.size-off)]
+	return len(p), s.fetch(p, kept.at+cuda.Ptr(off))
+}
+
+// Release says that a value that was offered may go: it is written elsewhere.
+func (s *Session) Release(d Digest) {
+	r := &s.dev.residents
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if kept := r.list[d]; kept != nil && kept.offers > 0 {
+		kept.offers--
+	}
 }
 
 // digest hashes a value: whole leaves on the device, the first, which holds the head, and what is left in the end here.
@@ -171,16 +231,6 @@ func (s *Session) fetch(p []byte, at cuda.Ptr) error {
 	return s.drain()
 }
 
-func (r *residents) fits(d *Device, n int64) bool { return n <= d.Memory/residentOf }
-
-func (r *residents) known(d Digest) bool {
-	kept := r.use(d)
-	if kept != nil {
-		r.done(kept)
-	}
-	return kept != nil
-}
-
 func (r *residents) use(d Digest) *resident {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -218,21 +268,32 @@ func (r *residents) unreserve(n int64) {
 	r.held -= n
 }
 
-// add keeps what room was made for, unless another session was faster.
-func (r *residents) add(d *Device, name Digest, kept *resident) error {
+// offer keeps one that is in use until it is released.
+func (r *residents) offer(kept *resident) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.list[name] != nil {
+	kept.users--
+	kept.offers++
+	kept.offered = time.Now()
+}
+
+// add keeps what room was made for, unless another session was faster. What it gives is in use.
+func (r *residents) add(d *Device, name Digest, kept *resident) (*resident, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if other := r.list[name]; other != nil {
 		r.held -= kept.n
-		return d.Free(kept.at)
+		other.users++
+		return other, d.Free(kept.at)
 	}
+	kept.users = 1
 	if r.list == nil {
 		r.list = map[Digest]*resident{}
 	}
 	r.tick++
 	kept.last = r.tick
 	r.list[name] = kept
-	return nil
+	return kept, nil
 }
 
 // drop frees the one that was not used for longest; false: there is none that can be freed. Called with mu held.
@@ -240,7 +301,7 @@ func (r *residents) drop(d *Device) bool {
 	var oldest Digest
 	var found *resident
 	for name, kept := range r.list {
-		if kept.users == 0 && (found == nil || kept.last < found.last) {
+		if kept.users == 0 && (kept.offers == 0 || time.Since(kept.offered) > offerFor) && (found == nil || kept.last < found.last) {
 			oldest, found = name, kept
 		}
 	}

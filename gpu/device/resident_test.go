@@ -51,16 +51,70 @@ func residentsOn(t *testing.T, d *device.Device) {
 		require.NoError(t, s.Close())
 
 		s = session(t, d, 8<<20)
-		h, err = s.Find(device.Digest(value.Sum(all)), desc)
+		h, err = s.Find(device.Digest(value.Sum(all)), head, desc)
 		require.NoError(t, err)
 		require.NotZero(t, h, "%v", desc)
 		got := make([]byte, desc.Bytes())
 		require.NoError(t, s.Download(h, 0, got))
 		require.Equal(t, elements, got)
-		h, err = s.Find(device.Digest{1}, desc)
+		h, err = s.Find(device.Digest{1}, head, desc)
 		require.NoError(t, err)
 		require.Zero(t, h)
 	}
+}
+
+// What is offered stays, whatever comes, until it is released; it is read as the value that it is.
+func TestOffers(t *testing.T) {
+	d, _ := fakeDevice(t, "MEMORY=128") // 8 MiB for residents, in pieces of 2
+	s := session(t, d, 32<<20)
+	desc := op.Desc{DType: op.U8, Shape: []int64{3 << 20}}
+	offer := func(seed byte) (device.Digest, []byte, bool) {
+		elements := bytesOf(desc.Bytes(), seed)
+		head, all := valueOf(desc, elements)
+		h, err := s.Alloc(desc)
+		require.NoError(t, err)
+		require.NoError(t, s.Upload(h, 0, elements))
+		name, ok, err := s.Offer(h, head)
+		require.NoError(t, err)
+		require.NoError(t, s.Free(h))
+		require.Equal(t, device.Digest(value.Sum(all)), name)
+		return name, all, ok
+	}
+	first, all, ok := offer(1)
+	require.True(t, ok)
+	same, _, ok := offer(1)
+	require.True(t, ok)
+	require.Equal(t, first, same)
+	second, _, ok := offer(2)
+	require.True(t, ok)
+	_, _, ok = offer(3)
+	require.False(t, ok, "there is no room beside what is offered")
+	require.NoError(t, s.Close())
+
+	s = session(t, d, 32<<20)
+	got := make([]byte, 0, len(all))
+	part := make([]byte, 1<<20)
+	for {
+		n, err := s.Fetch(first, int64(len(got)), part)
+		require.NoError(t, err)
+		if n == 0 {
+			break
+		}
+		got = append(got, part[:n]...)
+	}
+	require.Equal(t, all, got)
+	s.Release(first)
+	s.Release(second)
+	s.Release(second)
+	s.Release(device.Digest{})
+	_, _, ok = offer(3)
+	require.True(t, ok)
+	n, err := s.Fetch(first, 0, part)
+	require.NoError(t, err)
+	require.NotZero(t, n, "it was offered twice")
+	n, err = s.Fetch(second, 0, part)
+	require.NoError(t, err)
+	require.Zero(t, n)
 }
 
 // What is small is not kept, and what there is no room for takes that of what was not used for longest; a session that needs the memory
@@ -81,7 +135,9 @@ func TestRoomOfResidents(t *testing.T) {
 		names = append(names, device.Digest(value.Sum(all)))
 	}
 	there := func(i int, n int64) bool {
-		h, err := s.Find(names[i], op.Desc{DType: op.U8, Shape: []int64{n}})
+		desc := op.Desc{DType: op.U8, Shape: []int64{n}}
+		head, _ := valueOf(desc, nil)
+		h, err := s.Find(names[i], head, desc)
 		require.NoError(t, err)
 		if h != 0 {
 			require.NoError(t, s.Free(h))
@@ -132,7 +188,7 @@ func TestResidentsOnAGPU(t *testing.T) {
 	name := device.Digest(value.Sum(all))
 	for range 2 {
 		begin := time.Now()
-		h, err = s.Find(name, desc)
+		h, err = s.Find(name, head, desc)
 		took := time.Since(begin)
 		require.NoError(t, err)
 		require.NotZero(t, h)
