@@ -63,7 +63,7 @@ func layerNorm(r *run) error {
 			mean := sums.row(src, at, op.Sum) / float32(n)
 			squares := func(buf []float32, from int64) []float32 {
 				for i, v := range src(x[:len(buf)], from) {
-					buf[i] = (v - mean) * (v - mean)
+					buf[i] = float32((v - mean) * (v - mean))
 				}
 				return buf
 			}

@@ -63,7 +63,7 @@ func normCase(r *rand.Rand, in Tensor, eps float64) Case {
 				squares := make([]float32, n)
 				for i := range x {
 					x[i] -= mean
-					squares[i] = x[i] * x[i]
+					squares[i] = float32(x[i] * x[i])
 				}
 				variance := lanes(squares, both[float32](op.Sum), 0) / float32(n)
 				inv := 1 / float32(math.Sqrt(float64(variance+float32(eps))))

@@ -1,5 +1,5 @@
 // Transpose and Slice.
-// bounds: tiles 256 4
+// bounds: tiles 256 3
 #include "device.h"
 #include "units.h"
 
