@@ -28,6 +28,7 @@ type process struct {
 	base       uint64
 	data       []byte
 	descending bool
+	races      bool
 	mem        *ptx.Memory
 	mapped     map[uint64]uint64 // allocations that mem has: address to size
 	modules    map[uint64]*ptx.Module
@@ -97,7 +98,7 @@ func (c *CUDA) hello(conn *net.UnixConn) (*process, error) {
 		return nil, err
 	}
 	return &process{
-		c: c, base: binary.LittleEndian.Uint64(body), data: data, descending: binary.LittleEndian.Uint64(body[16:]) != 0,
+		c: c, base: binary.LittleEndian.Uint64(body), data: data, descending: body[16]&1 != 0, races: body[16]&2 != 0,
 		mem: ptx.NewMemory(), mapped: map[uint64]uint64{}, modules: map[uint64]*ptx.Module{},
 	}, nil
 }
@@ -175,7 +176,7 @@ func (p *process) launch(body []byte) (code int, answer []byte) {
 	f := p.functions[id-1]
 	err := p.modules[f.module].Launch(p.mem, ptx.Launch{
 		Kernel: f.name, Grid: ptx.Dim{X: word[0], Y: word[1], Z: word[2]}, Block: ptx.Dim{X: word[3], Y: word[4], Z: word[5]}, Shared: int(word[6]),
-		Params: body[48 : 48+n : 48+n], Descending: p.descending,
+		Params: body[48 : 48+n : 48+n], Descending: p.descending, Races: p.races,
 	})
 	if found := (*ptx.Finding)(nil); errors.As(err, &found) {
 		p.c.found(found)

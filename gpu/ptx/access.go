@@ -98,6 +98,9 @@ func (w *warp) global(sp space, acc access, addr, n uint64, lane int) []byte {
 		w.fail(OutOfBounds, lane, "%#x is not where this may be done: %s", addr, w.b.mem.where(addr))
 		return nil
 	}
+	if w.b.races {
+		w.noteGlobal(s, acc, int(off), int(n), lane)
+	}
 	return s.data[off:]
 }
 

@@ -66,6 +66,7 @@ func (d *decoder) beginCopy() {
 		count = d.src(3, types["u32"])
 	}
 	d.grain(sharedSpace, n)
+	d.grain(global, n)
 	d.out.run = func(w *warp, m uint32) {
 		for m != 0 {
 			lane := w.b.take(&m)

@@ -18,6 +18,10 @@ type block struct {
 	cluster    *cluster
 	rank       int
 	shadow     *shadow
+	races      bool   // look for those in global memory too
+	epoch      uint64 // of the memory, where races are looked for
+	began      uint64 // the epoch in which this block began, and the launch
+	launched   uint64
 }
 
 // barrier is one of a block's sixteen.
@@ -30,6 +34,7 @@ type barrier struct {
 func newBlock(p *program, l Launch, mem *Memory, globals map[string]uint64, params []byte) *block {
 	b := &block{
 		prog: p, mem: mem, params: params, grid: l.Grid, dim: l.Block, descending: l.Descending,
+		races:  l.Races && p.cluster.count() == 1,
 		shared: make([]byte, p.dynStart()+l.Shared),
 	}
 	b.shadow = newShadow(len(b.shared), p.grain)
@@ -64,11 +69,21 @@ func (b *block) begin(id Dim) {
 	b.bars = [16]barrier{}
 	b.phasers = map[uint64]*phaser{}
 	clear(b.shared)
-	if b.shadow.step(); b.shadow != nil {
+	b.step()
+	if b.began = b.epoch; b.shadow != nil {
 		b.shadow.block = b.shadow.epoch
 	}
 	for _, w := range b.warps {
 		w.begin()
+	}
+}
+
+// step begins a new epoch of the block's shared memory, and of global memory: what was done is known to all its threads.
+func (b *block) step() {
+	b.shadow.step()
+	if b.races {
+		b.mem.epoch++
+		b.epoch = b.mem.epoch
 	}
 }
 
@@ -105,7 +120,7 @@ func (b *block) release() (any bool) {
 			w.leave(n, bar)
 		}
 		*bar = barrier{}
-		b.shadow.step()
+		b.step()
 		any = true
 	}
 	return any

@@ -115,6 +115,7 @@ func (d *decoder) bulkTensor() {
 		mask = d.source(args[3], types["u16"], typ.takes)
 	}
 	d.grain(sharedSpace, 16)
+	d.grain(global, 16)
 	d.lanes(func(w *warp, lane int) {
 		c := bulkCopy{w: w, pc: w.pc, lane: lane}
 		p := w.bytes(w.regs[desc.base][lane]+desc.off, 128, lane)

@@ -24,7 +24,7 @@ func newCluster(p *program, l Launch, mem *Memory, globals map[string]uint64, pa
 	}
 	for rank := range int(c.dim.count()) {
 		b := newBlock(p, l, mem, globals, params)
-		b.cluster, b.rank, b.budget = c, rank, &budget
+		b.cluster, b.rank, b.budget, b.launched = c, rank, &budget, mem.epoch+1
 		c.blocks = append(c.blocks, b)
 	}
 	return c
@@ -110,7 +110,7 @@ func (c *cluster) release() bool {
 	}
 	c.arrived = 0
 	for _, b := range c.blocks {
-		b.shadow.step()
+		b.step()
 	}
 	c.wake(atCluster)
 	return true

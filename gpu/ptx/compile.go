@@ -44,19 +44,19 @@ type constant struct {
 
 // program is a kernel that is ready to run.
 type program struct {
-	name       string
-	code       []instr
-	rows       int
-	constants  []constant
-	special    map[string]row
-	params     []Param
-	paramSize  int
-	sharedSize int // static
-	dynAlign   int
-	localSize  int
-	maxTid     int
-	cluster    Dim
-	grain      int // the smallest access that may be to shared memory
+	name               string
+	code               []instr
+	rows               int
+	constants          []constant
+	special            map[string]row
+	params             []Param
+	paramSize          int
+	sharedSize         int // static
+	dynAlign           int
+	localSize          int
+	maxTid             int
+	cluster            Dim
+	grain, globalGrain int // the smallest accesses to shared and to global memory
 }
 
 // Param is where a kernel's parameter lies among its parameters' bytes.

@@ -10,6 +10,7 @@ const (
 	Misaligned
 	Divergence    // a barrier, or what a whole warp does together, that some threads do not reach
 	Race          // shared memory whose content depends on which thread comes first
+	GlobalRace    // global memory, likewise; only looked for where a launch asks for it
 	Uninitialised // shared memory that is read before it was written
 	Unknown       // an instruction that is not known here
 	Budget        // more instructions than the launch may take
@@ -18,7 +19,7 @@ const (
 )
 
 var kinds = map[Kind]string{
-	OutOfBounds: "out of bounds", Misaligned: "misaligned", Divergence: "divergence", Race: "race in shared memory",
+	OutOfBounds: "out of bounds", Misaligned: "misaligned", Divergence: "divergence", Race: "race in shared memory", GlobalRace: "race in global memory",
 	Uninitialised: "shared memory read before written", Unknown: "unknown instruction", Budget: "instruction budget",
 	Trap: "trap", BadLaunch: "bad launch",
 }

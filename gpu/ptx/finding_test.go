@@ -117,3 +117,39 @@ func TestSyntaxErrors(t *testing.T) {
 	_, err := Parse(strings.Repeat(" ", maxSource+1))
 	require.Error(t, err)
 }
+
+// What is read must not be what another thread writes; a barrier helps within a block, and nothing does between blocks.
+func TestRacesInGlobalMemory(t *testing.T) {
+	m := module(t, "plain")
+	both(t, func(t *testing.T, descending bool) {
+		mem := NewMemory()
+		x := mem.Alloc(4 * 128)
+		for _, c := range []struct {
+			kernel string
+			blocks uint32
+			by     int32
+			text   string // of the race; empty: none
+		}{
+			{"shifts", 2, 0, ""},
+			{"shifts", 1, 1, "with no barrier between"},
+			{"shifts", 1, 40, "with no barrier between"},
+			{"shifts_with_barrier", 1, 1, ""},
+			{"shifts_with_barrier", 2, 0, ""},
+			{"shifts_with_barrier", 2, 1, "of another block"},
+			{"shifts_with_barrier", 2, 64, "of another block"},
+		} {
+			l := Launch{Kernel: c.kernel, Grid: dim(c.blocks), Block: dim(64), Args: []any{x, c.by}, Descending: descending, Races: true}
+			for range 2 {
+				err := m.Launch(mem, l)
+				if c.text == "" {
+					require.NoError(t, err, "%+v", c)
+					continue
+				}
+				finding(t, err, GlobalRace)
+				require.ErrorContains(t, err, c.text)
+			}
+			l.Races = false
+			require.NoError(t, m.Launch(mem, l))
+		}
+	})
+}

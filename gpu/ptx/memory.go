@@ -23,6 +23,7 @@ const (
 type Memory struct {
 	spans []*span // by base
 	next  uint64
+	epoch uint64 // counts the barriers of all launches that look for races
 }
 
 type span struct {
@@ -30,6 +31,7 @@ type span struct {
 	data     []byte
 	readOnly bool
 	name     string // of the variable that it is
+	ledger   ledger
 }
 
 func NewMemory() *Memory { return &Memory{next: firstGlobal} }

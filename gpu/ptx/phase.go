@@ -40,7 +40,7 @@ func (b *block) settle(p *phaser) {
 		p.phase++
 		p.pending = p.expected
 		for _, o := range b.cluster.blocks {
-			o.shadow.step()
+			o.step()
 		}
 		b.wake(atPhase)
 	}

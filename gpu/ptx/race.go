@@ -30,10 +30,19 @@ func newShadow(size, grain int) *shadow {
 	return &shadow{grain: grain, marks: make([]mark, (size+grain-1)/grain)}
 }
 
-// grain says that the kernel has an access of n bytes, perhaps to shared memory.
+// grain says that the kernel has an access of n bytes in a space.
 func (d *decoder) grain(sp space, n int) {
-	if p := d.fr.c.p; (sp == sharedSpace || sp == generic) && (p.grain == 0 || n < p.grain) {
-		p.grain = n
+	p := d.fr.c.p
+	least := func(grain *int) {
+		if *grain == 0 || n < *grain {
+			*grain = n
+		}
+	}
+	if sp == sharedSpace || sp == generic {
+		least(&p.grain)
+	}
+	if sp == global || sp == generic {
+		least(&p.globalGrain)
 	}
 }
 

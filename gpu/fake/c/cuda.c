@@ -7,7 +7,7 @@
 //   STICKY=c   the launch number STICKYAT (1) loses the context with the code c
 //   REFUSE=c   modules are refused with the code c
 //   NOREGISTER no cuMemHostRegister_v2          NOLAUNCH    no cuLaunchKernel         BARE       nothing optional
-//   DESCENDING the last block and warp run first
+//   DESCENDING the last block and warp run first   RACES    races in global memory are looked for too
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -62,6 +62,11 @@
 #define ORDER 1
 #else
 #define ORDER 0
+#endif
+#ifdef RACES
+#define LOOK 2
+#else
+#define LOOK 0
 #endif
 
 enum {
@@ -128,7 +133,7 @@ end:
 }
 static int hello(int memfd) {
 	struct sockaddr_un name = {.sun_family = AF_UNIX, .sun_path = SOCKET};
-	uint64_t body[3] = {BASE, SIZE * COUNT, ORDER};
+	uint64_t body[3] = {BASE, SIZE * COUNT, ORDER | LOOK};
 	char space[CMSG_SPACE(sizeof(int))] = {0};
 	struct iovec part = {body, sizeof body};
 	struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space};

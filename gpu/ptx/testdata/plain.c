@@ -197,3 +197,14 @@ KERNEL hasty(GLOBAL int *x) { // no barrier between writing and reading
 	slots[tid()] = x[tid()];
 	x[tid()] = slots[63 - tid()];
 }
+
+// Races in global memory: with the neighbour in the block, and with that of the next block.
+#define SHIFT(name, barrier)                                                              \
+	KERNEL name(GLOBAL int *x, int by) {                                                  \
+		u32 i = block() * ntid() + tid();                                                 \
+		int v = x[(i + (u32)by) % (ntid() * blocks())];                                   \
+		barrier;                                                                          \
+		x[i] = v + 1;                                                                     \
+	}
+SHIFT(shifts, )
+SHIFT(shifts_with_barrier, __syncthreads())
