@@ -15,7 +15,7 @@ func TestSuite(t *testing.T) {
 		suite.Run(t, func(t *testing.T) suite.Executor { return session(t, d, suite.Quota) })
 	})
 	t.Run("the last warp first", func(t *testing.T) {
-		d, _ := fakeDevice(t, "DESCENDING")
+		d, _ := fakeDevice(t, "DESCENDING", "RACES")
 		suite.Run(t, func(t *testing.T) suite.Executor { return session(t, d, suite.Quota) })
 	})
 }

@@ -96,6 +96,27 @@ func TestIllegalAddress(t *testing.T) {
 	require.Equal(t, uint32(63), list[0].Thread.X)
 }
 
+// Threads that touch what others write are found where somebody asks.
+func TestRaces(t *testing.T) {
+	for _, macro := range []string{"RACES", "NORACES"} {
+		f := fake.NewCUDA(t, macro)
+		c, fn := open(t, f, "shifts")
+		x, err := c.Alloc(4 * 128)
+		require.NoError(t, err)
+		var a cuda.Args
+		require.NoError(t, c.Launch(fn, cuda.Dim{X: 2}, cuda.Dim{X: 64}, 0, 0, a.Ptr(x).I32(64).Params()))
+		err = c.Synchronize()
+		if macro != "RACES" {
+			require.NoError(t, err)
+			continue
+		}
+		require.Equal(t, 719, code(t, err))
+		list := f.Findings()
+		require.Len(t, list, 1)
+		require.Equal(t, ptx.GlobalRace, list[0].Kind)
+	}
+}
+
 func code(t *testing.T, err error) int {
 	t.Helper()
 	e, ok := err.(*cuda.Error)
