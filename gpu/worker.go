@@ -128,57 +128,57 @@ func clip(s string) string { return s[:min(len(s), maxControl/8)] }
 // session serves one session to its end.
 func (w *gpuWorker) session(fd int, m *sessionMsg) {
 	defer unix.Close(fd)
+	s := &server{fd: fd, work: maxWork, pin: w.dev.Pin}
+	s.since.Store(time.Now().UnixNano())
+	w.watch(s)
+	defer w.forget(s)
 	exec, err := w.dev.Session(m.Memory, maxWork)
 	if err != nil {
-		w.lose(err)
+		w.mind(err)
 		return
 	}
-	mem, err := greet(fd)
-	if err != nil { // nobody is there any more
-		w.end(exec)
-		return
-	}
-	defer unix.Munmap(mem)
-	s := &server{fd: fd, mem: mem, exec: exec, work: maxWork, pin: w.dev.Pin, patience: exec.Patience}
-	w.watch(s)
-	err = s.run()
-	if err == nil {
+	s.exec, s.patience = exec, exec.Patience
+	if s.mem, err = greet(fd); err == nil { // else nobody is there any more
+		defer unix.Munmap(s.mem)
+		s.since.Store(0)
+		w.mind(s.run())
 		s.since.Store(time.Now().UnixNano()) // the end of a session may be stuck too
-		w.end(exec)
-		if s.pinned {
-			_ = w.dev.Unpin(mem) // else its pages stay until the worker leaves
-		}
 	}
-	w.mu.Lock()
-	delete(w.sessions, s)
-	w.mu.Unlock()
-	if err != nil {
-		w.lose(err)
+	w.mind(exec.Close())
+	if s.pinned {
+		_ = w.dev.Unpin(s.mem) // else its pages stay until the worker leaves
 	}
 }
 
-func (w *gpuWorker) end(exec Executor) {
-	if err := exec.Close(); err != nil {
-		w.lose(err)
+// mind ends the process when an error says that the device is lost. What the device still does nobody can stop otherwise, and a poisoned
+// context does not get better. Any other error is that of one session, which ends with it.
+func (w *gpuWorker) mind(err error) {
+	var fault *op.Error
+	if errors.As(err, &fault) && fault.Fault == op.Lost {
+		w.lose(fault.Detail)
 	}
 }
 
-// lose ends the process: what the device still does nobody can stop otherwise, and a poisoned context does not get better. The daemon
-// hears why, and sees to it that the process really ends.
-func (w *gpuWorker) lose(err error) {
+// lose ends the process. The daemon hears why, and sees to it that the process really ends; the sessions are told at once, for the
+// driver may take its time to let go of the device.
+func (w *gpuWorker) lose(why string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.dying {
 		return
 	}
 	w.dying = true
-	text := err.Error()
-	var fault *op.Error
-	if errors.As(err, &fault) {
-		text = fault.Detail
+	_ = sendControl(w.control, control{Lost: clip(why)}, -1)
+	for s := range w.sessions {
+		_ = unix.Shutdown(s.fd, unix.SHUT_RDWR)
 	}
-	_ = sendControl(w.control, control{Lost: clip(text)}, -1)
 	os.Exit(3)
+}
+
+func (w *gpuWorker) forget(s *server) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.sessions, s)
 }
 
 // watch looks after a session while there are any.
@@ -211,7 +211,7 @@ func (w *gpuWorker) watchdog() {
 		}
 		w.mu.Unlock()
 		if late {
-			w.lose(fmt.Errorf("a call of the driver has not returned after %v", w.stuck))
+			w.lose(fmt.Sprintf("a call of the driver has not returned after %v", w.stuck))
 		}
 	}
 }
