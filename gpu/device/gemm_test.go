@@ -42,7 +42,7 @@ type numbers []float64
 
 func (v numbers) at(i int64) float64 { return v[i%int64(len(v))] }
 
-// random makes an operand; elements of 16 bits are ones that are normal in bf16 and f16.
+// random makes an operand of numbers around 1.
 func (r *rig) random(d op.DType, n int64) (tensor, numbers) {
 	v := make(numbers, min(n, 1<<18-5))
 	block := make([]byte, 0, int64(len(v))*d.Size())
@@ -54,13 +54,14 @@ func (r *rig) random(d op.DType, n int64) (tensor, numbers) {
 		case op.F32:
 			v[i] = float64(float32(rand.NormFloat64()))
 			block = binary.LittleEndian.AppendUint32(block, math.Float32bits(float32(v[i])))
+		case op.BF16:
+			h := op.F32ToBF16(float32(rand.NormFloat64()))
+			v[i] = float64(op.BF16ToF32(h))
+			block = binary.LittleEndian.AppendUint16(block, h)
 		default:
-			v[i] = float64(2*rand.IntN(128)-127) / 64
-			bits := math.Float32bits(float32(v[i]))
-			if d == op.F16 {
-				bits = (bits>>16&0x8000 | (bits>>23&0xff-112)<<10 | bits>>13&0x3ff) << 16
-			}
-			block = binary.LittleEndian.AppendUint16(block, uint16(bits>>16))
+			h := op.F32ToF16(float32(rand.NormFloat64()))
+			v[i] = float64(op.F16ToF32(h))
+			block = binary.LittleEndian.AppendUint16(block, h)
 		}
 	}
 	t := tensor{r.alloc(n * d.Size()), op.Desc{DType: d, Shape: []int64{n}}}
@@ -88,13 +89,9 @@ func (r *rig) element(at cuda.Ptr, d op.DType, i int64) float64 {
 	case op.F32:
 		return float64(math.Float32frombits(uint32(bits)))
 	case op.BF16:
-		return float64(math.Float32frombits(uint32(bits) << 16))
+		return float64(op.BF16ToF32(uint16(bits)))
 	}
-	m, e := float64(bits&0x3ff), float64(bits>>10&31)
-	if e > 0 {
-		m, e = m+1024, e-1
-	}
-	return math.Ldexp(m, int(e)-24) * (1 - 2*float64(bits>>15))
+	return float64(op.F16ToF32(uint16(bits)))
 }
 
 // gemmRig is a multiplication with the numbers in it.
@@ -218,36 +215,41 @@ func TestProductsOnTheDevice(t *testing.T) {
 	}
 }
 
-// every is each variant for tensor cores that this device can run: those that the copy engine feeds, or the others.
-func (r *rig) every(mapped bool) (list []variant) {
-	for _, v := range variants {
-		if mapped == (v.cluster > 0) && r.dev.sharedOptIn >= v.shared && (mapped && r.dev.canMap() || !mapped && r.dev.cc >= v.cc) {
-			list = append(list, v)
-		}
-	}
-	if len(list) == 0 {
-		r.Skip("this device has no copy engine that we can use")
-	}
-	return list
+// ways to make a product of 16-bit floats on tensor cores.
+type way struct {
+	name string
+	make func(l *lower, p multiplication) error
 }
 
-func TestVariantsOnTheDevice(t *testing.T) { testVariants(t, false) }
+func (r *rig) every(mapped bool) []way {
+	if !mapped {
+		return []way{{"wide", func(l *lower, p multiplication) error { return l.tiledProduct(p, wide) }},
+			{"square", func(l *lower, p multiplication) error { return l.tiledProduct(p, square) }}}
+	}
+	if r.dev.cc != 90 || !r.dev.Driver().CanMap() {
+		r.Skip("this device has no copy engine that we can use")
+	}
+	return []way{{"alone", func(l *lower, p multiplication) error { return l.mappedOf("alone", p) }},
+		{"later", func(l *lower, p multiplication) error { return l.mappedOf("later", p) }}}
+}
 
-func TestMappedOnTheDevice(t *testing.T) { testVariants(t, true) }
+func TestTiledOnTheDevice(t *testing.T) { testWays(t, false) }
 
-func testVariants(t *testing.T, mapped bool) {
+func TestMappedOnTheDevice(t *testing.T) { testWays(t, true) }
+
+func testWays(t *testing.T, mapped bool) {
 	r := newRig(t)
-	for _, v := range r.every(mapped) {
-		for _, s := range [][4]int64{{1, 64, 64, 64}, {1, 128, 256, 64}, {1, 256, 512, 640}, {2, 700, 520, 200}, {1, 1000, 1000, 77}, {3, 3000, 1112, 500}} {
+	for _, w := range r.every(mapped) {
+		for _, s := range [][4]int64{{1, 64, 64, 64}, {1, 128, 256, 64}, {1, 256, 512, 640}, {2, 704, 520, 200}, {1, 1000, 1000, 80}, {3, 3000, 1112, 504}} {
 			for ways := range 4 {
 				for i, out := range []op.DType{op.BF16, op.F32, op.F16} {
-					t.Run(fmt.Sprint(v.name, s, ways, out), func(t *testing.T) {
+					t.Run(fmt.Sprint(w.name, s, ways, out), func(t *testing.T) {
 						in := [...]op.DType{op.BF16, op.BF16, op.F16}[i]
 						g := r.gemm(in, out, s[0], s[1], s[2], s[3], ways&1 == 1, ways>>1 == 1, ways != 0)
 						if i == 1 { // one b for the batch
 							g.b.step = 0
 						}
-						l := r.launches(func(l *lower) error { return l.tensorVariant(g.multiplication, v) })
+						l := r.launches(func(l *lower) error { return w.make(l, g.multiplication) })
 						require.NoError(t, l.play())
 						g.check(t, 300)
 					})
@@ -257,18 +259,18 @@ func testVariants(t *testing.T, mapped bool) {
 	}
 }
 
-func BenchmarkTensorProducts(b *testing.B) { benchmarkVariants(b, false) }
+func BenchmarkTiledProducts(b *testing.B) { benchmarkWays(b, false) }
 
-func BenchmarkMappedProducts(b *testing.B) { benchmarkVariants(b, true) }
+func BenchmarkMappedProducts(b *testing.B) { benchmarkWays(b, true) }
 
-func benchmarkVariants(b *testing.B, mapped bool) {
+func benchmarkWays(b *testing.B, mapped bool) {
 	r := newRig(b)
-	for _, n := range []int64{8192, 4096, 2048} {
+	for _, n := range []int64{8192, 4096, 2048, 1024} {
 		for _, ways := range []string{"nn", "nt"} {
 			g := r.gemm(op.BF16, op.BF16, 1, n, n, n, false, ways == "nt", false)
-			for _, v := range r.every(mapped) {
-				b.Run(fmt.Sprintf("%d/%s/%s", n, ways, v.name), func(b *testing.B) {
-					l := r.launches(func(l *lower) error { return l.tensorVariant(g.multiplication, v) })
+			for _, w := range r.every(mapped) {
+				b.Run(fmt.Sprintf("%d/%s/%s", n, ways, w.name), func(b *testing.B) {
+					l := r.launches(func(l *lower) error { return w.make(l, g.multiplication) })
 					for range b.N {
 						b.ReportMetric(g.flops()/r.median(l).Seconds()/1e12, "TFLOP/s")
 					}

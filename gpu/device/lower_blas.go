@@ -22,11 +22,11 @@ func (d *Device) openBlas() *cuda.Blas {
 }
 
 // product lets cuBLASLt do a Gemm of f16 or bf16, and says whether it does: it may not be there, not know the shape, or have no memory
-// to work in. Where our own kernels are the faster ones it is not asked.
+// to work in. lowerGemm asks it only where our own kernels are not the faster ones.
 func (l *lower) product(o *op.Op) (bool, error) {
 	a, b, c := l.in[0], l.in[1], l.out[0]
 	shape := o.GemmShape(a.Desc, b.Desc)
-	if a.DType.Size() != 2 || l.dev.canMap() || shape.Batch*shape.M*shape.N < blasFlops/(2*shape.K) {
+	if a.DType.Size() != 2 || shape.Batch*shape.M*shape.N < blasFlops/(2*shape.K) {
 		return false, nil
 	}
 	p := cuda.Product{Rows: shape.M, Columns: shape.N, Depth: shape.K, Batch: shape.Batch, OneB: shape.SharedB, TransA: o.Int(0) == 1, TransB: o.Int(1) == 1,

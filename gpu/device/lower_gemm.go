@@ -1,7 +1,6 @@
 package device
 
 import (
-	"encoding/binary"
 	"time"
 
 	"levee/gpu/cuda"
@@ -29,9 +28,6 @@ type operand struct {
 }
 
 func lowerGemm(l *lower, o *op.Op) error {
-	if done, err := l.product(o); done || err != nil {
-		return err
-	}
 	s := o.GemmShape(l.in[0].Desc, l.in[1].Desc)
 	if s.SharedB && o.Int(0) == 0 { // the batch is more rows
 		s.M, s.Batch = s.M*s.Batch, 1
@@ -45,6 +41,11 @@ func lowerGemm(l *lower, o *op.Op) error {
 	}
 	if len(l.in) == 3 {
 		p.bias = l.in[2].at
+	}
+	if !l.canMap(p) { // our own kernels for the copy engine are faster than the library
+		if done, err := l.product(o); done || err != nil {
+			return err
+		}
 	}
 	return l.multiply(p)
 }
@@ -152,40 +153,8 @@ func (l *lower) tiled(p multiplication, m, n int64, pace int, launch func(first 
 	return nil
 }
 
-// variant is a tile shape of the kernels in gemm_mma.h.
-type variant struct {
-	file    string // behind the name of the element type
-	name    string
-	m, n    int64
-	threads uint32
-	shared  int
-	cc      int // compute capability, at least
-	cluster int // of the kernels in gemm_wgmma.h: blocks that work together; those are for one compute capability only
-}
-
-var (
-	wide   = variant{"", "wide", 128, 256, 256, 96 << 10, 80, 0}
-	square = variant{"", "square", 128, 128, 128, 64 << 10, 80, 0}
-	alone  = variant{"_sm90", "alone", 128, 256, 384, 192<<10 + 64, 90, 1}
-	pair   = variant{"_sm90", "pair", 256, 256, 384, 192<<10 + 64, 90, 2}
-
-	variants = []variant{wide, square, {"", "deep", 128, 256, 256, 144 << 10, 80, 0}, alone, pair,
-		{"_sm90", "alonely", 128, 256, 384, 192<<10 + 64, 90, 1}, {"_sm90", "pairled", 256, 256, 384, 192<<10 + 64, 90, 2}}
-)
-
-// tensorProduct puts launches of the kernels in gemm_bf16.c and gemm_f16.c.
+// tensorProduct puts launches of the kernels for tensor cores. They read 16 bytes at once.
 func (l *lower) tensorProduct(p multiplication) error {
-	v := square
-	if p.batch*((p.m+127)/128)*((p.n+255)/256) >= int64(l.dev.sms) {
-		v = wide
-	}
-	return l.tensorVariant(p, v)
-}
-
-// canMap says whether the kernels that the copy engine feeds can run: they are for this compute capability, and no other.
-func (d *Device) canMap() bool { return d.cc == 90 && d.Driver().CanMap() }
-
-func (l *lower) tensorVariant(p multiplication, v variant) error {
 	var err error
 	if p.a, err = l.aligned(p.a, p.batch, p.k); err != nil {
 		return err
@@ -193,25 +162,49 @@ func (l *lower) tensorVariant(p multiplication, v variant) error {
 	if p.b, err = l.aligned(p.b, p.batch, p.k); err != nil {
 		return err
 	}
-	kernel := v.name + "_" + letter(p.a.across) + letter(!p.b.across)
-	if v.cluster > 0 {
-		return l.mappedProduct(p, v, kernel)
+	if l.canMap(p) {
+		return l.mappedProduct(p)
 	}
+	if p.batch*((p.m+wide.m-1)/wide.m)*((p.n+wide.n-1)/wide.n) < int64(l.dev.sms) { // too few tiles for all
+		return l.tiledProduct(p, square)
+	}
+	return l.tiledProduct(p, wide)
+}
+
+// variant is a tile shape of the kernels in gemm_bf16.c and gemm_f16.c.
+type variant struct {
+	name    string
+	m, n    int64
+	threads uint32
+	shared  int
+}
+
+var (
+	wide   = variant{"wide", 128, 256, 256, 96 << 10}
+	square = variant{"square", 128, 128, 128, 64 << 10}
+)
+
+func (l *lower) tiledProduct(p multiplication, v variant) error {
 	return l.tiled(p, v.m, v.n, 256, func(first int64, blocks uint32) error {
 		args := l.args().Ptr(p.a.at).Ptr(p.b.at).Ptr(p.c).Ptr(p.bias).I64(p.m).I64(p.n).I64(p.k).I64(p.a.ld).I64(p.b.ld)
 		args.I64(p.a.step).I64(p.b.step).I64(first).F32(float32(p.alpha)).U32(uint32(p.out)).U32(word(p.relu))
-		return l.launch("gemm_"+p.in.String()+v.file, kernel, dim{X: blocks}, dim{X: v.threads}, v.shared, args)
+		return l.launch("gemm_"+p.in.String(), v.name+"_"+p.ways(), dim{X: blocks}, dim{X: v.threads}, v.shared, args)
 	})
 }
 
-func letter(transposed bool) string {
-	if transposed {
-		return "t"
+// ways is how the names of kernels end: n for a matrix as it is, t for a transposed one.
+func (p *multiplication) ways() string {
+	name := []byte("nn")
+	if p.a.across {
+		name[0] = 't'
 	}
-	return "n"
+	if !p.b.across {
+		name[1] = 't'
+	}
+	return string(name)
 }
 
-// aligned gives an operand whose stored rows start at multiples of 16 bytes, which the kernels read at once.
+// aligned gives an operand whose stored rows start at multiples of 16 bytes.
 func (l *lower) aligned(o operand, batch, k int64) (operand, error) {
 	if o.ld%8 == 0 {
 		return o, nil
@@ -232,45 +225,4 @@ func (l *lower) aligned(o operand, batch, k int64) (operand, error) {
 	args := l.args().Ptr(o.at).Ptr(at).I64(all).I64(o.ld).I64(ld)
 	o.at, o.ld, o.step = at, ld, step
 	return o, l.launch("conv", "widen", l.cover(all*ld), dim{X: 256}, 0, args)
-}
-
-// mappedProduct puts launches of the kernels in gemm_bf16_sm90.c and gemm_f16_sm90.c: as many blocks as run at once take all the tiles.
-func (l *lower) mappedProduct(p multiplication, v variant, kernel string) error {
-	maps, err := l.scratch(2 * mapBytes)
-	if err != nil {
-		return err
-	}
-	text := make([]byte, 0, 2*mapBytes)
-	for _, o := range []operand{p.a, p.b} {
-		m, err := l.mapped(o, p.batch, p.k)
-		if err != nil {
-			return err
-		}
-		for _, w := range m {
-			text = binary.LittleEndian.AppendUint64(text, w)
-		}
-	}
-	l.list = append(l.list, command{kind: uploadBytes, at: maps, bytes: text})
-	return l.tiled(p, v.m, v.n, 256, func(first int64, tiles uint32) error {
-		blocks := min(tiles, uint32(l.dev.sms/v.cluster)) * uint32(v.cluster)
-		args := l.args().Ptr(maps).Ptr(maps + mapBytes).Ptr(p.c).Ptr(p.bias).I64(p.m).I64(p.n).I64(p.k).I64(first).I64(first + int64(tiles))
-		args.F32(float32(p.alpha)).U32(uint32(p.out)).U32(word(p.relu)).U32(word(p.b.step == 0))
-		return l.launch("gemm_"+p.in.String()+v.file, kernel, dim{X: blocks}, dim{X: v.threads}, v.shared, args)
-	})
-}
-
-const mapBytes = 128 // of a cuda.TensorMap
-
-// mapped describes an operand to the copy engine, which brings 64 of k at a time: 64 k by 128 rows, or, across, 64 rows by 64 k.
-func (l *lower) mapped(o operand, batch, k int64) (cuda.TensorMap, error) {
-	dims, box := [3]uint64{uint64(k), uint64(o.rows), uint64(batch)}, [3]uint32{64, 128, 1}
-	if o.across {
-		dims[0], dims[1], box[1] = dims[1], dims[0], 64
-	}
-	step := o.step
-	if step == 0 { // one for all of the batch
-		dims[2], step = 1, int64(dims[1])*o.ld
-	}
-	m, err := l.dev.Map(o.at, dims, [2]uint64{uint64(o.ld) * 2, uint64(step) * 2}, box)
-	return m, l.dev.fault(err)
 }

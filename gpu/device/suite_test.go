@@ -29,7 +29,12 @@ func TestSuiteBig(t *testing.T) {
 	suite.RunBig(t, func(t *testing.T) suite.Executor { return session(t, d, suite.BigQuota) }, 1<<22)
 }
 
-func TestMatricesWithoutTensorCores(t *testing.T) {
-	d, _ := fakeDevice(t, "CC=75")
-	suite.RunOps(t, func(t *testing.T) suite.Executor { return session(t, d, suite.Quota) }, op.Gemm, op.Conv2D)
+// Devices of other compute capabilities have other kernels for matrices.
+func TestMatricesOfOtherDevices(t *testing.T) {
+	for _, cc := range []string{"CC=75", "CC=80"} {
+		t.Run(cc, func(t *testing.T) {
+			d, _ := fakeDevice(t, cc)
+			suite.RunOps(t, func(t *testing.T) suite.Executor { return session(t, d, suite.Quota) }, op.Gemm, op.Conv2D)
+		})
+	}
 }

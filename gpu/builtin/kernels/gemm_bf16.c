@@ -5,5 +5,4 @@
 #include "gemm_mma.h"
 
 GEMMS(wide, 0, 128, 256, 32, 64, 64, 4)
-GEMMS(deep, 0, 128, 256, 64, 64, 64, 3)
 GEMMS(square, 0, 128, 128, 32, 64, 64, 4)

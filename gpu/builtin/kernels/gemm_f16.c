@@ -5,5 +5,4 @@
 #include "gemm_mma.h"
 
 GEMMS(wide, 1, 128, 256, 32, 64, 64, 4)
-GEMMS(deep, 1, 128, 256, 64, 64, 64, 3)
 GEMMS(square, 1, 128, 128, 32, 64, 64, 4)

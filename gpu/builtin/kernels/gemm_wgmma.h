@@ -3,16 +3,17 @@
 //
 // A block makes tiles of 128 x 256 until none is left. Its first group of 4 warps is the producer: one thread of it tells the copy engine
 // what to bring, STAGES steps of 64 along k ahead. The other two groups are consumers of 64 rows each. Full and empty barriers of each
-// stage pass it to and fro. Two blocks of a cluster make tiles one below the other: each brings one half of b for both.
+// stage pass it to and fro.
 #pragma once
 
-enum { BM = 128, BN = 256, BK = 64, STAGES = 4, THREADS = 384, BYTES_A = BM * BK * 2, BYTES_B = BN * BK * 2, STAGE = BYTES_A + BYTES_B, BOX = 64 * 64 * 2 };
+enum { BM = 128, BN = 256, BK = 64, STAGES = 4, THREADS = 384, BYTES_A = BM * BK * 2, BYTES_B = BN * BK * 2, STAGE = BYTES_A + BYTES_B, BOX = 64 * 64 * 2,
+	FULL = STAGES * STAGE, EMPTY = FULL + STAGES * 8 }; // where the barriers are
 
 typedef struct {
 	u64 a, b; // addresses of what the driver encoded of the operands: where they are, their shapes, and the boxes that are copied
 	GLOBAL u8 *c;
 	GLOBAL const f32 *bias; // or 0
-	i64 m, n, k, first, end; // tiles of this launch, numbered by pairs of the cluster
+	i64 m, n, k, first, end; // tiles of this launch
 	f32 alpha;
 	u32 out, relu, one_b; // one_b: b is the same for the whole batch
 } product;
@@ -27,36 +28,21 @@ INLINE void barrier_init(u32 at, u32 count) { __asm__ volatile("mbarrier.init.sh
 INLINE void barrier_expect(u32 at, u32 bytes) {
 	__asm__ volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(at), "r"(bytes) : "memory");
 }
-INLINE void barrier_arrive(u32 at, u32 rank, const int cluster) { // at the barrier of the cluster's block number rank
-	if (cluster == 1)
-		__asm__ volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(at) : "memory");
-	else
-		__asm__ volatile("{\n\t.reg .b32 r;\n\tmapa.shared::cluster.u32 r, %0, %1;\n\tmbarrier.arrive.release.cluster.shared::cluster.b64 _, [r];\n\t}" ::"r"(at), "r"(rank) : "memory");
-}
+INLINE void barrier_arrive(u32 at) { __asm__ volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(at) : "memory"); }
 INLINE void barrier_wait(u32 at, u32 parity) {
 	u32 done;
 	do {
 		__asm__ volatile("{\n\t.reg .pred p;\n\tmbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\n\tselp.u32 %0, 1, 0, p;\n\t}" : "=r"(done) : "r"(at), "r"(parity) : "memory");
 	} while (!done);
 }
-INLINE u32 cluster_rank(void) {
-	u32 r;
-	__asm__ volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(r));
-	return r;
-}
-INLINE void cluster_sync(void) {
-	__asm__ volatile("barrier.cluster.arrive.release.aligned;\n\tbarrier.cluster.wait.acquire.aligned;" ::: "memory");
-}
 
 // see lets the copy engine see a map that came into global memory before.
 INLINE void see(u64 map) { __asm__ volatile("fence.proxy.tensormap::generic.acquire.sys [%0], 128;" ::"l"(map) : "memory"); }
 
-// bring copies one box to the same place in shared memory of every block in mask.
-INLINE void bring(u32 to, u64 map, u32 barrier, i32 x, i32 y, i32 z, u32 mask, const int cluster) {
-	if (cluster == 1)
-		__asm__ volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];" ::"r"(to), "l"(map), "r"(barrier), "r"(x), "r"(y), "r"(z) : "memory");
-	else
-		__asm__ volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1, {%3, %4, %5}], [%2], %6;" ::"r"(to), "l"(map), "r"(barrier), "r"(x), "r"(y), "r"(z), "h"((u16)mask) : "memory");
+// bring copies one box to shared memory and tells a barrier.
+INLINE void bring(u32 to, u64 map, u32 barrier, i32 x, i32 y, i32 z) {
+	__asm__ volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];"
+		::"r"(to), "l"(map), "r"(barrier), "r"(x), "r"(y), "r"(z) : "memory");
 }
 
 // descriptor tells wgmma where an operand is: across, boxes of 64 x 64 with k down, else rows of 64 along k; swizzled in 128 bytes.
@@ -127,53 +113,43 @@ INLINE void wgmma4(f32 *d, u64 a, u64 b, u32 began, const int half, const int ta
 	if (!half && ta && tb) WGMMA4(d, a, b, step_a, step_b, began, "bf16", "1", "1");
 }
 
-// produce brings the steps of one tile; round counts the steps of all tiles.
-INLINE u32 produce(const product *p, place t, u32 base, u32 round, u32 rank, const int across_a, const int across_b, const int cluster) {
-	u32 full = base + STAGES * STAGE, empty = full + STAGES * 8;
-	i32 z = (i32)t.z, zb = p->one_b ? 0 : z, row = (i32)(t.row + rank * BM), col = (i32)t.col;
-	for (i64 k = 0; k < p->k; k += BK, round++) {
-		u32 stage = round % STAGES, at = base + stage * STAGE, barrier = full + stage * 8;
-		barrier_wait(empty + stage * 8, (round / STAGES & 1) ^ 1);
-		barrier_expect(barrier, STAGE);
-		if (across_a) {
-			bring(at, p->a, barrier, row, (i32)k, z, 0, 1);
-			bring(at + BOX, p->a, barrier, row + 64, (i32)k, z, 0, 1);
-		} else {
-			bring(at, p->a, barrier, (i32)k, row, z, 0, 1);
-		}
+// bring_rows copies the 64 k of count rows of an operand: boxes of 128 rows, or, across, boxes of 64.
+INLINE void bring_rows(u32 to, u64 map, u32 barrier, i64 k, i64 row, i64 z, const int count, const int across) {
 #pragma unroll
-		for (u32 h = 0; h < 2; h++) {
-			if (cluster == 2 && h != rank) continue;
-			u32 to = at + BYTES_A + h * (BYTES_B / 2);
-			i32 n = col + (i32)h * (BN / 2);
-			if (across_b) {
-				bring(to, p->b, barrier, n, (i32)k, zb, 3, cluster);
-				bring(to + BOX, p->b, barrier, n + 64, (i32)k, zb, 3, cluster);
-			} else {
-				bring(to, p->b, barrier, (i32)k, n, zb, 3, cluster);
-			}
-		}
+	for (int i = 0; i < count; i += across ? 64 : 128) {
+		if (across) bring(to + (u32)(i * BK * 2), map, barrier, (i32)row + i, (i32)k, (i32)z);
+		else bring(to + (u32)(i * BK * 2), map, barrier, (i32)k, (i32)row + i, (i32)z);
+	}
+}
+
+// produce brings the steps of one tile; round counts the steps of all tiles.
+INLINE u32 produce(const product *p, place t, u32 base, u32 round, const int across_a, const int across_b) {
+	for (i64 k = 0; k < p->k; k += BK, round++) {
+		u32 stage = round % STAGES, at = base + stage * STAGE, full = base + FULL + stage * 8, empty = base + EMPTY + stage * 8;
+		barrier_wait(empty, (round / STAGES & 1) ^ 1);
+		barrier_expect(full, STAGE);
+		bring_rows(at, p->a, full, k, t.row, t.z, BM, across_a);
+		bring_rows(at + BYTES_A, p->b, full, k, t.col, p->one_b ? 0 : t.z, BN, across_b);
 	}
 	return round;
 }
 
-// release tells the producers of the cluster that a stage of this block was read.
-INLINE void release(u32 empty, u32 round, const int cluster) {
-	u32 lane = tid() % 128;
-	if (lane < (u32)cluster) barrier_arrive(empty + round % STAGES * 8, lane, cluster);
+// release tells the producer that a step was read.
+INLINE void release(u32 base, u32 round) {
+	if (tid() % 128 == 0) barrier_arrive(base + EMPTY + round % STAGES * 8);
 }
 
-INLINE u32 consume(const product *p, f32 *d, u32 base, u32 round, const int half, const int across_a, const int across_b, const int cluster) {
-	u32 full = base + STAGES * STAGE, empty = full + STAGES * 8, group = tid() / 128 - 1;
+INLINE u32 consume(const product *p, f32 *d, u32 base, u32 round, const int half, const int across_a, const int across_b) {
+	u32 group = tid() / 128 - 1;
 	for (i64 k = 0; k < p->k; k += BK, round++) {
 		u32 stage = round % STAGES, at = base + stage * STAGE;
-		barrier_wait(full + stage * 8, round / STAGES & 1);
+		barrier_wait(base + FULL + stage * 8, round / STAGES & 1);
 		wgmma4(d, descriptor(at + group * BOX, across_a), descriptor(at + BYTES_A, across_b), k != 0, half, across_a, across_b);
 		WGMMA_WAIT(d, "1");
-		if (k != 0) release(empty, round - 1, cluster);
+		if (k != 0) release(base, round - 1);
 	}
 	WGMMA_WAIT(d, "0");
-	release(empty, round - 1, cluster);
+	release(base, round - 1);
 	return round;
 }
 
@@ -219,9 +195,9 @@ INLINE void end(const product *p, f32 *d, GLOBAL const f32 *bias, int cols) {
 }
 
 // finish writes a consumer's 64 x 256. n is a multiple of 8, so that rows of 8 columns are there as a whole, or not at all.
-INLINE void finish(const product *p, f32 *d, place t, u32 rank, const int half) {
+INLINE void finish(const product *p, f32 *d, place t, const int half) {
 	u32 lane = tid() & 31, quad = lane & 3;
-	i64 row = t.row + rank * BM + (tid() / 128 - 1) * 64 + tid() / 32 % 4 * 16 + lane / 4, at = (t.z * p->m + row) * p->n + t.col;
+	i64 row = t.row + (tid() / 128 - 1) * 64 + tid() / 32 % 4 * 16 + lane / 4, at = (t.z * p->m + row) * p->n + t.col;
 	int cols = (int)least(p->n - t.col, BN);
 	end(p, d, p->bias + t.col + quad * 2, cols);
 #pragma unroll
@@ -247,48 +223,45 @@ INLINE void finish(const product *p, f32 *d, place t, u32 rank, const int half) 
 	}
 }
 
+#define TILE(tile) tile_of(tile, p.m, p.n, BM, BN, 16)
+
 // multiply is the whole of a kernel.
-INLINE void multiply(product p, const int half, const int across_a, const int across_b, const int cluster, const int lead) {
-	u32 base = shared_address(memory), full = base + STAGES * STAGE, empty = full + STAGES * 8;
-	u32 rank = cluster == 1 ? 0 : cluster_rank();
+INLINE void multiply(product p, const int half, const int across_a, const int across_b, const int lead) {
+	u32 base = shared_address(memory);
 	if (tid() == 0) {
 		for (u32 i = 0; i < STAGES; i++) {
-			barrier_init(full + i * 8, 1);
-			barrier_init(empty + i * 8, 2 * (u32)cluster);
+			barrier_init(base + FULL + i * 8, 1);
+			barrier_init(base + EMPTY + i * 8, 2);
 		}
-		__asm__ volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+		__asm__ volatile("fence.mbarrier_init.release.cluster;" ::: "memory"); // the copy engine sees them, too
 	}
-	if (cluster == 1) sync();
-	else cluster_sync();
-	i64 tile = p.first + block() / (u32)cluster, step = blocks() / (u32)cluster;
+	sync();
+	i64 tile = p.first + block();
 	if (tid() < 128) {
 		__asm__ volatile("setmaxnreg.dec.sync.aligned.u32 40;");
-		if (tid() == 0) {
-			see(p.a), see(p.b);
-			for (u32 round = 0; tile < p.end; tile += step)
-				round = produce(&p, tile_of(tile, p.m, p.n, BM * cluster, BN, 16 / cluster), base, round, rank, across_a, across_b, cluster);
-		}
-	} else {
-		__asm__ volatile("setmaxnreg.inc.sync.aligned.u32 232;");
-		// The second group starts some steps later, so that one group can write its tile while the other one still multiplies.
-		if (lead && tid() >= 256 && tile < p.end && p.k > lead * BK) barrier_wait(full + lead * 8, 0);
-		for (u32 round = 0; tile < p.end; tile += step) {
-			f32 d[128];
-#pragma unroll
-			for (int i = 0; i < 128; i++) d[i] = 0;
-			round = consume(&p, d, base, round, half, across_a, across_b, cluster);
-			finish(&p, d, tile_of(tile, p.m, p.n, BM * cluster, BN, 16 / cluster), rank, half);
-		}
+		if (tid() != 0) return;
+		see(p.a), see(p.b);
+		for (u32 round = 0; tile < p.end; tile += blocks()) round = produce(&p, TILE(tile), base, round, across_a, across_b);
+		return;
 	}
-	if (cluster == 2) cluster_sync(); // a block's memory stays until the other one has sent its last
+	__asm__ volatile("setmaxnreg.inc.sync.aligned.u32 232;");
+	// The second group starts some steps later, so that one group can write its tile while the other one still multiplies.
+	if (lead && tid() >= 256 && tile < p.end && p.k > lead * BK) barrier_wait(base + FULL + lead * 8, 0);
+	for (u32 round = 0; tile < p.end; tile += blocks()) {
+		f32 d[128];
+#pragma unroll
+		for (int i = 0; i < 128; i++) d[i] = 0;
+		round = consume(&p, d, base, round, half, across_a, across_b);
+		finish(&p, d, TILE(tile), half);
+	}
 }
 
-#define GEMM(name, half, ta, tb, cluster, lead)                                                                                                   \
+#define GEMM(name, half, ta, tb, lead)                                                                                                      \
 	KERNEL name(u64 a, u64 b, GLOBAL u8 *c, GLOBAL const f32 *bias, i64 m, i64 n, i64 k, i64 first, i64 end, f32 alpha, u32 out, u32 relu, u32 one_b) { \
-		multiply((product){a, b, c, bias, m, n, k, first, end, alpha, out, relu, one_b}, half, ta, !tb, cluster, lead);                  \
+		multiply((product){a, b, c, bias, m, n, k, first, end, alpha, out, relu, one_b}, half, ta, !tb, lead);                           \
 	}
-#define GEMMS(name, half, cluster, lead)         \
-	GEMM(name##_nn, half, 0, 0, cluster, lead) \
-	GEMM(name##_nt, half, 0, 1, cluster, lead) \
-	GEMM(name##_tn, half, 1, 0, cluster, lead) \
-	GEMM(name##_tt, half, 1, 1, cluster, lead)
+#define GEMMS(name, half, lead)         \
+	GEMM(name##_nn, half, 0, 0, lead) \
+	GEMM(name##_nt, half, 0, 1, lead) \
+	GEMM(name##_tn, half, 1, 0, lead) \
+	GEMM(name##_tt, half, 1, 1, lead)
