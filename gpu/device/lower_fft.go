@@ -44,21 +44,31 @@ func lowerFFT(l *lower, o *op.Op) error {
 	return l.bluestein(rows, n, uint32(o.Int(0)), divide)
 }
 
+// directRoots are those of the first op.FFTDirect stages.
+func (l *lower) directRoots() (cuda.Ptr, error) {
+	return l.table("fft direct", func() []byte {
+		coarse, fine := op.Roots(op.FFTRoots)
+		var b []byte
+		for _, c := range coarse[:1<<(op.FFTDirect-1)] {
+			b = appendRoot(b, c, fine[0])
+		}
+		return b
+	})
+}
+
+func appendRoot(b []byte, coarse, fine [2]float64) []byte {
+	re, im := op.RootOf(coarse, fine)
+	b, _ = binary.Append(b, binary.LittleEndian, [2]float32{re, im})
+	return b
+}
+
 // transform is of rows of 1<<log numbers: all stages in one pass where a block holds a row, else in passes that are about equal.
 func (l *lower) transform(in, out cuda.Ptr, rows int64, log int, inverse uint32, scale float32) error {
 	r, err := l.roots(op.FFTRoots)
 	if err != nil {
 		return err
 	}
-	direct, err := l.table("fft direct", func() []byte {
-		coarse, fine := op.Roots(op.FFTRoots)
-		var b []byte
-		for _, c := range coarse[:1<<(op.FFTDirect-1)] {
-			re, im := op.RootOf(c, fine[0])
-			b, _ = binary.Append(b, binary.LittleEndian, [2]float32{re, im})
-		}
-		return b
-	})
+	direct, err := l.directRoots()
 	if err != nil {
 		return err
 	}
@@ -121,7 +131,10 @@ func (l *lower) fftPass(in, out, direct cuda.Ptr, r roots, columns int64, log, s
 func (l *lower) bluestein(rows, n int64, inverse uint32, divide float32) error {
 	log := op.FFTLog(2*n - 1)
 	m := int64(1) << log
-	some := min(max(int64(fftScratch)>>log, 1), rows)
+	some, short := min(max(int64(fftScratch)>>log, 1), rows), log <= min(l.fftRowLog(), op.FFTDirect)
+	if short {
+		some = 1
+	}
 	r, err := l.roots(2 * n)
 	if err != nil {
 		return err
@@ -137,6 +150,9 @@ func (l *lower) bluestein(rows, n int64, inverse uint32, divide float32) error {
 	}
 	if err := l.transform(a, spectrum, 1, log, 0, 1); err != nil {
 		return err
+	}
+	if short {
+		return l.chirpRows(rows, n, log, spectrum, inverse, divide)
 	}
 	return inParts(rows, some, func(from, rows int64) error {
 		at := cuda.Ptr(from * n * complexSize)
@@ -156,4 +172,32 @@ func (l *lower) bluestein(rows, n int64, inverse uint32, divide float32) error {
 		args = l.args().Ptr(a).Ptr(l.out[0].at + at).Ptr(r.coarse).Ptr(r.fine).I64(rows).I64(n).U32(uint32(log)).U32(inverse).F32(divide)
 		return l.launch("fft", "chirp_out", l.blocks(rows*n), eachThread, 0, args)
 	})
+}
+
+// chirpRows is bluestein where a block can hold a row, or several.
+func (l *lower) chirpRows(rows, n int64, log int, spectrum cuda.Ptr, inverse uint32, divide float32) error {
+	direct, err := l.directRoots()
+	if err != nil {
+		return err
+	}
+	chirp, err := l.table(fmt.Sprintf("chirp %d", n), func() []byte {
+		coarse, fine := op.Roots(2 * n)
+		var b []byte
+		for i := range n {
+			k := i * i % (2 * n)
+			b = appendRoot(b, coarse[k/op.RootStep], fine[k%op.RootStep])
+		}
+		return b
+	})
+	if err != nil {
+		return err
+	}
+	together := max(fftShortLog-log, 0)
+	blocks := (rows + 1<<together - 1) >> together
+	if blocks > maxGrid {
+		return op.Errorf(op.OverBudget, "%d transforms of %d numbers", rows, n)
+	}
+	args := l.args().Ptr(l.in[0].at).Ptr(l.out[0].at).Ptr(direct).Ptr(chirp).Ptr(spectrum).
+		I64(rows).U32(uint32(n)).U32(uint32(log)).U32(uint32(together)).U32(inverse).F32(1 / float32(int64(1)<<log)).F32(divide)
+	return l.launch("fft", "chirp_rows", dim{X: uint32(blocks)}, eachThread, complexSize<<(log+together), args)
 }

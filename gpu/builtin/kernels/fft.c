@@ -163,3 +163,42 @@ KERNEL chirp_out(GLOBAL const c32 *in, GLOBAL c32 *out, GLOBAL const c64 *coarse
 		out[i] = canon2(v);
 	}
 }
+
+// chirp_rows does all of this for rows that a block can hold: 1 << columns_log rows of n in 1 << log numbers each, log <= DIRECT. chirp
+// are the chirp's numbers, rounded; scale is 1 / (1 << log).
+KERNEL chirp_rows(GLOBAL const c32 *in, GLOBAL c32 *out, GLOBAL const c32 *direct, GLOBAL const c32 *chirp, GLOBAL const c32 *spectrum,
+	u64 rows, u32 n, u32 log, u32 columns_log, u32 inverse, f32 scale, f32 divide) {
+	if (log > DIRECT) __builtin_unreachable();
+	pass p = {0, 0, direct, 0, 0, rows, log, 0, log, columns_log, 0, 1};
+	u32 m = 1u << log;
+	u64 first = (u64)block() << columns_log;
+	for (u32 i = tid(); i < m << columns_log; i += ntid()) {
+		u32 c = i >> log, e = i & (m - 1);
+		c32 v = 0;
+		if (e < n && first + c < rows) v = times(in[(first + c) * n + e], conj_if(inverse, chirp[e]));
+		held[slot(reverse(e, log) << columns_log | c)] = v;
+	}
+	sync();
+	for (; p.inverse < 2; p.inverse++) { // there, and back
+		u32 s = 0;
+		for (; s + 3 <= log; s += 3) steps_3(p, s, 0, 0);
+		if (s + 2 == log) steps_2(p, s, 0, 0);
+		if (s + 1 == log) steps_1(p, s, 0, 0);
+		if (p.inverse) break;
+		for (u32 i = tid(); i < m << columns_log; i += ntid()) { // times the spectrum, and into reversed order
+			u32 c = i & ((1u << columns_log) - 1), a = i >> columns_log, b = reverse(a, log);
+			if (a > b) continue;
+			SHARED c32 *x = &held[slot(a << columns_log | c)], *y = &held[slot(b << columns_log | c)];
+			c32 u = times(*x, spectrum[a]), v = times(*y, spectrum[b]);
+			*y = u;
+			*x = v;
+		}
+		sync();
+	}
+	for (u32 i = tid(); i < n << columns_log; i += ntid()) {
+		u32 c = i / n, e = i % n;
+		if (first + c >= rows) continue;
+		c32 v = times(held[slot(e << columns_log | c)] * scale, conj_if(inverse, chirp[e]));
+		out[(first + c) * n + e] = canon2((c32){v.x / divide, v.y / divide});
+	}
+}
