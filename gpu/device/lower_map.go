@@ -31,6 +31,8 @@ const (
 	maxMaps = 512
 	// launchTime is what one launch may take by estimate: other sessions, and what else the device shows, get their turn in between.
 	launchTime = 50 * time.Millisecond
+	// maxSteps bounds how much longer than estimated a kernel with loops may take: by a minute, at four times this many halves of launchTime.
+	maxSteps = 600
 	// mapThreads of a block, and mapBlocks of a multiprocessor at most: the fastest on an H200.
 	mapThreads = 128
 	mapBlocks  = 128
@@ -122,7 +124,9 @@ func lowerMap(l *lower, o *op.Op) error {
 	}
 	step := l.mapStep(k, code)
 	if k.Loops() {
-		l.loops = append(l.loops, looped{code, n, (n + step - 1) / step})
+		m := looped{code, n, (n + step - 1) / step}
+		l.loops = append(l.loops, m)
+		l.beyond += time.Duration(min(m.steps, maxSteps)) * launchTime / 2
 	}
 	for from := int64(0); from < n; from += step {
 		args := l.args()
