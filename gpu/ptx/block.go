@@ -129,17 +129,19 @@ func (b *block) release() (any bool) {
 // stuck says who waits for whom, if anybody waits.
 func (b *block) stuck() *Finding {
 	for _, w := range b.warps {
-		for _, g := range w.groups {
-			lane := bits.TrailingZeros32(g.mask)
-			if g.state == atBarrier {
-				bar := b.bars[w.code[g.pc].bar.number(w, lane)]
-				return w.failure(Divergence, g.pc, lane, "%d of %d threads come to the barrier; %s", bar.arrived, bar.expected, b.others(w, g))
-			}
-			if g.state == atCluster || g.state == atPhase {
-				return w.failure(Divergence, g.pc, lane, "it waits for ever: nobody is left who could end it; %s", b.others(w, g))
-			}
-			return w.failure(Divergence, g.pc, lane, "lanes %#x of the warp come here, the others do not; %s", g.mask, b.others(w, g))
+		if len(w.groups) == 0 {
+			continue
 		}
+		g := w.groups[0]
+		lane := bits.TrailingZeros32(g.mask)
+		switch g.state {
+		case atBarrier:
+			bar := b.bars[w.code[g.pc].bar.number(w, lane)]
+			return w.failure(Divergence, g.pc, lane, "%d of %d threads come to the barrier; %s", bar.arrived, bar.expected, b.others(w, g))
+		case atCluster, atPhase:
+			return w.failure(Divergence, g.pc, lane, "it waits for ever: nobody is left who could end it; %s", b.others(w, g))
+		}
+		return w.failure(Divergence, g.pc, lane, "lanes %#x of the warp come here, the others do not; %s", g.mask, b.others(w, g))
 	}
 	return nil
 }

@@ -8,14 +8,14 @@ import (
 
 // groupProduct is one wgmma: the products of the 16 rows of a warp that have not been waited for.
 type groupProduct struct {
-	a, b           typ
-	dst            []row
-	descA, descB   uint64
-	regA           [32][4]uint64
-	inRegs         bool
-	add, tA, tB    bool
-	signA, signB   float64
-	n, group, lane int
+	a, b         typ
+	dst          []row
+	descA, descB uint64
+	regA         [32][4]uint64
+	inRegs       bool
+	add, tA, tB  bool
+	signA, signB float64
+	n, group     int
 }
 
 // wgmma is D = A B + D for 64 rows, 16 of each warp of four, with operands in shared memory. Everything happens as late as it may: at the
