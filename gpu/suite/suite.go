@@ -92,7 +92,7 @@ func Cases(seed uint64) []Case {
 	r := rand.New(rand.NewPCG(seed, 4))
 	var list []Case
 	for _, group := range []func(*rand.Rand) []Case{
-		elementCases, castCases, stridedCases, reduceCases, rowCases, mapCases,
+		elementCases, castCases, stridedCases, reduceCases, shapeCases, rowCases, mapCases,
 		gemmCases, convCases,
 
 		sortCases, pictureCases, fftCases,
