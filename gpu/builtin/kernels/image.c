@@ -78,6 +78,45 @@ WIDTHS(u8, f32, u8, f32)
 WIDTHS(f32, u8, f32, u8)
 WIDTHS(f32, f32, f32, f32)
 
+extern SHARED u8 held[] __attribute__((aligned(128)));
+
+// from_u8 is exact, and quicker than a conversion: 2^23 + x has x in its lowest bits.
+INLINE f32 from_u8(u8 x) { return float_of(0x4b000000u | x) - 8388608.0f; }
+INLINE f32 from_f32(f32 x) { return x; }
+
+// across_FROM_TO_CHANNELS filters rows of pixels, of which a block first takes what its threads' places need: neighbouring places need
+// much the same. A block is for so many places of one row as it has threads.
+#define ACROSS(from, to, S, D, channels) \
+KERNEL across_##from##_##to##_##channels(GLOBAL const S *in, GLOBAL D *out, GLOBAL const i32 *first, GLOBAL const i32 *count, GLOBAL const f32 *weights, \
+	u64 rows, u64 n, u64 out_n) { \
+	SHARED S *row = (SHARED S *)held; \
+	u64 blocks_each = (out_n + ntid() - 1) / ntid(), at = block() / blocks_each; \
+	u32 begin = (u32)(block() % blocks_each) * ntid(), place = begin + tid(); \
+	u32 last = (begin + ntid() < out_n ? begin + ntid() : (u32)out_n) - 1; \
+	i32 start = first[begin], end = first[last] + count[last]; \
+	in += (at * n + start) * channels; \
+	for (u32 i = tid(); i < (u32)(end - start) * channels; i += ntid()) row[i] = in[i]; \
+	sync(); \
+	if (place > last) return; \
+	SHARED const S *p = row + (first[place] - start) * channels; \
+	GLOBAL const f32 *w = weights + place; \
+	f32 sum[channels]; \
+	for (u32 c = 0; c < channels; c++) sum[c] = 0; \
+	_Pragma("unroll 4") for (i32 j = count[place]; j > 0; j--) { \
+		f32 by = *w; \
+		for (u32 c = 0; c < channels; c++) sum[c] = sum[c] + by * from_##from(p[c]); \
+		p += channels; \
+		w += out_n; \
+	} \
+	put_##to##_##channels(out + (at * out_n + place) * channels, sum); \
+}
+
+#define CHANNELS(from, to, S, D) ACROSS(from, to, S, D, 1) ACROSS(from, to, S, D, 3)
+
+CHANNELS(u8, f32, u8, f32)
+CHANNELS(f32, u8, f32, u8)
+CHANNELS(f32, f32, f32, f32)
+
 // normalise: (x - mean) * scale; in planes, where planar, of size pixels.
 KERNEL normalise(GLOBAL const u8 *in, GLOBAL const f32 *mean, GLOBAL const f32 *scale, GLOBAL f32 *out, u64 n, u64 size, u64 channels, u32 planar) {
 	for (u64 i = gid(); i < n * size * channels; i += gstride()) {
