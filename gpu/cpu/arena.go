@@ -13,7 +13,7 @@ type span struct{ at, size int64 }
 type arena struct {
 	machine Machine
 	base    int64  // where the first piece may be
-	end     int64  // behind the last piece
+	end     int64  // behind the last piece that was ever given; what lies behind is zeros
 	limit   int64  // what end - base may come to
 	free    []span // ascending, none touching another
 }

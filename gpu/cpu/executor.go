@@ -70,11 +70,12 @@ func (e *Executor) Alloc(d op.Desc) (op.Handle, error) {
 	if e.objects.Len() >= op.MaxObjects {
 		return 0, op.Errorf(op.OverQuota, "more than %d tensors and kernels", op.MaxObjects)
 	}
+	used := e.arena.end
 	at, ok := e.arena.take(d.Bytes())
 	if !ok {
 		return 0, op.Errorf(op.OverQuota, "there is no room for %v: %d bytes of %d in one piece", d, d.Bytes(), e.arena.limit)
 	}
-	clear(e.arena.bytes(at, at.size))
+	clear(e.arena.bytes(at, max(0, min(at.size, used-at.at))))
 	return e.objects.Add(&object{desc: op.Desc{DType: d.DType, Shape: slices.Clone(d.Shape)}, at: at}), nil
 }
 

@@ -60,6 +60,22 @@ func testRefusals(t *testing.T, open func(t *testing.T) Executor) {
 		}
 	})
 	t.Run("quota", func(t *testing.T) { testQuota(t, open(t)) })
+	t.Run("how many tensors and kernels there are", func(t *testing.T) {
+		ex := open(t)
+		k, err := ex.Kernel(Kernels, "axpb")
+		require.NoError(t, err)
+		for range op.MaxObjects - 1 {
+			_, err := ex.Alloc(desc(op.U8, 1))
+			require.NoError(t, err)
+		}
+		_, err = ex.Alloc(desc(op.U8, 1))
+		refused(t, op.OverQuota, err)
+		_, err = ex.Kernel(Kernels, "axpb")
+		refused(t, op.OverQuota, err)
+		require.NoError(t, ex.Free(k))
+		_, err = ex.Alloc(desc(op.U8, 1))
+		require.NoError(t, err)
+	})
 	t.Run("kernels", func(t *testing.T) {
 		ex := open(t)
 		for _, bad := range []struct {
