@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"testing"
@@ -18,6 +19,10 @@ import (
 // GPU workers are this test binary, started again.
 func TestMain(m *testing.M) {
 	if WorkerMain() {
+		return
+	}
+	if cache := os.Getenv(tryEnv); cache != "" {
+		_ = json.NewEncoder(os.Stdout).Encode(attempts(cache))
 		return
 	}
 	os.Exit(m.Run())

@@ -192,7 +192,8 @@ func (p *Pool) environment(r Request) []string {
 		}
 	}
 	if p.cfg.Cache != "" {
-		env = append(env, "CUDA_CACHE_PATH="+p.cfg.Cache)
+		_ = os.MkdirAll(p.cfg.Cache, 0o700) // a worker may write into it, but not beside it
+		env = append(env, cacheEnv+"="+p.cfg.Cache)
 	}
 	if v := r.visible(); v != "" {
 		env = append(env, "CUDA_VISIBLE_DEVICES="+v)

@@ -17,6 +17,7 @@ import (
 
 const (
 	workerEnv = "LEVEE_GPU_WORKER"
+	cacheEnv  = "CUDA_CACHE_PATH" // the driver's own
 	controlFD = 3
 )
 
@@ -52,18 +53,6 @@ func checkParent() error {
 	return nil
 }
 
-// confine gives up what an opened driver does not need: before, it may have to run a program of its own that makes the device's files.
-// Those it opens when it likes, so there is no more to shut.
-func confine() error {
-	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
-		return fmt.Errorf("rlimit: %w", err)
-	}
-	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-		return fmt.Errorf("prctl: %w", err)
-	}
-	return nil
-}
-
 // gpuWorker is the process that holds one device's context for one owner, and serves its sessions.
 type gpuWorker struct {
 	control int
@@ -89,7 +78,7 @@ func (w *gpuWorker) serve() error {
 	if w.dev, err = openDevice(m.Device); err != nil {
 		return sendControl(w.control, control{Refused: clip(err.Error())}, -1)
 	}
-	if err := confine(); err != nil {
+	if err := confine(os.Getenv(cacheEnv)); err != nil {
 		return err
 	}
 	if err := sendControl(w.control, control{Ready: true}, -1); err != nil {

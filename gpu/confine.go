@@ -1,0 +1,54 @@
+package gpu
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/elastic/go-seccomp-bpf"
+	"github.com/elastic/go-seccomp-bpf/arch"
+	"github.com/landlock-lsm/go-landlock/landlock"
+	"golang.org/x/sys/unix"
+)
+
+// refusedCalls are what an opened driver has no need of: other programs, other processes, the kernel's own affairs. Which calls a driver
+// does need is nobody's promise, so this is a list of what is refused and not of what is allowed.
+var refusedCalls = []string{
+	"execve", "execveat", "ptrace", "process_vm_readv", "process_vm_writev", "kill", "tkill", "pidfd_send_signal", "mount", "umount2",
+	"pivot_root", "chroot", "setns", "unshare", "bpf", "perf_event_open", "init_module", "finit_module", "delete_module", "kexec_load",
+	"kexec_file_load", "reboot", "swapon", "swapoff", "add_key", "request_key", "keyctl", "userfaultfd", "setuid", "setgid", "setresuid", "setresgid",
+}
+
+// confine shuts the worker in once the driver is open: before, the driver may have to run a program that makes the device's files. What
+// is left to it: to read, to use devices, to write into the folder of compiled kernels, and no network. What the kernel lacks of
+// this is left out, as `levee doctor` says.
+func confine(cache string) error {
+	err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
+	if e := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); e != nil {
+		err = errors.Join(err, fmt.Errorf("prctl: %w", e))
+	}
+	rules := []landlock.Rule{landlock.RODirs("/"), landlock.RWDirs("/dev").WithIoctlDev()}
+	if cache != "" {
+		rules = append(rules, landlock.RWDirs(cache).IgnoreIfMissing())
+	}
+	if e := landlock.V11.BestEffort().Restrict(rules...); e != nil {
+		err = errors.Join(err, fmt.Errorf("landlock: %w", e))
+	}
+	return errors.Join(err, refuseCalls())
+}
+
+func refuseCalls() error {
+	info, err := arch.GetInfo("")
+	if err != nil {
+		return fmt.Errorf("seccomp: %w", err)
+	}
+	var names []string
+	for _, n := range refusedCalls {
+		if _, ok := info.SyscallNames[n]; ok {
+			names = append(names, n)
+		}
+	}
+	return seccomp.LoadFilter(seccomp.Filter{NoNewPrivs: true, Flag: seccomp.FilterFlagTSync, Policy: seccomp.Policy{
+		DefaultAction: seccomp.ActionAllow,
+		Syscalls:      []seccomp.SyscallGroup{{Names: names, Action: seccomp.ActionErrno}},
+	}})
+}

@@ -1,0 +1,77 @@
+package gpu
+
+import (
+	"encoding/json"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// tryEnv makes this test binary a process that shuts itself in as a GPU worker does, and tries to get out.
+const tryEnv = "LEVEE_TEST_CONFINED"
+
+// attempts are by name what came of them; "" means that it went well.
+func attempts(cache string) map[string]string {
+	outside := filepath.Join(filepath.Dir(cache), "outside")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	said := func(err error) string {
+		if err == nil {
+			return ""
+		}
+		var no syscall.Errno
+		if errors.As(err, &no) {
+			return no.Error()
+		}
+		return err.Error()
+	}
+	if err == nil {
+		defer listener.Close()
+		err = confine(cache)
+	}
+	if err != nil {
+		return map[string]string{"confine": err.Error()}
+	}
+	_, read := os.ReadFile("/proc/self/status")
+	_, device := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	_, dial := net.Dial("tcp", listener.Addr().String())
+	return map[string]string{
+		"read":    said(read),
+		"device":  said(device),
+		"cache":   said(os.WriteFile(filepath.Join(cache, "kernel"), []byte("x"), 0o600)),
+		"outside": said(os.WriteFile(outside, []byte("x"), 0o600)),
+		"program": said(exec.Command("/bin/true").Run()),
+		"signal":  said(unix.Kill(os.Getppid(), 0)),
+		"network": said(dial),
+	}
+}
+
+func TestAWorkerIsShutIn(t *testing.T) {
+	cache := filepath.Join(t.TempDir(), "cuda")
+	require.NoError(t, os.Mkdir(cache, 0o700))
+	cmd := exec.CommandContext(t.Context(), "/proc/self/exe")
+	cmd.Env = append(os.Environ(), tryEnv+"="+cache)
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	var got map[string]string
+	require.NoError(t, json.Unmarshal(out, &got), "%s", out)
+	if got["outside"] == "" || got["network"] == "" {
+		t.Log("this kernel has no Landlock, or one that knows no network: files and network stay open")
+		delete(got, "outside")
+		delete(got, "network")
+	}
+	for what, said := range got {
+		switch what {
+		case "read", "device", "cache":
+			require.Empty(t, said, what)
+		default:
+			require.NotEmpty(t, said, what)
+		}
+	}
+}
