@@ -12,8 +12,8 @@ import (
 	"unsafe"
 )
 
-// blasLibraries are the names of cuBLASLt, the newest first. It comes with the toolkit and with much else, not with the driver.
-var blasLibraries = []string{"libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so.11"}
+// BlasLibraries are the names of cuBLASLt, the newest first. It comes with the toolkit and with much else, not with the driver.
+var BlasLibraries = []string{"libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so.11"}
 
 // BlasWorkspace is how much memory a product is lent.
 const BlasWorkspace = 32 << 20
@@ -41,9 +41,9 @@ type Product struct {
 	Alpha                       float32
 }
 
-// Blas opens cuBLASLt, if there is one.
-func (c *Context) Blas() (*Blas, error) {
-	for _, name := range blasLibraries {
+// Blas opens cuBLASLt: the first of the names under which there is one.
+func (c *Context) Blas(names []string) (*Blas, error) {
+	for _, name := range names {
 		text := C.CString(name)
 		blas := C.levee_blas_open(text)
 		C.free(unsafe.Pointer(text))
@@ -57,13 +57,13 @@ func (c *Context) Blas() (*Blas, error) {
 		C.levee_blas_version(blas, &version)
 		return &Blas{c: c, version: int(version), blas: blas, plans: map[Product]*C.levee_plan{}}, nil
 	}
-	return nil, fmt.Errorf("no cuBLASLt: none of %v", blasLibraries)
+	return nil, fmt.Errorf("no cuBLASLt: none of %v", names)
 }
 
 // BlasVersion is which cuBLASLt products are done with: results may differ from one version to the next. It is empty where there is none.
 // It makes no context.
 func BlasVersion() string {
-	for _, name := range blasLibraries {
+	for _, name := range BlasLibraries {
 		text := C.CString(name)
 		blas := C.levee_blas_open(text)
 		C.free(unsafe.Pointer(text))

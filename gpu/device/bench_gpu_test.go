@@ -107,7 +107,7 @@ func (r *rig) benchProduct() {
 	g := r.gemm(op.BF16, op.BF16, 1, n, n, n, false, false, false)
 	took := r.median(r.launches(func(l *lower) error { return l.tensorProduct(g.multiplication) }))
 	what := fmt.Sprintf("GPU: a product of bf16, 8192 cubed, at %.0f TFLOP/s", g.flops()/took.Seconds()/1e12)
-	lib, err := r.dev.Blas()
+	lib, err := r.dev.Blas(cuda.BlasLibraries)
 	if err != nil {
 		fmt.Printf("bench: %s; %v\n", what, err)
 		return

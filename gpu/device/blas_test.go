@@ -2,11 +2,13 @@ package device
 
 import (
 	"fmt"
+	"os/exec"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"levee/gpu/cuda"
+	"levee/gpu/fake"
 	"levee/gpu/op"
 )
 
@@ -24,8 +26,8 @@ func (g *gemmRig) byLibrary(t testing.TB, lib *cuda.Blas) *lower {
 	})
 }
 
-func library(t testing.TB, r *rig) *cuda.Blas {
-	lib, err := r.dev.Blas()
+func library(t testing.TB, r *rig, names []string) *cuda.Blas {
+	lib, err := r.dev.Blas(names)
 	if err != nil {
 		t.Skip(err)
 	}
@@ -35,12 +37,29 @@ func library(t testing.TB, r *rig) *cuda.Blas {
 }
 
 func TestTheLibrarysProducts(t *testing.T) {
-	r := newRig(t)
-	lib := library(t, r)
+	t.Run("driver", func(t *testing.T) {
+		r := newRig(t)
+		r.libraryProducts(t, library(t, r, cuda.BlasLibraries))
+	})
+	t.Run("fake", func(t *testing.T) {
+		if _, err := exec.LookPath("gcc"); err != nil {
+			t.Skipf("the fake libraries are built with gcc: %v", err)
+		}
+		c := fake.NewCUDA(t, "CC=80")
+		r := &rig{t, sessionOn(t, c.Library(), 800<<20)}
+		name, err := fake.BuildBLAS(c.Dir, c.Library())
+		require.NoError(t, err)
+		lib := library(t, r, []string{"libcublasLt.so.none", name})
+		require.Equal(t, 130100, lib.Version())
+		r.libraryProducts(t, lib)
+	})
+}
+
+func (r *rig) libraryProducts(t *testing.T, lib *cuda.Blas) {
 	for _, d := range []struct{ in, out op.DType }{{op.F16, op.F16}, {op.F16, op.F32}, {op.BF16, op.BF16}, {op.BF16, op.F32}} {
 		for ways := range 4 {
 			t.Run(fmt.Sprint(d.in, d.out, ways), func(t *testing.T) {
-				g := r.gemm(d.in, d.out, 3, 200, 136, 72, ways&1 == 1, ways>>1 == 1, d.out == op.F32)
+				g := r.gemm(d.in, d.out, 3, 104, 136, 72, ways&1 == 1, ways>>1 == 1, d.out == op.F32)
 				require.NoError(t, g.byLibrary(t, lib).play())
 				g.check(t, 500)
 			})
@@ -50,7 +69,7 @@ func TestTheLibrarysProducts(t *testing.T) {
 
 func BenchmarkTheLibrarysProducts(b *testing.B) {
 	r := newRig(b)
-	lib := library(b, r)
+	lib := library(b, r, cuda.BlasLibraries)
 	for _, n := range []int64{8192, 4096, 2048} {
 		for _, ways := range []string{"nn", "nt"} {
 			b.Run(fmt.Sprintf("%d/%s", n, ways), func(b *testing.B) {

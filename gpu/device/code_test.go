@@ -17,7 +17,11 @@ func fakeSession(t *testing.T, quota int64, macros ...string) *Session {
 	if _, err := exec.LookPath("gcc"); err != nil {
 		t.Skipf("the fake driver is built with gcc: %v", err)
 	}
-	driver, err := cuda.Load(fake.NewCUDA(t, macros...).Library())
+	return sessionOn(t, fake.NewCUDA(t, macros...).Library(), quota)
+}
+
+func sessionOn(t *testing.T, library string, quota int64) *Session {
+	driver, err := cuda.Load(library)
 	require.NoError(t, err)
 	d, err := Open(driver, 0)
 	require.NoError(t, err)

@@ -17,7 +17,7 @@ type blas struct {
 }
 
 func (d *Device) openBlas() *cuda.Blas {
-	d.blas.once.Do(func() { d.blas.Blas, _ = d.Context.Blas() }) // without it our own kernels do the same
+	d.blas.once.Do(func() { d.blas.Blas, _ = d.Context.Blas(cuda.BlasLibraries) }) // without it our own kernels do the same
 	return d.blas.Blas
 }
 

@@ -104,7 +104,8 @@ func TestWhatIsKnownOfADevice(t *testing.T) {
 	require.Equal(t, "Fake GPU, compute capability 9.0, 4096 cores, driver 580.95.05", r.Fingerprint(r.Devices[1]))
 
 	dir := fake.NVML(t)
-	require.NoError(t, fake.BuildBLAS(dir))
+	_, err := fake.BuildBLAS(dir, "")
+	require.NoError(t, err)
 	with := machine(t, dir, time.Minute).Report(t.Context())
 	require.Equal(t, "Fake GPU, compute capability 9.0, 4096 cores, driver 580.95.05, cuBLAS 130100", with.Fingerprint(with.Devices[0]))
 
