@@ -117,11 +117,12 @@ run() {
     cd "$dir" || exit 1
     { date -u; nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader; uname -m; } | tee "$out/machine.txt"
     step gpu 20 ./levee gpu
-    step suite 240 env LEVEE_TEST_GRAPHS=60 ./gpu-device.test -test.v
-    step kernels 180 ./gpu-kernel.test -test.v -test.run OnAGPU
+    step demo 60 "$0" demo "$out" & # what is right or wrong side by side, what is measured alone
+    step suite 240 env LEVEE_TEST_GRAPHS=60 ./gpu-device.test -test.v &
+    step kernels 180 ./gpu-kernel.test -test.v -test.run OnAGPU &
     step instructions 60 ./gpu-ptx.test -test.v -test.run OnAGPU
+    wait
     step worker 120 ./gpu.test -test.v -test.run OnAGPU
-    step demo 60 "$0" demo "$out"
     step rivals 60 "$0" rivals
     step products 120 ./gpu-device.test -test.run '^$' -test.bench 'Products|Convolutions' -test.benchtime 5x
     step maps 60 ./gpu-kernel.test -test.run '^$' -test.bench Maps -test.benchtime 1x
