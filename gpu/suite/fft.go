@@ -14,6 +14,10 @@ func fftCases(r *rand.Rand) (list []Case) {
 			list = append(list, fftCase(Random(r, op.F32, s[0], s[1], 2), inverse))
 		}
 	}
+	for range 10 {
+		n := 1 + r.Int64N(1200)
+		list = append(list, fftCase(Random(r, op.F32, 1+r.Int64N(1+2000/n), n, 2), r.Uint64N(2)))
+	}
 	return append(list, fftCase(Wild(r, op.F32, 3, 64, 2), 1), fftCase(Wild(r, op.F32, 3, 10, 2), 0))
 }
 

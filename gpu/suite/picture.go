@@ -15,6 +15,10 @@ func pictureCases(r *rand.Rand) (list []Case) {
 				list = append(list, resizeCase(Random(r, d, s[:4]...), filter, s[4], s[5]), resizeCase(Wild(r, d, s[:4]...), filter, s[4], s[5]))
 			}
 		}
+		for range 10 {
+			side := func() int64 { return 1 + r.Int64N(60) }
+			list = append(list, resizeCase(Random(r, d, 1+r.Int64N(2), side(), side(), 1+r.Int64N(5)), r.Uint64N(3), side(), side()))
+		}
 		list = append(list, Case{Name: "no batch", Code: op.Resize, Params: []uint64{op.Lanczos3}, In: []Tensor{Random(r, d, 6, 5, 3)}, Out: []op.Desc{desc(d, 3, 10, 3)}})
 	}
 	for planar := range uint64(2) {

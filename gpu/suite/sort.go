@@ -28,6 +28,12 @@ func sortCases(r *rand.Rand) (list []Case) {
 		}
 	}
 	list = append(list, scanCase(Wild(r, op.F32, 3, 2000), 0))
+	for range 10 {
+		n := 1 + r.Int64N(6000)
+		rows := 1 + r.Int64N(1+8000/n)
+		list = append(list, sortCase(Wild(r, []op.DType{op.F32, op.I32, op.F64, op.I64}[r.IntN(4)], rows, n), 1+r.Int64N(n), r.Uint64N(2)),
+			scanCase(Random(r, []op.DType{op.F32, op.I32, op.I64}[r.IntN(3)], rows, n), r.Uint64N(2)))
+	}
 	for _, d := range []op.DType{op.F32, op.I32, op.U8} {
 		for _, bins := range []int64{1, 10, 256, 20_000} {
 			for _, n := range []int64{1, 15, 20_003} {
