@@ -33,6 +33,11 @@ func (r *Run) input(ctx context.Context, v value.Value) (runtime.Input, error) {
 
 // open returns the verified bytes of a value that is not inline. The caller closes the file.
 func (r *Run) open(ctx context.Context, v value.Value) (*os.File, error) {
+	if one := r.pubs.of(v.Digest); one != nil {
+		if err := one.wait(ctx); err != nil {
+			return nil, err
+		}
+	}
 	f, err := r.daemon.cache.Open(ctx, v)
 	if err == nil || !errors.Is(err, cache.ErrLost) {
 		return f, err

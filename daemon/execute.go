@@ -67,9 +67,10 @@ type invocation struct {
 	typ    nodeType
 	key    *cache.KeyBuilder
 	limits runtime.Limits
-	grant  *grant    // the place on a GPU that it had; nil: it ran on the processors
-	handed *os.File  // its session there
-	began  time.Time // when it was asked for, or when it ran
+	grant  *grant         // the place on a GPU that it had; nil: it ran on the processors
+	handed *os.File       // its session there
+	pubs   []*publication // of its outputs and inputs, which are on their way into the cache
+	began  time.Time      // when it was asked for, or when it ran
 
 	given   *items // what it gave while it ran
 	begun   bool   // its effect may have happened: the journal knows
@@ -119,8 +120,8 @@ func (c *invocation) join(ctx context.Context) (entry *cache.Entry, ran bool, er
 		return entry, true, err
 	}
 	same := c.key.Key()
-	if c.worksOnGPU() { // what runs on another device may give something else
-		same = c.keyed("any " + c.run.flow.placed[c.Node]).Key()
+	if c.worksOnGPU() { // what runs on another device may give something else, and a run's outputs may be on their way
+		same = c.keyed("any " + c.run.flow.placed[c.Node] + " of " + c.run.rec.ID).Key()
 	}
 	entry, _, err = c.run.daemon.cache.Join(ctx, same, func(ctx context.Context) (*cache.Entry, error) {
 		// Equal work may have ended between the lookup and here.
@@ -166,14 +167,26 @@ func (c *invocation) execute(ctx context.Context) (*cache.Entry, error) {
 	if !whole {
 		return entry, nil
 	}
-	if err := c.run.daemon.cache.Put(ctx, entry); err != nil {
-		if ctx.Err() != nil {
-			return nil, err
-		}
-		// A result that cannot be kept is still a result; the next run will have to work for it again.
-		c.run.daemon.log.Warn("result not stored", "node", c.Path, "err", err)
+	if len(c.pubs) > 0 { // what it depends on, or gave, is not in the cache yet
+		c.run.pubs.beside(c.pubs, func(ctx context.Context) { _ = c.put(ctx, entry) })
+		return entry, nil
+	}
+	if err := c.put(ctx, entry); err != nil {
+		return nil, err
 	}
 	return entry, nil
+}
+
+// put stores a result. A result that cannot be kept is still one; the next run will have to work for it again.
+func (c *invocation) put(ctx context.Context, entry *cache.Entry) error {
+	err := c.run.daemon.cache.Put(ctx, entry)
+	if err != nil && ctx.Err() != nil {
+		return err
+	}
+	if err != nil {
+		c.run.daemon.log.Warn("result not stored", "node", c.Path, "err", err)
+	}
+	return nil
 }
 
 // lostTensors reports whether a call ended because the process that held its tensors did.
@@ -207,6 +220,10 @@ func (c *invocation) call(ctx context.Context, access *fileAccess) (*runtime.Res
 		}
 	}()
 	for i, v := range c.Inputs {
+		if in, ok := c.early(v); ok {
+			inputs[i] = in
+			continue
+		}
 		if inputs[i], err = c.run.input(ctx, v); err != nil {
 			return nil, fmt.Errorf("input %s: %w", c.typ.Inputs[i].Name, err)
 		}
@@ -219,7 +236,11 @@ func (c *invocation) call(ctx context.Context, access *fileAccess) (*runtime.Res
 		return nil, err
 	}
 	defer giveBack()
-	call.Handed = c.handed
+	if call.Handed = c.handed; c.handed != nil {
+		call.Referable = c.referable()
+	} else if err := settle(ctx, call.Inputs); err != nil {
+		return nil, err
+	}
 	begun := c.record(journal.Started)
 	begun.Started = time.UnixMicro(time.Now().UnixMicro())
 	c.run.feed.put(&entry{begun: &begun})
@@ -280,6 +301,10 @@ func (c *invocation) done(ctx context.Context, got *cache.Entry, status journal.
 	}
 	if c.typ.writes() {
 		return got.Outputs, c.run.recordEnd(rec)
+	}
+	if late := c.run.pubs.late(c.pubs, got.Outputs); len(late) > 0 {
+		c.run.pubs.beside(late, func(context.Context) { c.run.feed.putWhenRoom(&entry{inv: &rec}) })
+		return got.Outputs, nil
 	}
 	// Nobody waits for the record of a pure invocation: its result is in the cache, so should levee be killed before the record
 	// is written, the resumed run finds the result and records that.

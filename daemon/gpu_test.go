@@ -1,6 +1,7 @@
 package daemon_test
 
 import (
+	"log/slog"
 	"slices"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 	"levee/daemon"
 	"levee/daemon/journal"
 	"levee/gpu/fake"
+	"levee/testdata/guests"
 )
 
 // withGPU puts a driver that pretends into the way of what is started from now on.
@@ -115,4 +117,43 @@ func TestAGPUThatCannotBeOpened(t *testing.T) {
 	got = d.run("only.flow.yaml")
 	require.ErrorContains(t, got.Err, "E_NO_GPU")
 	require.Equal(t, daemon.ExitGPU, daemon.ExitCode(got.Err))
+}
+
+const references = `levee: 1
+nodes:
+  make: { uses: ./make.wasm, with: { a: 4711 } }
+  look: { uses: ./look.wasm, in: { data: make.data } }
+  peek: { uses: ./peek.wasm, in: { data: make.data } }
+  other: { uses: ./look.wasm, device: cpu, in: { data: make.data } }
+outputs: { look: look.n, peek: peek.n, other: other.n, data: make.data }
+`
+
+// What a node on a GPU gives goes to others there by reference. Everybody else, and the disk, gets it too, and nothing is recorded
+// before that: the run that is done is whole.
+func TestReferencesOnAGPU(t *testing.T) {
+	withGPU(t)
+	b := newBox(t)
+	b.cfg.Log = slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	b.drop("make.wasm", string(guests.MakeTensor()))
+	b.drop("look.wasm", string(guests.ReadTensor(false)))
+	b.drop("peek.wasm", string(guests.ReadTensor(true)))
+	b.drop("w.flow.yaml", references)
+	d := b.open()
+	got := d.run("w.flow.yaml")
+	for _, name := range []string{"look", "peek", "other"} {
+		require.Equal(t, "4711", output(t, got.Result, name), name)
+	}
+	require.Equal(t, journal.Counts{Ran: 4}, got.Counts)
+	require.Contains(t, b.log.String(), "a value is used on its GPU before it is stored")
+	require.Contains(t, b.log.String(), "a node begins before its input is stored")
+	require.EqualValues(t, 12+guests.TensorBytes, got.Outputs[slices.IndexFunc(got.Outputs, func(o journal.Named) bool { return o.Name == "data" })].Value.Size)
+	require.Equal(t, journal.Counts{Cached: 4}, d.run("w.flow.yaml").Counts)
+	d.shut()
+
+	t.Setenv("LD_LIBRARY_PATH", "")
+	d = b.open()
+	require.Equal(t, journal.Counts{Cached: 4}, d.run("w.flow.yaml").Counts, "it is all on disk")
+	fresh := d.runWith("w.flow.yaml", daemon.Request{NoCache: true})
+	require.Equal(t, "4711", output(t, fresh.Result, "peek"))
+	require.Equal(t, journal.Counts{Ran: 4}, fresh.Counts)
 }

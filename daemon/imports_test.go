@@ -31,7 +31,7 @@ var mayImport = map[string][]string{
 	"gpu/device":     {"gpu/op", "gpu/kernel", "gpu/builtin", "gpu/cuda"},
 	"nodes":          {"graph/value"},
 	"daemon/journal": {"graph/value", "cache/sqlite"},
-	"daemon":         {"graph", "graph/value", "cache", "cache/sqlite", "runtime", "gpu", "gpu/inventory", "nodes", "watch", "daemon/journal"},
+	"daemon":         {"graph", "graph/value", "cache", "cache/sqlite", "runtime", "gpu", "gpu/inventory", "gpu/op", "nodes", "watch", "daemon/journal"},
 	"daemon/levee":   {"gpu/inventory", "graph", "graph/value", "cache", "runtime", "nodes", "daemon", "daemon/journal", "docs"},
 }
 

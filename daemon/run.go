@@ -64,6 +64,7 @@ type Run struct {
 
 	ran, cached, failed, skipped atomic.Int64
 	presence                     presence
+	pubs                         publications
 	told                         map[string]time.Time // when groups last said how far they are, by path; under the graph's lock
 
 	mu         sync.Mutex
@@ -300,12 +301,16 @@ const lostMost = 20
 // pass runs the graph once.
 func (r *Run) pass(ctx context.Context) ([]journal.Named, []string, error) {
 	r.feed.pass()
+	r.pubs.begin(ctx)
 	in := graph.Inputs{Values: r.req.Inputs, Files: r.req.Files, File: r.req.File, Time: r.req.Time}
 	got, err := graph.Run(ctx, r.flow.Graph, in, graph.Runner{
 		Exec: r.invoke, InFlight: inFlight, Save: r.save, Observe: r.observe,
 		Open:  func(ctx context.Context, v value.Value) (io.ReaderAt, error) { return r.reader(ctx, v) },
 		After: func(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop },
 	})
+	if late := r.pubs.end(); err == nil {
+		err = late
+	}
 	if err != nil {
 		return nil, nil, err
 	}

@@ -112,6 +112,14 @@ func (c *invocation) take(ctx context.Context, res *runtime.Result) ([]value.Val
 			}
 			return nil, c.badOutput(p, "it was never written")
 		}
+		if out.Refers {
+			v, err := c.publish(p.Type, out)
+			if err != nil {
+				return nil, err
+			}
+			values[i] = v
+			continue
+		}
 		v, err := c.run.output(ctx, p.Type, out)
 		if err != nil {
 			return nil, c.badOutput(p, err.Error())

@@ -138,8 +138,7 @@ func (c *invocation) onGPU(ctx context.Context, waits func()) (give func(), err 
 	}
 	give = func() { d.devices.gpus.give(got) }
 	if c.worksOnGPU() {
-		card := got.device
-		lease, err := d.pool.Session(ctx, gpu.Request{Device: card.Identity(), Index: card.Index, Owner: c.run.flow.Path, Memory: memory, Total: card.Memory})
+		lease, err := d.pool.Session(ctx, got.request(c.run.flow.Path, memory))
 		if err != nil {
 			give()
 			return nil, err
@@ -152,6 +151,11 @@ func (c *invocation) onGPU(ctx context.Context, waits func()) (give func(), err 
 	}
 	c.grant = got
 	return give, nil
+}
+
+// request asks the owner's worker at a GPU for a session.
+func (got *grant) request(owner string, memory int64) gpu.Request {
+	return gpu.Request{Device: got.device.Identity(), Index: got.device.Index, Owner: owner, Memory: memory, Total: got.device.Memory}
 }
 
 // codeNoGPU is the failure of a node for which there is no GPU any more, though there was when its workflow was checked.

@@ -2,6 +2,7 @@ package guests
 
 import (
 	"bytes"
+	"encoding/binary"
 	"strings"
 
 	"levee/testdata/hostile/asm"
@@ -84,6 +85,48 @@ func Tensor(asks bool) []byte {
 	m.Run("", append(code, asm.I32Const(0), asm.I32Const(0), asm.I32Const(8), asm.Call(write))...)
 	return WithManifest(m.Bytes(), `{"levee":1,"name":"`+name+`","version":"1.0.0","nodes":[{"name":"run","abi":"v1","devices":["gpu","cpu"],"export":"run",
 		"inputs":[{"name":"a","type":"int"}],"outputs":[{"name":"n","type":"int"}]}]}`)
+}
+
+// TensorBytes is how many elements the tensors of MakeTensor have.
+const TensorBytes = 1<<20 + 100
+
+// MakeTensor is the node type make/run: data is a tensor of bytes, the first eight of which are a, the others zero.
+func MakeTensor() []byte {
+	const gpu = "levee_gpu_v1"
+	var m asm.Module
+	read := m.Import(host, "input_read", readParams, "i32")
+	create := m.Import(gpu, "tensor_new", "i32 i32 i32", "i64")
+	write := m.Import(gpu, "tensor_write", "i64 i64 i32 i32", "i32")
+	output := m.Import(gpu, "tensor_output", "i32 i64", "i32")
+	m.Memory(1, 1)
+	m.Data(64, binary.LittleEndian.AppendUint64(nil, TensorBytes)) // its one dimension
+	const tensor = 0
+	m.Run("i64", asm.I32Const(0), asm.I64Const(0), asm.I32Const(0), asm.I32Const(8), asm.Call(read), asm.Op(asm.Drop),
+		asm.I32Const(1), asm.I32Const(64), asm.I32Const(1), asm.Call(create), asm.Set(tensor),
+		asm.Get(tensor), asm.I64Const(0), asm.I32Const(0), asm.I32Const(8), asm.Call(write), asm.IfVoid(asm.Op(asm.Unreachable)),
+		asm.I32Const(0), asm.Get(tensor), asm.Call(output), asm.IfVoid(asm.Op(asm.Unreachable)))
+	return WithManifest(m.Bytes(), `{"levee":1,"name":"make","version":"1.0.0","nodes":[{"name":"run","abi":"v1","devices":["gpu","cpu"],"export":"run",
+		"inputs":[{"name":"a","type":"int"}],"outputs":[{"name":"data","type":"tensor<u8,[n]>"}]}]}`)
+}
+
+// ReadTensor is the node type look/run: n is the first eight bytes of data, taken from the tensor, or from the input's bytes if peek is
+// true.
+func ReadTensor(peek bool) []byte {
+	const gpu = "levee_gpu_v1"
+	var m asm.Module
+	read := m.Import(host, "input_read", readParams, "i32")
+	write := m.Import(host, "output_write", writeParams, "")
+	input := m.Import(gpu, "tensor_input", "i32", "i64")
+	get := m.Import(gpu, "tensor_read", "i64 i64 i32 i32", "i32")
+	m.Memory(1, 1)
+	name, code := "look", asm.Cat(asm.I32Const(0), asm.Call(input), asm.I64Const(0), asm.I32Const(0), asm.I32Const(8), asm.Call(get),
+		asm.IfVoid(asm.Op(asm.Unreachable)))
+	if peek { // behind rank and dimension
+		name, code = "peek", asm.Cat(asm.I32Const(0), asm.I64Const(12), asm.I32Const(0), asm.I32Const(8), asm.Call(read), asm.Op(asm.Drop))
+	}
+	m.Run("", code, asm.I32Const(0), asm.I32Const(0), asm.I32Const(8), asm.Call(write))
+	return WithManifest(m.Bytes(), `{"levee":1,"name":"`+name+`","version":"1.0.0","nodes":[{"name":"run","abi":"v1","devices":["gpu","cpu"],"export":"run",
+		"inputs":[{"name":"data","type":"tensor<u8,[n]>"}],"outputs":[{"name":"n","type":"int"}]}]}`)
 }
 
 // Progress is the node type progress/run: it reports that it is through with 1, 2 and 3 parts of 3, each after spin turns of a loop.
