@@ -3,6 +3,7 @@ package builtin
 
 import (
 	"embed"
+	"regexp"
 	"strings"
 )
 
@@ -31,3 +32,16 @@ func Kernel(file, kernel string) (string, bool) {
 	to := strings.Index(text[from:], end)
 	return text[:head] + text[from:from+to] + end, true
 }
+
+// Fused is Kernel with code put between each result and its store, where kernels say MAP: code gets the register that holds the result.
+func Fused(file, kernel string, code func(register string) string) (string, bool) {
+	text, ok := Kernel(file, kernel)
+	found := false
+	text = marks.ReplaceAllStringFunc(text, func(line string) string {
+		found = true
+		return code(strings.TrimSpace(line[len("\t// map "):]))
+	})
+	return text, ok && found
+}
+
+var marks = regexp.MustCompile(`(?m)^\t// map %f\d+\n`)

@@ -1,6 +1,7 @@
 package device
 
 import (
+	"slices"
 	"time"
 
 	"levee/gpu/cuda"
@@ -64,6 +65,7 @@ type lower struct {
 	params    []byte // of the launches
 	next      cuda.Args
 	tables    []string      // keys of those that this graph brings
+	fusion    *fusion       // of the op that is being lowered
 	beyond    time.Duration // what ops may take beyond what their costs say
 	maps      int           // ops that may trap
 	loops     []looped
@@ -96,17 +98,27 @@ const (
 
 // graph lowers every op, each with the memory that its tensors need from there on.
 func (l *lower) graph() error {
-	for i := range l.plan.Ops {
-		o := &l.plan.Ops[i]
-		if err := l.op(o); err != nil {
+	ops := l.plan.Ops
+	for next := 0; next < len(ops); {
+		i := next
+		next++
+		var err error
+		if f := l.fusable(i); f != nil {
+			next++
+			err = l.fused(&ops[i], &ops[i+1], f)
+		} else {
+			err = l.op(&ops[i], ops[i].Out)
+		}
+		if err != nil {
 			return err
 		}
-		for _, list := range [2][]uint16{o.In, o.Out} {
-			for _, t := range list {
+		for i < next {
+			for _, t := range slices.Concat(ops[i].In, ops[i].Out) {
 				if l.plan.LastUse[t] == i {
 					l.freeTemporary(t)
 				}
 			}
+			i++
 		}
 	}
 	return nil
@@ -130,7 +142,8 @@ func (l *lower) abandon() {
 	}
 }
 
-func (l *lower) op(o *op.Op) error {
+// op lowers one op, whose results go to tensors that may have another type than its own.
+func (l *lower) op(o *op.Op, outs []uint16) error {
 	if int(o.Code) >= len(lowerings) || lowerings[o.Code] == nil {
 		return op.Errorf(op.Unavailable, "op %d does not run on this device", o.Code)
 	}
@@ -138,15 +151,17 @@ func (l *lower) op(o *op.Op) error {
 	for _, t := range o.In {
 		l.in = append(l.in, tensor{l.at[t], l.plan.Tensors[t].Desc})
 	}
-	for _, t := range o.Out {
+	for i, t := range outs {
+		d := l.plan.Tensors[t].Desc
 		if l.at[t] == 0 {
-			at, err := l.s.alloc(l.plan.Tensors[t].Desc.Bytes())
+			at, err := l.s.alloc(d.Bytes())
 			if err != nil {
 				return err
 			}
 			l.at[t] = at
 		}
-		l.out = append(l.out, tensor{l.at[t], l.plan.Tensors[t].Desc})
+		d.Shape = l.plan.Tensors[o.Out[i]].Desc.Shape
+		l.out = append(l.out, tensor{l.at[t], d})
 	}
 	err := lowerings[o.Code](l, o)
 	for _, at := range l.scratches {

@@ -65,7 +65,7 @@ func lowerConv(l *lower, o *op.Op) error {
 	return l.tiled(p, side, side, pace, func(first int64, blocks uint32) error {
 		args := l.args().Ptr(x.at).Ptr(weights.at).Ptr(l.out[0].at).Ptr(c.bias).I64(c.pixels).I64(c.outputs).I64(first)
 		args = c.window(args.U32(word(c.relu)).U32(uint32(l.out[0].DType)))
-		return l.launch("conv", kernel, dim{X: blocks}, dim{X: 256}, 0, args)
+		return l.launchProduct("conv", kernel, dim{X: blocks}, dim{X: 256}, 0, args)
 	})
 }
 

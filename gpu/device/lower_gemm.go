@@ -42,7 +42,7 @@ func lowerGemm(l *lower, o *op.Op) error {
 	if len(l.in) == 3 {
 		p.bias = l.in[2].at
 	}
-	if !l.canMap(p) { // our own kernels for the copy engine are faster than the library
+	if l.fusion == nil && !l.canMap(p) { // our own kernels for the copy engine are faster than the library
 		if done, err := l.product(o); done || err != nil {
 			return err
 		}
@@ -121,7 +121,7 @@ func (l *lower) exactOf(file string, p multiplication) error {
 		} else {
 			args.F32(float32(p.alpha))
 		}
-		return l.launch(file, kernel, dim{X: blocks}, dim{X: 256}, 0, args.U32(word(p.relu)).U32(uint32(p.out)))
+		return l.launchProduct(file, kernel, dim{X: blocks}, dim{X: 256}, 0, args.U32(word(p.relu)).U32(uint32(p.out)))
 	})
 }
 
@@ -188,7 +188,7 @@ func (l *lower) tiledProduct(p multiplication, v variant) error {
 	return l.tiled(p, v.m, v.n, 256, func(first int64, blocks uint32) error {
 		args := l.args().Ptr(p.a.at).Ptr(p.b.at).Ptr(p.c).Ptr(p.bias).I64(p.m).I64(p.n).I64(p.k).I64(p.a.ld).I64(p.b.ld)
 		args.I64(p.a.step).I64(p.b.step).I64(first).F32(float32(p.alpha)).U32(uint32(p.out)).U32(word(p.relu))
-		return l.launch("gemm_"+p.in.String(), v.name+"_"+p.ways(), dim{X: blocks}, dim{X: v.threads}, v.shared, args)
+		return l.launchProduct("gemm_"+p.in.String(), v.name+"_"+p.ways(), dim{X: blocks}, dim{X: v.threads}, v.shared, args)
 	})
 }
 

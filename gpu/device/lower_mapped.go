@@ -40,7 +40,7 @@ func (l *lower) mappedOf(kernel string, p multiplication) error {
 	return l.tiled(p, 128, 256, 512, func(first int64, tiles uint32) error {
 		args := l.args().Ptr(maps).Ptr(maps + mapBytes).Ptr(p.c).Ptr(p.bias).I64(p.m).I64(p.n).I64(p.k).I64(first).I64(first + int64(tiles))
 		args.F32(float32(p.alpha)).U32(uint32(p.out)).U32(word(p.relu)).U32(word(p.b.step == 0))
-		return l.launch("gemm_"+p.in.String()+"_sm90", kernel+"_"+p.ways(), dim{X: min(tiles, uint32(l.dev.sms))}, dim{X: 384}, mappedShared, args)
+		return l.launchProduct("gemm_"+p.in.String()+"_sm90", kernel+"_"+p.ways(), dim{X: min(tiles, uint32(l.dev.sms))}, dim{X: 384}, mappedShared, args)
 	})
 }
 

@@ -209,21 +209,32 @@ func (d *decoder) divide() {
 }
 
 func (d *decoder) extremum(least bool) {
+	if half := d.oneOf("s16x2", "u16x2"); half != "" {
+		t := types[half[:3]]
+		d.compute2(types["u32"], func(x, y uint64) uint64 {
+			return pick(t, x, y, least)&0xffff | pick(t, x>>16, y>>16, least)<<16&0xffff0000
+		})
+		return
+	}
 	t := d.typ()
 	if t.floating() {
 		d.floatExtremum(t, least)
 		return
 	}
-	d.compute2(t, func(x, y uint64) uint64 {
-		less := x < y
-		if t.kind == signed {
-			less = int64(x) < int64(y)
-		}
-		if less == least {
-			return x
-		}
-		return y
-	})
+	d.compute2(t, func(x, y uint64) uint64 { return pick(t, x, y, least) })
+}
+
+// pick gives the lesser or the greater of two integers.
+func pick(t typ, x, y uint64, least bool) uint64 {
+	a, b := t.extend(x), t.extend(y)
+	less := a < b
+	if t.kind == signed {
+		less = int64(a) < int64(b)
+	}
+	if less == least {
+		return x
+	}
+	return y
 }
 
 // negate is neg and abs; of a float they touch the sign alone.

@@ -73,6 +73,7 @@ func Run(t *testing.T, open func(t *testing.T) Executor) {
 	t.Run("Session", func(t *testing.T) { testSession(t, open) })
 	t.Run("Refusals", func(t *testing.T) { testRefusals(t, open) })
 	t.Run("Traps", func(t *testing.T) { testTraps(t, open) })
+	t.Run("Fusion", func(t *testing.T) { testFusion(t, open) })
 	runCases(t, open, Cases(1))
 }
 

@@ -1,6 +1,9 @@
 // What all matrix products share. Included after device.h.
 #pragma once
 
+// MAP marks where a kernel of a node may be put between a result and its store: builtin.Fused does. It is a comment otherwise.
+#define MAP(x) __asm__("// map %0" : "+f"(x))
+
 INLINE i64 least(i64 a, i64 b) { return a < b ? a : b; }
 
 // again gives a value that the compiler takes for another, so that what follows from it is computed again instead of kept.

@@ -145,6 +145,11 @@ INLINE void NAMED(finish)(const NAMED(exact) *p, SUM (*acc)[REACH], place t, SHA
 			SUM x = memory[r * PITCH + tid() % SIDE] * p->alpha;
 			if (p->bias) x = x + bias;
 			if (p->relu && x < 0) x = 0;
+			if (sizeof(SUM) == 4) {
+				f32 y = (f32)x;
+				MAP(y);
+				x = y;
+			}
 			if (p->out == F16) store_f16((GLOBAL f16 *)p->c + at, (f32)x);
 			else if (p->out == BF16) store_bf16((GLOBAL bf16 *)p->c + at, (f32)x);
 			else ((GLOBAL SUM *)p->c)[at] = x != x ? (SUM)float_of(0x7fc00000u) : x;

@@ -113,6 +113,7 @@ INLINE void put(const product *p, i64 row, i64 col, f32 *v, const f32 *bias) {
 	for (int i = 0; i < 8; i++) {
 		f32 x = p->alpha * v[i] + bias[i];
 		v[i] = p->relu && x < 0 ? 0 : x;
+		MAP(v[i]);
 	}
 	i64 at = row * p->n + col;
 	if (p->out == F32) {

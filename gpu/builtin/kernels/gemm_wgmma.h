@@ -153,11 +153,12 @@ INLINE u32 consume(const product *p, f32 *d, u32 base, u32 round, const int half
 	return round;
 }
 
-// pack2 rounds two numbers to 16 bits each, the first into the lower half.
+// pack2 rounds two numbers to 16 bits each, the first into the lower half. The conversion's NaN is 7fff, and nothing else is above infinity:
+// the lesser of each half and the canonical NaN is what is wanted.
 INLINE u32 pack2(f32 x, f32 y, const int half) {
 	u32 r;
-	if (half) __asm__("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(y), "f"(x));
-	else __asm__("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(y), "f"(x));
+	if (half) __asm__("cvt.rn.f16x2.f32 %0, %1, %2;\n\tmin.s16x2 %0, %0, %3;" : "=&r"(r) : "f"(y), "f"(x), "r"(0x7e007e00));
+	else __asm__("cvt.rn.bf16x2.f32 %0, %1, %2;\n\tmin.s16x2 %0, %0, %3;" : "=&r"(r) : "f"(y), "f"(x), "r"(0x7fc07fc0));
 	return r;
 }
 
@@ -192,6 +193,8 @@ INLINE void end(const product *p, f32 *d, GLOBAL const f32 *bias, int cols) {
 #pragma unroll
 		for (int i = 0; i < 128; i++) d[i] = __nvvm_fmax_nan_f(d[i], 0);
 	}
+#pragma unroll
+	for (int i = 0; i < 128; i++) MAP(d[i]);
 }
 
 // finish writes a consumer's 64 x 256. n is a multiple of 8, so that rows of 8 columns are there as a whole, or not at all.
@@ -207,7 +210,7 @@ INLINE void finish(const product *p, f32 *d, place t, const int half) {
 			GLOBAL f32 *c = (GLOBAL f32 *)p->c + at + h * 8 * p->n + quad * 2;
 #pragma unroll
 			for (int j = 0; j < 32; j++)
-				if (j * 8 < in) *(GLOBAL f32x2 *)(c + j * 8) = (f32x2){d[4 * j + 2 * h], d[4 * j + 2 * h + 1]};
+				if (j * 8 < in) *(GLOBAL f32x2 *)(c + j * 8) = (f32x2){canon(d[4 * j + 2 * h]), canon(d[4 * j + 2 * h + 1])};
 			continue;
 		}
 		GLOBAL u16 *c = (GLOBAL u16 *)p->c + at + h * 8 * p->n + quad * 8;

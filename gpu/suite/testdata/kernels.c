@@ -31,3 +31,8 @@ K(mandel) int mandel(float cx, float cy) {
 }
 struct pair { i64 quotient, rest; };
 K(divide) struct pair divide(i64 a, i64 b) { return (struct pair){a / b, a % b}; }
+K(bend) float bend(float x) {
+	if (x < -1) return 0.25f * x;
+	if (x > 3) return 1 / x + x;
+	return x * x + 0.5f;
+}

@@ -1,0 +1,74 @@
+package suite
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"levee/gpu/op"
+)
+
+// testFusion has products that only a map reads: an executor may do both at once, and nobody can tell.
+func testFusion(t *testing.T, open func(t *testing.T) Executor) {
+	r := rand.New(rand.NewPCG(9, 9))
+	ex := open(t)
+	kernel, err := ex.Kernel(Kernels, "bend")
+	require.NoError(t, err)
+	makers := []maker{Random, Wild}
+	for i, d := range matrixTypes {
+		if d.in == op.F64 {
+			continue
+		}
+		one := [2]int64{1, 1}
+		cases := []Case{
+			gemmCase(r, makers[i%2], d.in, d.out, op.GemmShape{Batch: 2, M: 9, N: 24, K: 17}, uint64(i)%4, true, uint64(i)%2),
+			gemmCase(r, makers[1-i%2], d.in, d.out, op.GemmShape{Batch: 1, M: 130, N: 5, K: 40}, 3, false, 0),
+			convCase(r, makers[i%2], d.in, d.out, 2, 3, 8, [2]int64{6, 7}, [2]int64{3, 2}, one, one, one, 0),
+		}
+		for _, c := range cases {
+			for _, out := range []op.DType{op.F32, d.in, op.F16} {
+				t.Run(fmt.Sprintf("%v %s, %v", c.Code, c.Name, out), func(t *testing.T) {
+					atOnce := mapped(t, ex, kernel, &c, out, false)
+					require.NoError(t, Same(desc(out), mapped(t, ex, kernel, &c, out, true), atOnce))
+				})
+			}
+		}
+	}
+}
+
+// mapped gives what the kernel makes of a product, which is, or is not, seen in between.
+func mapped(t *testing.T, ex Executor, kernel op.Handle, c *Case, out op.DType, seen bool) []byte {
+	var handles []op.Handle
+	o := op.Op{Code: c.Code, Params: c.Params}
+	for _, in := range c.In {
+		o.In = append(o.In, uint16(len(handles)))
+		handles = append(handles, upload(t, ex, in))
+	}
+	result := desc(out, c.Out[0].Elems())
+	h, err := ex.Alloc(result)
+	require.NoError(t, err)
+	g := op.Graph{Tensors: named(append(handles, h)...)}
+	n := uint16(len(handles))
+	o.Out = []uint16{n + 1}
+	between := op.Tensor{Desc: c.Out[0]}
+	if seen {
+		between.Handle, err = ex.Alloc(c.Out[0])
+		require.NoError(t, err)
+	}
+	g.Tensors = append(g.Tensors, between)
+	g.Ops = []op.Op{o, {Code: op.Map, In: []uint16{n + 1}, Out: []uint16{n}, Params: []uint64{uint64(kernel)}}}
+	fence, err := ex.Submit(g.Append(nil))
+	require.NoError(t, err)
+	require.NoError(t, ex.Wait(fence, time.Minute))
+	got := bytesOf(t, ex, h)
+	for _, t := range g.Tensors {
+		if t.Handle != 0 {
+			err = ex.Free(t.Handle)
+		}
+	}
+	require.NoError(t, err)
+	return got
+}
