@@ -6,36 +6,27 @@ enum { KEYS = 0 };
 
 // key32 and key64 make the key of an element's bits: flip is 0, or all ones where the order is descending. NaN is behind all others.
 INLINE u32 key32(u32 b, u32 kind, u32 flip) {
-	if (kind == I32) return b ^ 0x80000000u ^ flip;
-	if (kind != F32) return b;
-	if ((b & 0x7fffffffu) > 0x7f800000u) return ~0u;
-	return b ^ ((u32)((i32)b >> 31) | 0x80000000u) ^ flip;
+	u32 f = (b & 0x7fffffffu) > 0x7f800000u ? ~0u : b ^ ((u32)((i32)b >> 31) | 0x80000000u) ^ flip;
+	return kind == F32 ? f : kind == I32 ? b ^ 0x80000000u ^ flip : b;
 }
 
 INLINE u64 key64(u64 b, u32 kind, u32 flip) {
 	u64 all = flip ? ~0ull : 0, top = 1ull << 63;
-	if (kind == I64) return b ^ top ^ all;
-	if (kind != F64) return b;
-	if ((b & ~top) > 0x7ffull << 52) return ~0ull;
-	return b ^ ((u64)((i64)b >> 63) | top) ^ all;
+	u64 f = (b & ~top) > 0x7ffull << 52 ? ~0ull : b ^ ((u64)((i64)b >> 63) | top) ^ all;
+	return kind == F64 ? f : kind == I64 ? b ^ top ^ all : b;
 }
 
 // bits32 and bits64 turn a key back, NaN into the canonical one.
 INLINE u32 bits32(u32 k, u32 kind, u32 flip) {
-	if (kind == I32) return k ^ flip ^ 0x80000000u;
-	if (kind != F32) return k;
-	if (k == ~0u) return 0x7fc00000u;
-	k ^= flip;
-	return k ^ (~(u32)((i32)k >> 31) | 0x80000000u);
+	u32 f = k ^ flip;
+	f = k == ~0u ? 0x7fc00000u : f ^ (~(u32)((i32)f >> 31) | 0x80000000u);
+	return kind == F32 ? f : kind == I32 ? k ^ flip ^ 0x80000000u : k;
 }
 
 INLINE u64 bits64(u64 k, u32 kind, u32 flip) {
-	u64 all = flip ? ~0ull : 0, top = 1ull << 63;
-	if (kind == I64) return k ^ all ^ top;
-	if (kind != F64) return k;
-	if (k == ~0ull) return 0x7ff8ull << 48;
-	k ^= all;
-	return k ^ (~(u64)((i64)k >> 63) | top);
+	u64 all = flip ? ~0ull : 0, top = 1ull << 63, f = k ^ all;
+	f = k == ~0ull ? 0x7ff8ull << 48 : f ^ (~(u64)((i64)f >> 63) | top);
+	return kind == F64 ? f : kind == I64 ? k ^ all ^ top : k;
 }
 
 // Short rows, and tiles of rows of which only the first few elements are wanted: a block sorts several at once in its own memory, by a
@@ -154,18 +145,24 @@ INLINE u32 before(u32 v, SHARED u32 *sums) {
 	return sum;
 }
 
+// Loads come before what uses them, all of a thread's at once and without a branch between them, so that their times overlap: what lies
+// behind the end of a row is read at its last element, and left out later.
 #define DEFINE(N, K) \
 KERNEL sort_count_##N(GLOBAL const K *in, GLOBAL u32 *counts, u64 n, u64 tiles, u32 shift, u32 kind, u32 flip) { \
 	static SHARED u32 counted[WARPS][DIGITS]; \
-	enum { ITEMS = ITEMS##N }; \
-	u64 row = block() / tiles, tile = block() % tiles, at = tile * THREADS * ITEMS; \
+	enum { ITEMS = ITEMS##N, TILE = THREADS * ITEMS }; \
+	u64 row = block() / tiles, tile = block() % tiles, at = tile * TILE; \
+	u32 left = n - at < TILE ? (u32)(n - at) : TILE; \
+	K key[ITEMS]; \
+	in += row * n + at; \
+	_Pragma("unroll") for (u32 i = 0; i < ITEMS; i++) { \
+		u32 p = i * THREADS + tid(); \
+		key[i] = in[p < left ? p : left - 1]; \
+	} \
 	for (u32 w = 0; w < WARPS; w++) counted[w][tid()] = 0; \
 	sync(); \
-	in += row * n; \
-	for (u32 i = 0; i < ITEMS; i++) { \
-		u64 p = at + i * THREADS + tid(); \
-		if (p < n) __atomic_fetch_add(&counted[warp()][key##N(in[p], kind, flip) >> shift & (DIGITS - 1)], 1, __ATOMIC_RELAXED); \
-	} \
+	_Pragma("unroll") for (u32 i = 0; i < ITEMS; i++) \
+		if (i * THREADS + tid() < left) __atomic_fetch_add(&counted[warp()][key##N(key[i], kind, flip) >> shift & (DIGITS - 1)], 1, __ATOMIC_RELAXED); \
 	sync(); \
 	u32 sum = 0; \
 	for (u32 w = 0; w < WARPS; w++) sum += counted[w][tid()]; \
@@ -179,15 +176,28 @@ KERNEL sort_move_##N(GLOBAL const K *in, GLOBAL const u32 *index, GLOBAL K *out,
 	static SHARED u32 ranks[WARPS][DIGITS], to[DIGITS], sums[WARPS], moved_index[TILE]; \
 	static SHARED K moved[TILE]; \
 	u64 row = block() / tiles, tile = block() % tiles, at = tile * TILE; \
-	u32 left = n - at < TILE ? (u32)(n - at) : TILE; \
+	u32 left = n - at < TILE ? (u32)(n - at) : TILE, mine = warp() * ITEMS * 32 + lane(); /* a warp's items follow each other */ \
 	K key[ITEMS]; \
-	u32 rank[ITEMS]; \
+	u32 rank[ITEMS], from[ITEMS]; \
 	in += row * n + at; \
+	_Pragma("unroll") for (u32 i = 0; i < ITEMS; i++) { \
+		u32 p = mine + i * 32; \
+		key[i] = in[p < left ? p : left - 1]; \
+		from[i] = (u32)at + p; \
+	} \
+	if (index) { \
+		index += row * n + at; \
+		_Pragma("unroll") for (u32 i = 0; i < ITEMS; i++) { \
+			u32 p = mine + i * 32; \
+			from[i] = index[p < left ? p : left - 1]; \
+		} \
+	} \
+	u32 offset = offsets[(row * DIGITS + tid()) * tiles + tile]; \
 	for (u32 w = 0; w < WARPS; w++) ranks[w][tid()] = 0; \
 	sync(); \
-	_Pragma("unroll") for (u32 i = 0; i < ITEMS; i++) { /* a warp's items follow each other */ \
-		u32 p = (warp() * ITEMS + i) * 32 + lane(); \
-		key[i] = p < left ? key##N(in[p], kind, flip) : ~(K)0; \
+	_Pragma("unroll") for (u32 i = 0; i < ITEMS; i++) { \
+		K real = key##N(key[i], kind, flip); \
+		key[i] = mine + i * 32 < left ? real : ~(K)0; \
 		u32 digit = key[i] >> shift & (DIGITS - 1), lanes = same(digit), lower = lanes & ((1u << lane()) - 1); \
 		u32 seen = ranks[warp()][digit]; \
 		sync_warp(); \
@@ -204,18 +214,19 @@ KERNEL sort_move_##N(GLOBAL const K *in, GLOBAL const u32 *index, GLOBAL K *out,
 	} \
 	u32 start = before(sum, sums); \
 	for (u32 w = 0; w < WARPS; w++) ranks[w][tid()] += start; \
-	to[tid()] = offsets[(row * DIGITS + tid()) * tiles + tile] - start; \
+	to[tid()] = offset - start; \
 	sync(); \
 	_Pragma("unroll") for (u32 i = 0; i < ITEMS; i++) { \
-		u32 p = ranks[warp()][key[i] >> shift & (DIGITS - 1)] + rank[i], from = (warp() * ITEMS + i) * 32 + lane(); \
+		u32 p = ranks[warp()][key[i] >> shift & (DIGITS - 1)] + rank[i]; \
 		moved[p] = key[i]; \
-		moved_index[p] = from >= left ? 0 : index ? index[row * n + at + from] : (u32)at + from; \
+		moved_index[p] = from[i]; \
 	} \
 	sync(); \
-	for (u32 p = tid(); p < left; p += THREADS) { \
-		u32 digit = moved[p] >> shift & (DIGITS - 1), place = to[digit] + p; \
+	_Pragma("unroll 4") for (u32 p = tid(); p < left; p += THREADS) { \
+		K e = moved[p]; \
+		u32 place = to[e >> shift & (DIGITS - 1)] + p; \
 		if (place >= k) continue; \
-		out[row * k + place] = bits##N(moved[p], out_kind, flip); \
+		out[row * k + place] = bits##N(e, out_kind, flip); \
 		out_index[row * k + place] = moved_index[p]; \
 	} \
 }
