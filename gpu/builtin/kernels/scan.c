@@ -2,24 +2,34 @@
 #include "device.h"
 
 // A warp takes a chunk of 32 segments, a lane each. Rows lie behind each other in memory, and a grid has a warp for each chunk of each.
-enum { SEGMENT = 32, CHUNK = 32 * SEGMENT, WARPS = 4, PITCH = SEGMENT + 1 };
+enum { SEGMENT = 32, CHUNK = 32 * SEGMENT, WARPS = 4, PITCH = SEGMENT + 1 }; // a segment has as many elements as a warp has lanes
 
-// chunk_TYPE adds up the segments of a chunk by themselves, in place: element i is at place(i). It gives the sum of the lanes before
-// this one, which lane 0 has none of, and in *all that of the whole chunk.
-INLINE u32 place(u32 i) { return i / SEGMENT * PITCH + i % SEGMENT; }
+INLINE void sync_warp(void) { __nvvm_bar_warp_sync(~0u); }
 
+// filled is how many lanes have a segment of a chunk of which so many elements are left.
+INLINE u32 filled(u64 left) { return left < CHUNK ? (u32)(left + SEGMENT - 1) / SEGMENT : 32; }
+
+// chunk_TYPE adds up the segments of a chunk by themselves, in place: element i of segment s is at s * PITCH + i. It gives the sum of the
+// lanes before this one, which lane 0 has none of, and in *all that of the whole chunk.
 #define DEFINE(type, T, canonical) \
 INLINE T chunk_##type(SHARED T *buf, SHARED T *sums, GLOBAL const T *in, u64 left, T *all) { \
-	u32 lane = tid() % 32; \
-	for (u32 i = lane; i < CHUNK; i += 32) buf[place(i)] = i < left ? in[i] : 0; \
-	sync(); \
-	T sum = buf[lane * PITCH]; \
-	for (u32 i = 1; i < SEGMENT; i++) { \
-		sum = sum + buf[lane * PITCH + i]; \
-		buf[lane * PITCH + i] = sum; \
+	u32 lane = tid() % 32, segments = filled(left); \
+	if (left >= CHUNK) { \
+		_Pragma("unroll") for (u32 s = 0; s < 32; s++) buf[s * PITCH + lane] = in[s * SEGMENT + lane]; \
+	} else { \
+		for (u32 s = 0; s < segments; s++) buf[s * PITCH + lane] = s * SEGMENT + lane < left ? in[s * SEGMENT + lane] : 0; \
+	} \
+	sync_warp(); \
+	T sum = 0; \
+	if (lane < segments) { \
+		sum = buf[lane * PITCH]; \
+		for (u32 i = 1; i < SEGMENT; i++) { \
+			sum = sum + buf[lane * PITCH + i]; \
+			buf[lane * PITCH + i] = sum; \
+		} \
 	} \
 	sums[lane] = sum; \
-	sync(); \
+	sync_warp(); \
 	T run = sums[0], before = 0; \
 	for (u32 i = 1; i < 32; i++) { \
 		if (i == lane) before = run; \
@@ -46,17 +56,17 @@ KERNEL scan_##type(GLOBAL const T *in, GLOBAL T *out, GLOBAL const T *sums, GLOB
 	u64 q = (u64)block() * WARPS + warp, row = q / chunks, chunk = q % chunks, at = chunk * CHUNK; \
 	u64 left = row < rows ? n - at : 0; \
 	T all, before = chunk_##type(buf[warp], own[warp], in + row * n + at, left, &all); \
-	if (left && (lane || chunk)) { \
+	if (lane < filled(left) && (lane || chunk)) { \
 		if (!lane) before = chunk > 1 ? sums[q - 1] + scanned[q - 2] : sums[q - 1]; \
 		else if (chunk) before = before + scanned[q - 1]; \
 		for (u32 i = 0; i < SEGMENT; i++) buf[warp][lane * PITCH + i] = buf[warp][lane * PITCH + i] + before; \
 	} \
-	sync(); \
+	sync_warp(); \
 	out += row * n + at; \
 	if (exclusive && left && !lane && !chunk) out[0] = 0; \
 	out += exclusive; \
 	if (exclusive && left) left--; \
-	for (u32 i = lane; i < CHUNK && i < left; i += 32) out[i] = canonical(buf[warp][place(i)]); \
+	for (u32 i = lane; i < CHUNK && i < left; i += 32) out[i] = canonical(buf[warp][i / SEGMENT * PITCH + i % SEGMENT]); \
 }
 
 DEFINE(i32, i32, )
