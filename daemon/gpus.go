@@ -52,12 +52,13 @@ type grant struct {
 	card        *card
 }
 
-// What a GPU is left with, at least: the driver's own, and a screen's.
+// What a GPU is left with, at least: a screen's, and what the process takes that holds it for an owner.
 const (
-	leastReserve = 512 << 20
-	reservePart  = 20
-	mostOnGPU    = 8 // nodes at the same time
-	lookAgain    = 30 * time.Second
+	contextMemory = 512 << 20
+	leastReserve  = 512 << 20
+	reservePart   = 20
+	mostOnGPU     = 8 // nodes at the same time
+	lookAgain     = 30 * time.Second
 )
 
 // noGPUError says that a GPU was there when the workflow was checked, and is not any more.
@@ -71,8 +72,10 @@ func most(d inventory.Device) int64 {
 	if total == 0 { // it does not say: one that shares the machine's memory gives half of it
 		total = machineMemory() / 2
 	}
-	return max(total-max(leastReserve, total/reservePart), 0)
+	return max(total-reserve(total), 0)
 }
+
+func reserve(total int64) int64 { return contextMemory + max(leastReserve, total/reservePart) }
 
 func machineMemory() int64 {
 	var info unix.Sysinfo_t
@@ -161,7 +164,7 @@ func (g *gpus) see(report inventory.Report) {
 		c.device = d
 		free := most(d)
 		if d.Memory > 0 {
-			free = min(free, d.Free-max(leastReserve, d.Memory/reservePart))
+			free = min(free, d.Free-reserve(d.Memory))
 		}
 		if c.granted == 0 {
 			c.room = free

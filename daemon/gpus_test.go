@@ -93,16 +93,16 @@ func TestWhoLeavesTheLineLetsOthersPass(t *testing.T) {
 
 func TestTheEmptiestGPUIsTaken(t *testing.T) {
 	g, r := quietGPUs(), gib(4, 16, 8)
-	for _, want := range []string{"b", "b", "b", "c", "b", "c", "a", "b"} { // 3.2, 15.2 and 7.2 GiB can be had
-		got, err := g.stand(t.Context(), r, 3<<30, never(t))
+	for _, want := range []string{"b", "b", "b", "b", "b", "c", "b", "c", "a", "b", "c"} { // 2.7, 14.7 and 6.7 GiB can be had
+		got, err := g.stand(t.Context(), r, 2<<30, never(t))
 		require.NoError(t, err)
 		require.Equal(t, want, got.device.UUID)
 	}
-	require.Nil(t, g.admit(3<<30))
+	require.Nil(t, g.admit(2<<30))
 }
 
 func TestRoomFollowsWhatIsFree(t *testing.T) {
-	reserve := int64(16 << 30 / reservePart)
+	reserve := reserve(16 << 30)
 	g := quietGPUs()
 	g.see(gib(16))
 	require.Equal(t, int64(16<<30)-reserve, g.cards["a"].room)
@@ -129,11 +129,11 @@ func TestRoomFollowsWhatIsFree(t *testing.T) {
 func TestAGPUThatGoesAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := quietGPUs()
-		first, err := g.stand(t.Context(), gib(16), 15<<30, never(t))
+		first, err := g.stand(t.Context(), gib(16), 14<<30, never(t))
 		require.NoError(t, err)
 		var all sync.WaitGroup
 		all.Go(func() {
-			_, err := g.stand(t.Context(), g.report, 15<<30, func() {})
+			_, err := g.stand(t.Context(), g.report, 14<<30, func() {})
 			var gone *noGPUError
 			require.ErrorAs(t, err, &gone)
 			require.EqualError(t, err, "the GPU cannot be used any more: no NVIDIA driver was found (there is no /dev/nvidiactl, and no libnvidia-ml.so.1)")

@@ -155,7 +155,7 @@ func (c *invocation) onGPU(ctx context.Context, waits func()) (give func(), err 
 
 // request asks the owner's worker at a GPU for a session.
 func (got *grant) request(owner string, memory int64) gpu.Request {
-	return gpu.Request{Device: got.device.Identity(), Index: got.device.Index, Owner: owner, Memory: memory, Total: got.device.Memory}
+	return gpu.Request{Device: got.device.Identity(), Index: got.device.Index, Owner: owner, Memory: memory, Total: got.device.Memory, Alone: got.device.Mode != ""}
 }
 
 // codeNoGPU is the failure of a node for which there is no GPU any more, though there was when its workflow was checked.

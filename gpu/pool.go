@@ -51,13 +51,14 @@ type Request struct {
 	Owner  string // who shares a worker: the workflow's file
 	Memory int64  // bytes that the session may hold
 	Total  int64  // bytes of the device; 0: not known
+	Alone  bool   // the device lets one process use it at a time
 }
 
 // smallDevice has room for one context beside the tensors; others for two.
 const smallDevice = 8 << 30
 
 func (r *Request) most() int {
-	if r.Total > 0 && r.Total < smallDevice {
+	if r.Alone || r.Total > 0 && r.Total < smallDevice {
 		return 1
 	}
 	return 2
