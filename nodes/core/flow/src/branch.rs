@@ -38,6 +38,34 @@ pub fn select() {
     }
 }
 
+/// Inputs: value, fallback. Outputs: value, missing, reason.
+pub fn fallback() {
+    let reason = match levee::given(0) {
+        false => "there is no value",
+        true if is_null(0) => "the value is null",
+        true => "",
+    };
+    let chosen = if reason.is_empty() { 0 } else { 1 };
+    if levee::given(chosen) {
+        copy(chosen, 0);
+    }
+    levee::put_bool(1, !reason.is_empty());
+    levee::put_str(2, reason);
+}
+
+/// Whether an input is null: of the types that a value can have, JSON alone knows it, also inside of any.
+fn is_null(port: i32) -> bool {
+    if levee::len(port).is_none_or(|size| size > 16) {
+        return false;
+    }
+    let enc = levee::bytes(port);
+    match levee::type_of(port).as_str() {
+        "json" => enc == b"null",
+        "any" => levee::dec_any(&enc) == ("json", b"null"),
+        _ => false,
+    }
+}
+
 const NAMES: &str = "abcdefgh";
 
 /// Inputs: a to h. Outputs: value, from.

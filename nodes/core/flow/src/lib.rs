@@ -17,4 +17,5 @@ pack! {
     "node_first" => branch::first,
     "node_require" => pass::require,
     "node_ask" => pass::ask,
+    "node_fallback" => branch::fallback,
 }

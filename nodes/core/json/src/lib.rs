@@ -15,6 +15,7 @@ mod convert;
 mod lookup;
 mod objects;
 mod path;
+mod query;
 mod text;
 
 pack! {
@@ -41,6 +42,7 @@ pack! {
     "node_from_lists" => objects::from_lists,
     "node_index" => objects::index,
     "node_largest" => objects::largest,
+    "node_path" => query::path,
 }
 
 /// A json input as a tree.

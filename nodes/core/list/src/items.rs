@@ -63,28 +63,33 @@ fn read(port: i32, at: u64, buf: &mut [u8]) {
 
 /// Writes chosen items to output 0, in this order.
 pub fn put(chosen: &[(&Items, usize)]) {
-    levee::write(0, &levee::list_prefix(chosen.iter().map(|(items, i)| items.span(*i).1 as usize)));
+    put_to(0, chosen);
+}
+
+/// The same to any output.
+pub fn put_to(out: i32, chosen: &[(&Items, usize)]) {
+    levee::write(out, &levee::list_prefix(chosen.iter().map(|(items, i)| items.span(*i).1 as usize)));
     let mut run: Option<(i32, u64, u64)> = None; // neighbours are copied in one go
     for (items, i) in chosen {
         let (at, size) = items.span(*i);
         run = match run {
             Some((port, from, to)) if port == items.port() && to == at => Some((port, from, to + size)),
             other => {
-                copy(other);
+                copy(out, other);
                 Some((items.port(), at, at + size))
             }
         };
     }
-    copy(run);
+    copy(out, run);
 }
 
-fn copy(run: Option<(i32, u64, u64)>) {
+fn copy(out: i32, run: Option<(i32, u64, u64)>) {
     let Some((port, mut at, to)) = run else { return };
     let mut buf = vec![0; STEP.min((to - at) as usize)];
     while at < to {
         let n = buf.len().min((to - at) as usize);
         read(port, at, &mut buf[..n]);
-        levee::write(0, &buf[..n]);
+        levee::write(out, &buf[..n]);
         at += n as u64;
     }
 }

@@ -47,4 +47,5 @@ pack! {
     "node_between" => test::between,
     "node_flatten_deep" => nested::flatten_deep,
     "node_shuffle" => order::shuffle,
+    "node_cross" => make::cross,
 }

@@ -1,6 +1,6 @@
 //! Nodes that make lists.
 
-use crate::items::{put, put_some, Items};
+use crate::items::{put, put_some, put_to, Items};
 use crate::{fail, levee, plain};
 use serde_json::{Map, Value};
 
@@ -121,4 +121,17 @@ pub fn zip() {
     };
     let pairs: Vec<String> = (0..a.len()).map(|i| pair(i).to_string()).collect();
     levee::put_list(0, &pairs);
+}
+
+/// Inputs: a, b, most. Outputs: left, right, count.
+pub fn cross() {
+    let (a, b, most) = (Items::of(0), Items::of(1), levee::int(2) as usize);
+    let n = a.len().checked_mul(b.len()).filter(|n| *n <= most).unwrap_or_else(|| {
+        fail!("{} times {} items are more than {most} pairs", a.len(), b.len());
+    });
+    let left: Vec<(&Items, usize)> = (0..n).map(|i| (&a, i / b.len())).collect();
+    let right: Vec<(&Items, usize)> = (0..n).map(|i| (&b, i % b.len())).collect();
+    put_to(0, &left);
+    put_to(1, &right);
+    levee::put_int(2, n as i64);
 }

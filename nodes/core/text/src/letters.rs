@@ -23,13 +23,27 @@ pub fn trim() {
     levee::put_str(0, out);
 }
 
-/// Outputs: characters, bytes, words, lines.
+/// Outputs: characters, bytes, words, lines, tokens.
 pub fn length() {
     let text = levee::string(0);
     levee::put_int(0, text.chars().count() as i64);
     levee::put_int(1, text.len() as i64);
     levee::put_int(2, crate::words::split(&text).count() as i64);
     levee::put_int(3, text.lines().count() as i64);
+    levee::put_int(4, tokens(&text));
+}
+
+/// Runs of ASCII letters, digits and _ count as one, and so does every other character that is no white space.
+fn tokens(text: &str) -> i64 {
+    let (mut n, mut in_run) = (0, false);
+    for c in text.chars() {
+        let run = c.is_ascii_alphanumeric() || c == '_';
+        if !c.is_whitespace() && !(run && in_run) {
+            n += 1;
+        }
+        in_run = run;
+    }
+    n
 }
 
 /// Inputs: text, part, where, ignore_case, parts, need.

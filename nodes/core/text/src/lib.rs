@@ -13,6 +13,7 @@ mod plain;
 mod compare;
 mod encoding;
 mod format;
+mod html;
 mod letters;
 mod pattern;
 mod pieces;
@@ -46,4 +47,5 @@ pack! {
     "node_squeeze" => letters::squeeze,
     "node_remove" => letters::remove,
     "node_has_length" => letters::has_length,
+    "node_from_html" => html::from_html,
 }
