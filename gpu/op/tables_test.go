@@ -84,3 +84,16 @@ func TestNearestTakesTheMiddle(t *testing.T) {
 	require.Equal(t, []int64{0, 0, 1, 1}, []int64{NearestTap(0, 2, 4), NearestTap(1, 2, 4), NearestTap(2, 2, 4), NearestTap(3, 2, 4)})
 	require.Equal(t, int64(1<<20-1), NearestTap(1<<20-1, 1<<20, 1<<20))
 }
+
+// GPUs make the root of a quarter turn further out of another one, so these have to be the same numbers.
+func TestAQuarterTurnIsExact(t *testing.T) {
+	coarse, fine := Roots(FFTRoots)
+	quarter := len(coarse) / 4
+	for i := range quarter {
+		for _, k := range []int{0, 1, 7, i % RootStep, RootStep - 1} {
+			re, im := RootOf(coarse[i], fine[k])
+			onRe, onIm := RootOf(coarse[i+quarter], fine[k])
+			require.Equal(t, [2]uint32{math.Float32bits(im), math.Float32bits(-re)}, [2]uint32{math.Float32bits(onRe), math.Float32bits(onIm)}, "%d, %d", i, k)
+		}
+	}
+}

@@ -47,7 +47,7 @@ INLINE u64 column(pass p, u64 q) {
 }
 
 INLINE c32 twiddle(pass p, u32 stage, u32 j) {
-	return conj_if(p.inverse, stage < DIRECT ? p.direct[j << (DIRECT - 1 - stage)] : root_of(p.coarse, p.fine, j << (ROOTS_LOG - 1 - stage)));
+	return stage < DIRECT ? p.direct[j << (DIRECT - 1 - stage)] : root_of(p.coarse, p.fine, j << (ROOTS_LOG - 1 - stage));
 }
 
 // slot spreads what a block holds over the banks of its memory: steps by any power of two meet few of them twice.
@@ -72,9 +72,13 @@ INLINE void steps_##N(pass p, u32 s, u32 bring, u32 take) { \
 			else x[k] = p.in[q >> rest << p.log | (u64)(reverse(k, N) << groups_log | at) << rest | (q & ((1ull << rest) - 1))]; \
 		} \
 		u32 low = (u32)q & ((1u << p.stage) - 1); \
+		c32 roots[4]; \
 		_Pragma("unroll") for (u32 t = 0; t < N; t++) \
-			_Pragma("unroll") for (u32 h = 0; h < 1u << t; h++) { /* the numbers with the same root */ \
-				c32 w = twiddle(p, p.stage + s + t, (j + (h << s)) << p.stage | low); \
+			_Pragma("unroll") for (u32 h = 0; h < 1u << t; h++) { /* the numbers with the same root: the second half's are a quarter turn on */ \
+				u32 half = t ? 1u << (t - 1) : 1; \
+				if (h < half) roots[h] = twiddle(p, p.stage + s + t, (j + (h << s)) << p.stage | low); \
+				else roots[h] = (c32){roots[h - half].y, -roots[h - half].x}; \
+				c32 w = conj_if(p.inverse, roots[h]); \
 				_Pragma("unroll") for (u32 k = h; k < 1 << N; k += 2u << t) { \
 					c32 u = x[k], v = times(x[k + (1u << t)], w); \
 					x[k] = u + v; \
