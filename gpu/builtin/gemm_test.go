@@ -186,6 +186,7 @@ func TestExactProducts(t *testing.T) {
 		ta, tb := ways&1 == 1, ways>>1 == 1
 		c := gemmCase{op.F32, op.F32, 1, 130, 33, 21, ta, tb, 1, true, false}
 		t.Run(c.String(), func(t *testing.T) { c.run(t, "gemm", "gemm_f32", 128, 128, 256, 0, 0) })
+		t.Run("small "+c.String(), func(t *testing.T) { c.run(t, "gemm", "gemm_small_f32", 64, 64, 256, 0, 0) })
 		d := gemmCase{op.F64, op.F64, 2, 33, 66, 9, ta, tb, -2, false, true}
 		t.Run(d.String(), func(t *testing.T) { d.run(t, "gemm", "gemm_f64", 64, 64, 256, 0, 0) })
 	}

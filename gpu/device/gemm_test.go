@@ -284,16 +284,18 @@ func benchmarkWays(b *testing.B, mapped bool) {
 func BenchmarkExactProducts(b *testing.B) {
 	r := newRig(b)
 	for _, d := range []op.DType{op.F32, op.F64} {
-		for ways := range 4 {
-			g := r.gemm(d, d, 1, 4096, 4096, 4096, ways&1 == 1, ways>>1 == 1, false)
-			for _, file := range []string{"gemm", "gemm_more"} {
-				b.Run(fmt.Sprintf("%v/%d/%s", d, ways, file), func(b *testing.B) {
-					l := r.launches(func(l *lower) error { return l.exactOf(file, g.multiplication) })
-					for range b.N {
-						b.ReportMetric(g.flops()/r.median(l).Seconds()/1e12, "TFLOP/s")
-					}
-					g.check(b, 20)
-				})
+		for _, n := range []int64{4096, 512} {
+			for _, ways := range []string{"nn", "nt"} {
+				g := r.gemm(d, d, 1, n, n, n, false, ways == "nt", false)
+				for _, file := range []string{"gemm", "gemm_more"} {
+					b.Run(fmt.Sprintf("%v/%d/%s/%s", d, n, ways, file), func(b *testing.B) {
+						l := r.launches(func(l *lower) error { return l.exactOf(file, g.multiplication) })
+						for range b.N {
+							b.ReportMetric(g.flops()/r.median(l).Seconds()/1e12, "TFLOP/s")
+						}
+						g.check(b, 20)
+					})
+				}
 			}
 		}
 	}

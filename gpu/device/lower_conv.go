@@ -57,15 +57,12 @@ func lowerConv(l *lower, o *op.Op) error {
 			return err
 		}
 	}
-	kernel, side, pace := "conv_f32", int64(128), 16
-	if in == op.F64 {
-		kernel, side, pace = "conv_f64", 64, 1
-	}
-	p := multiplication{batch: 1, m: c.pixels, n: c.outputs, k: c.k()}
+	p := multiplication{in: in, batch: 1, m: c.pixels, n: c.outputs, k: c.k()}
+	kernel, side, pace := l.exact(p)
 	return l.tiled(p, side, side, pace, func(first int64, blocks uint32) error {
 		args := l.args().Ptr(x.at).Ptr(weights.at).Ptr(l.out[0].at).Ptr(c.bias).I64(c.pixels).I64(c.outputs).I64(first)
 		args = c.window(args.U32(word(c.relu)).U32(uint32(l.out[0].DType)))
-		return l.launchProduct("conv", kernel, dim{X: blocks}, dim{X: 256}, 0, args)
+		return l.launchProduct("conv", "conv_"+kernel, dim{X: blocks}, dim{X: 256}, 0, args)
 	})
 }
 

@@ -102,10 +102,7 @@ func (l *lower) cover(n int64) dim {
 func (l *lower) exactProduct(p multiplication) error { return l.exactOf("gemm", p) }
 
 func (l *lower) exactOf(file string, p multiplication) error {
-	kernel, side, pace := "gemm_f32", int64(128), 16
-	if p.in == op.F64 {
-		kernel, side, pace = "gemm_f64", 64, 1
-	}
+	kernel, side, pace := l.exact(p)
 	return l.tiled(p, side, side, pace, func(first int64, blocks uint32) error {
 		args := l.args()
 		for _, o := range []operand{p.a, p.b} {
@@ -121,8 +118,20 @@ func (l *lower) exactOf(file string, p multiplication) error {
 		} else {
 			args.F32(float32(p.alpha))
 		}
-		return l.launchProduct(file, kernel, dim{X: blocks}, dim{X: 256}, 0, args.U32(word(p.relu)).U32(uint32(p.out)))
+		return l.launchProduct(file, "gemm_"+kernel, dim{X: blocks}, dim{X: 256}, 0, args.U32(word(p.relu)).U32(uint32(p.out)))
 	})
+}
+
+// exact is which of the exact kernels makes a product: the end of its name, the side of its tiles, and its pace. Small tiles are slower, and
+// more: they are for products that would not give every multiprocessor a large one.
+func (l *lower) exact(p multiplication) (kernel string, side int64, pace int) {
+	switch {
+	case p.in == op.F64:
+		return "f64", 64, 1
+	case p.batch*((p.m+127)/128)*((p.n+127)/128) < int64(l.dev.sms):
+		return "small_f32", 64, 8
+	}
+	return "f32", 128, 16
 }
 
 func word(b bool) uint32 {

@@ -3,11 +3,15 @@
 #include "gemm.h"
 
 #define SUM f32
+#define REACH 8
 #define NAMED(x) x##32
 #include "gemm_exact.h"
-#undef SUM
-#undef NAMED
+#define SUM f32
+#define REACH 4
+#define NAMED(x) x##small
+#include "gemm_exact.h"
 #define SUM f64
+#define REACH 4
 #define NAMED(x) x##64
 #include "gemm_exact.h"
 
@@ -23,6 +27,7 @@
 	}
 
 CONV(conv_f32, f32, 32)
+CONV(conv_small_f32, f32, small)
 CONV(conv_f64, f64, 64)
 
 // windows lays the windows of output pixels first to first + rows out as rows of ld elements of 16 bits: k of the window, then zeros.

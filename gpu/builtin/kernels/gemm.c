@@ -3,11 +3,15 @@
 #include "gemm.h"
 
 #define SUM f32
+#define REACH 8
 #define NAMED(x) x##32
 #include "gemm_exact.h"
-#undef SUM
-#undef NAMED
+#define SUM f32
+#define REACH 4
+#define NAMED(x) x##small
+#include "gemm_exact.h"
 #define SUM f64
+#define REACH 4
 #define NAMED(x) x##64
 #include "gemm_exact.h"
 
@@ -18,4 +22,5 @@
 	}
 
 GEMM(gemm_f32, f32, 32)
+GEMM(gemm_small_f32, f32, small)
 GEMM(gemm_f64, f64, 64)

@@ -1,9 +1,8 @@
 // Matrix products with one accumulator for each element: k ascends, each product is rounded, then each sum. Included after device.h and
-// gemm.h, once for each type of sum: SUM is f32 or f64, and NAMED(x) gives names their suffix.
+// gemm.h, once for each type of sum and size of tile: SUM is f32 or f64, REACH 8 or 4, and NAMED(x) gives names their suffix.
 //
 // A block of 256 threads makes a tile of SIDE x SIDE, each thread REACH x REACH of it as four quarters, so that neighbours read
 // neighbouring vectors of shared memory. While one step of DEPTH along k is multiplied, the next is on its way in registers.
-#define REACH (32 / (int)sizeof(SUM)) /* 8 of f32, 4 of f64: 64 or 32 registers of accumulators */
 #define SIDE (16 * REACH)
 #define DEPTH 8
 #define PITCH (SIDE + 16 / (int)sizeof(SUM)) /* of a row in shared memory: off the banks of the next */
@@ -188,6 +187,8 @@ INLINE void NAMED(exact_tile)(NAMED(exact) p, const window *w) {
 	NAMED(finish)(&p, acc, tile_of(again(p.first + block()), p.m, p.n, SIDE, SIDE, 8), memory); // again: t need not be kept in registers
 }
 
+#undef SUM
+#undef NAMED
 #undef REACH
 #undef SIDE
 #undef DEPTH
