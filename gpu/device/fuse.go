@@ -32,7 +32,7 @@ func (l *lower) fusable(i int) *fusion {
 		return nil
 	}
 	named, _ := l.s.objects.Get(op.Handle(next.Params[0]))
-	f := &fusion{named.kernel, t.Desc.DType, named.kernel.Inline(t.Desc.DType)}
+	f := &fusion{named.kernel, t.Desc.DType, named.kernel.inline(t.Desc.DType)}
 	if f.code == nil {
 		return nil
 	}

@@ -17,7 +17,18 @@ func lowerCopy(l *lower, _ *op.Op) error {
 // mapKernel is a kernel of a session.
 type mapKernel struct {
 	*kernel.Func
-	key [sha256.Size]byte
+	key     [sha256.Size]byte
+	inlines map[op.DType]func(register string) string // by what was asked for; see kernel.Func.Inline
+}
+
+// inline is Inline, done once.
+func (k *mapKernel) inline(via op.DType) func(register string) string {
+	code, known := k.inlines[via]
+	if !known {
+		code = k.Inline(via)
+		k.inlines[via] = code
+	}
+	return code
 }
 
 // mapKey names code: a function, and the types of the tensors that it was made for.
@@ -50,7 +61,7 @@ func (s *Session) Kernel(module []byte, export string) (op.Handle, error) {
 	if err := s.dev.unloadMaps(); err != nil {
 		return 0, s.dev.fault(err)
 	}
-	return s.objects.Add(object{kernel: &mapKernel{f, f.Key()}}), nil
+	return s.objects.Add(object{kernel: &mapKernel{f, f.Key(), map[op.DType]func(string) string{}}}), nil
 }
 
 func (s *Session) signature(h op.Handle) (op.Signature, bool) {
