@@ -1,15 +1,20 @@
 package daemon_test
 
 import (
+	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"levee/daemon"
 	"levee/daemon/journal"
 	"levee/gpu/fake"
+	"levee/gpu/inventory"
+	"levee/runtime"
 	"levee/testdata/guests"
 )
 
@@ -158,4 +163,47 @@ func TestReferencesOnAGPU(t *testing.T) {
 	fresh := d.runWith("w.flow.yaml", daemon.Request{NoCache: true})
 	require.Equal(t, "4711", output(t, fresh.Result, "peek"))
 	require.Equal(t, journal.Counts{Ran: 4}, fresh.Counts)
+}
+
+// chain drops a workflow of nodes that hand a matrix on, and gives its name. Its output is [[57]].
+func chain(b *box, rows, columns uint64) string {
+	const steps = 6
+	b.drop("make.wasm", string(guests.MakeMatrix(rows, columns)))
+	text, from := "levee: 1\nnodes:\n  n0: { uses: ./make.wasm }\n", "n0.data"
+	for i := range steps {
+		text += fmt.Sprintf("  n%d: { uses: tensor/expression, with: { expression: \"x * 2 + %d\" }, in: { x: %s }, gpu: { memory: 2GiB } }\n", i+1, i, from)
+		from = fmt.Sprintf("n%d.result", i+1)
+	}
+	text += "  most: { uses: tensor/reduce, with: { kind: max, over: all }, in: { matrix: " + from + " }, gpu: { memory: 2GiB } }\n"
+	b.drop("chain.flow.yaml", text+"  list: { uses: tensor/to_lists, in: { matrix: most.result } }\noutputs: { list: list.rows }\n")
+	return "chain.flow.yaml"
+}
+
+func TestAChainOnTheGPU(t *testing.T) {
+	withGPU(t, "MEMORY=16384")
+	b := newBox(t)
+	name := chain(b, 30, 70)
+	require.Equal(t, "[[57]]", output(t, b.open().run(name).Result, "list"))
+}
+
+// TestAChainOnAGPU says how long nodes take that hand a large matrix on, on a real GPU, with everything stored in the end.
+func TestAChainOnAGPU(t *testing.T) {
+	if r := inventory.New(inventory.Options{}).Report(t.Context()); r.Outcome != inventory.Present {
+		t.Skipf("no GPU here: %s", r.Reason)
+	}
+	b := newBox(t)
+	if os.Getenv("LEVEE_TEST_WEAK") != "" { // for a machine whose kernel lacks a wall
+		b.cfg.Isolation = runtime.IsolationWeak
+	}
+	name := chain(b, 4096, 16384) // 256 MiB
+	d := b.open()
+	for range 2 {
+		begin := time.Now()
+		got := d.runWith(name, daemon.Request{NoCache: true})
+		require.Equal(t, "[[57]]", output(t, got.Result, "list"))
+		t.Logf("8 nodes that hand on 256 MiB each: %v", time.Since(begin).Round(time.Millisecond))
+		for _, inv := range b.invocations(got.ID) {
+			t.Logf("  %s took %v", inv.Path, inv.Ended.Sub(inv.Started).Round(time.Millisecond))
+		}
+	}
 }

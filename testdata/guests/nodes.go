@@ -109,6 +109,19 @@ func MakeTensor() []byte {
 		"inputs":[{"name":"a","type":"int"}],"outputs":[{"name":"data","type":"tensor<u8,[n]>"}]}]}`)
 }
 
+// MakeMatrix is the node type make/run: data is a matrix of f32 of so many rows and columns, all 0.
+func MakeMatrix(rows, columns uint64) []byte {
+	const gpu = "levee_gpu_v1"
+	var m asm.Module
+	create := m.Import(gpu, "tensor_new", "i32 i32 i32", "i64")
+	output := m.Import(gpu, "tensor_output", "i32 i64", "i32")
+	m.Memory(1, 1)
+	m.Data(64, binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, rows), columns))
+	m.Run("", asm.I32Const(0), asm.I32Const(6), asm.I32Const(64), asm.I32Const(2), asm.Call(create), asm.Call(output), asm.IfVoid(asm.Op(asm.Unreachable)))
+	return WithManifest(m.Bytes(), `{"levee":1,"name":"make","version":"1.0.0","nodes":[{"name":"run","abi":"v1","devices":["gpu","cpu"],"export":"run",
+		"inputs":[],"outputs":[{"name":"data","type":"tensor<f32,[rows,columns]>"}]}]}`)
+}
+
 // ReadTensor is the node type look/run: n is the first eight bytes of data, taken from the tensor, or from the input's bytes if peek is
 // true.
 func ReadTensor(peek bool) []byte {
