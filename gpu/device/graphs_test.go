@@ -22,11 +22,11 @@ import (
 // behind the other, and tensors that come and go between them. What was given out twice, too early or not as zeros shows as another
 // result. LEVEE_TEST_GRAPHS asks for more sessions than a few.
 func TestRandomGraphs(t *testing.T) {
-	sessions := 4
-	if n, err := strconv.Atoi(os.Getenv("LEVEE_TEST_GRAPHS")); err == nil {
-		sessions = n
-	}
 	each(t, func(t *testing.T, d *device.Device) {
+		sessions := 4
+		if n, err := strconv.Atoi(os.Getenv("LEVEE_TEST_GRAPHS")); err == nil {
+			sessions = n
+		}
 		for i := range sessions {
 			t.Run(fmt.Sprint(i), func(t *testing.T) {
 				const quota = 256 << 10 // what is needed comes near it

@@ -42,8 +42,10 @@ const (
 	maxMaps = 512
 	// launchTime is what one launch may take by estimate: other sessions, and what else the device shows, get their turn in between.
 	launchTime = 50 * time.Millisecond
-	// maxSteps bounds how much longer than estimated a kernel with loops may take: by a minute, at four times this many halves of launchTime.
-	maxSteps = 600
+	// waveTime is what a launch of a kernel with loops of which nothing is known is thought to take: a twentieth of its fuel. maxSteps is how
+	// many of these are believed, so that nobody waits for a graph for more than a minute or two beyond its estimate.
+	waveTime = 5 * time.Millisecond
+	maxSteps = 3000
 	// mapThreads of a block, and mapBlocks of a multiprocessor at most: the fastest on an H200.
 	mapThreads = 128
 	mapBlocks  = 128
@@ -137,7 +139,7 @@ func lowerMap(l *lower, o *op.Op) error {
 	if k.Loops() {
 		m := looped{code, n, (n + step - 1) / step}
 		l.loops = append(l.loops, m)
-		l.beyond += time.Duration(min(m.steps, maxSteps)) * launchTime / 2
+		l.beyond += m.estimate(step > l.dev.wave())
 	}
 	for from := int64(0); from < n; from += step {
 		args := l.args()
@@ -183,6 +185,15 @@ type looped struct {
 	code  *function
 	n     int64 // elements
 	steps int64 // launches
+}
+
+// estimate is what the map may take. known: its launches were made long by what earlier ones took.
+func (m looped) estimate(known bool) time.Duration {
+	each := waveTime
+	if known {
+		each = launchTime / 2
+	}
+	return min(time.Duration(min(m.steps, maxSteps))*each, maxSteps*waveTime)
 }
 
 // took takes in how long the map took at most: the time since its graph was submitted.
