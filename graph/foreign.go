@@ -142,6 +142,8 @@ type foreignNode struct {
 	byHandle  map[string]*foreignNode // of a group: its inputs and outputs, by kind and handle
 	whole     bool                    // of a stream: its list is wanted as it is
 	lone      bool                    // a Collect of a single value
+	realm     *foreignNode            // the innermost loop that it was saved in
+	single    map[string]bool         // of a Zip: handles with a single value
 	image     string                  // of an input: the node that makes a picture of its bytes
 }
 

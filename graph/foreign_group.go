@@ -29,7 +29,7 @@ func (x *foreign) findGroups() {
 	for _, n := range x.nodes {
 		loops, steps := 0, 0
 		for p := n.parent; p != nil; p = p.parent {
-			if p.is(loopKind, foreachKind) {
+			if p.is(loopKind) || p.opens() {
 				if loops++; n.loop == nil {
 					n.loop = p
 				}
@@ -205,7 +205,7 @@ func (x *foreign) after(n *foreignNode) *tree {
 	var names []string
 	list := &tree{kind: listTree, pos: n.pos}
 	for _, e := range x.controls {
-		if e.target != n && (!n.is(loopKind, foreachKind) || !within(e.target.loop, n)) {
+		if e.target != n && (!n.is(loopKind) && !n.opens() || !within(e.target.loop, n)) {
 			continue
 		}
 		// The node of the scope where n stands that holds the source.

@@ -136,7 +136,7 @@ func (x *foreign) previewsTree() *tree {
 		goesOn[e.source] = true
 	}
 	for _, n := range x.nodes {
-		if !n.is(previewKind) || goesOn[n] || n.loop != nil && !n.loop.is(foreachKind) {
+		if !n.is(previewKind) || goesOn[n] || n.loop != nil && !n.loop.is(foreachKind, zipKind) {
 			continue
 		}
 		if w := x.outputWire(n); w != nil {

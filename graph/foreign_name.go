@@ -38,7 +38,7 @@ func (x *foreign) nameNodes() {
 		x.byName[n.name] = n
 	}
 	for _, n := range x.nodes {
-		if n.is(loopKind, foreachKind) {
+		if n.is(loopKind) || n.opens() {
 			n.as = x.names.free("element")
 		}
 	}

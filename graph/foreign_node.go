@@ -68,6 +68,12 @@ func (x *foreign) scope(loop *foreignNode) *tree {
 		case n.is(foreachKind):
 			t := x.foreachTree(n, nodes)
 			nodes.add(n.name, n.pos, t)
+		case n.is(zipKind):
+			t := x.zipTree(n, nodes)
+			nodes.add(n.name, n.pos, t)
+		case n.is(repeatKind):
+			t := x.repeatTree(n, nodes)
+			nodes.add(n.name, n.pos, t)
 		case n.rule == nil:
 			t := mapAt(n.pos)
 			t.add("uses", n.typePos, &tree{pos: n.typePos, scalar: "", bad: true})
@@ -76,7 +82,8 @@ func (x *foreign) scope(loop *foreignNode) *tree {
 		case n.bypassed:
 			nodes.notes = append(nodes.notes, note{at: len(nodes.fields), text: n.name + " (" + n.typ + ") is bypassed"})
 		default:
-			nodes.add(n.name, n.pos, x.task(n))
+			t := x.task(n, nodes)
+			nodes.add(n.name, n.pos, t)
 		}
 	}
 	return nodes
@@ -92,14 +99,14 @@ func (x *foreign) brokenWires(n *foreignNode) {
 }
 
 // task makes the node of a module.
-func (x *foreign) task(n *foreignNode) *tree {
+func (x *foreign) task(n *foreignNode, siblings *tree) *tree {
 	uses := n.rule.Uses
 	if uses == "" {
 		uses = constantUses
 	}
 	t := mapAt(n.pos)
 	t.add("uses", n.typePos, textAt(uses, n.typePos))
-	in := x.wires(n)
+	in := x.wires(n, siblings)
 	with := x.literals(n, in)
 	if len(with.fields) > 0 {
 		t.add("with", n.pos, with)
@@ -114,7 +121,7 @@ func (x *foreign) task(n *foreignNode) *tree {
 }
 
 // wires makes what stands under in.
-func (x *foreign) wires(n *foreignNode) *tree {
+func (x *foreign) wires(n *foreignNode, siblings *tree) *tree {
 	in := mapAt(n.pos)
 	for _, e := range n.ordered() {
 		if e.control {
@@ -128,6 +135,9 @@ func (x *foreign) wires(n *foreignNode) *tree {
 			x.wire(e, n.loop)
 		case ok:
 			if w := x.wire(e, n.loop); w != nil {
+				if !in.has(port) {
+					w = x.translate(n, e, w, siblings)
+				}
 				x.collect(n, in, port, e, w)
 			}
 		case n.rule.Dynamic != "":

@@ -67,7 +67,7 @@ func (t *tree) reorder(order []int) {
 func (t *tree) heads(visit func(string)) {
 	for _, f := range t.fields {
 		switch f.key {
-		case "in", "each", "after", "out":
+		case "in", "each", "repeat", "after", "out":
 			f.value.texts(func(s string) {
 				head, _, _ := strings.Cut(s, ".")
 				visit(head)

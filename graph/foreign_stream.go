@@ -17,59 +17,62 @@ var loneCollect = rule{Kind: collectKind, Uses: "list/collect", In: map[string]s
 
 // findStreams puts the nodes behind each For Each into it.
 func (x *foreign) findStreams() {
-	if !slices.ContainsFunc(x.nodes, func(n *foreignNode) bool { return n.is(foreachKind, collectKind, streamKind) }) {
+	if !slices.ContainsFunc(x.nodes, func(n *foreignNode) bool { return n.opens() || n.is(collectKind, streamKind) }) {
 		return
 	}
 	x.splitStreams()
 	for _, n := range x.nodes {
-		if n.is(foreachKind) {
+		n.realm = x.loopAround(n)
+		if n.opens() {
 			n.lifted = mapAt(n.pos)
 		}
 	}
 	around := map[*foreignNode][]*foreignNode{} // the For Eaches that a node runs in, the outermost first
-	for _, n := range x.inOrder() {
-		stack := around[n]
-		for _, e := range n.in {
-			if !e.control {
-				stack = x.joinStreams(n, e, stack, given(e.source, around[e.source]))
+	routes := x.routes()
+	for _, n := range x.inOrder(routes) {
+		stack := around[n.realm]
+		if n.is(zipKind) {
+			stack = x.zipStreams(n, stack, around)
+		} else {
+			for _, r := range routes[n] {
+				if r.edge != nil {
+					stack = x.joinStreams(n, r.edge, stack, given(r.from, r.edge.sourceHandle, around[r.from]))
+				}
 			}
 		}
-		takes := n.is(collectKind, streamKind) && slices.ContainsFunc(n.in, func(e *foreignEdge) bool { return e.targetHandle == itemHandle })
-		switch {
-		case takes && len(stack) > 0:
-			stack = stack[:len(stack)-1]
-		case takes && n.rule.Uses != constantUses:
-			n.lone = true
-		case takes:
-			n.lone, n.rule = true, &loneCollect
-			if n.sig, _ = x.resolve(loneCollect.Uses); n.sig == nil {
-				n.rule = nil
-			}
-		}
-		if n.is(outputKind) {
-			stack = nil
-		}
-		around[n] = stack
-	}
-	saved := make(map[*foreignNode]*foreignNode, len(x.nodes))
-	for _, n := range x.nodes {
-		saved[n] = n.parent
+		around[n] = x.collects(n, stack, around[n.realm])
 	}
 	for _, n := range x.nodes {
 		stack := around[n]
-		for len(stack) > 0 && stack[len(stack)-1].whole { // what takes a list as a whole stands beside the node that gives it
+		// What takes a list as a whole stands beside the node that gives it; what is in a loop stays there.
+		for len(stack) > 0 && (stack[len(stack)-1].whole || stack[len(stack)-1].realm != n.realm) {
 			stack = stack[:len(stack)-1]
 		}
-		if len(stack) == 0 || n.is(inputKind, outputKind, commentKind) {
-			continue
+		if len(stack) > 0 && !n.is(inputKind, outputKind, commentKind, groupInputKind, groupOutputKind) {
+			n.parent = stack[len(stack)-1]
 		}
-		inner := stack[len(stack)-1]
-		if saved[n] != saved[inner] && saved[n] != nil || n.is(loopKind, groupInputKind, groupOutputKind) {
-			x.report.add(n.pos, "later", "%s: a For Each whose items go into a group is not available in this version", n.what())
-			continue
-		}
-		n.parent = inner
 	}
+}
+
+// collects is what a node's own values run in: a Collect gives one value of all items, and so do the ends of a loop and of the
+// workflow.
+func (x *foreign) collects(n *foreignNode, stack, outside []*foreignNode) []*foreignNode {
+	takes := n.is(collectKind, streamKind) && slices.ContainsFunc(n.in, func(e *foreignEdge) bool { return e.targetHandle == itemHandle })
+	switch {
+	case n.is(outputKind), n.is(groupOutputKind) && n.realm != nil && n.parent == n.realm:
+		return outside
+	case !takes:
+	case len(stack) > len(outside) && !stack[len(stack)-1].is(repeatKind):
+		return stack[:len(stack)-1]
+	case n.rule.Uses != constantUses:
+		n.lone = true
+	default:
+		n.lone, n.rule = true, &loneCollect
+		if n.sig, _ = x.resolve(loneCollect.Uses); n.sig == nil {
+			n.rule = nil
+		}
+	}
+	return stack
 }
 
 // splitStreams puts a For Each behind every node that gives a stream made of another one, such as Take: the node itself gives
@@ -85,14 +88,14 @@ func (x *foreign) splitStreams() {
 	for _, n := range slices.Clone(x.nodes) {
 		asList := func(e *foreignEdge) bool {
 			return e.sourceHandle == "output" &&
-				(e.target.is(outputKind) || e.targetHandle == itemHandle && e.target.is(collectKind, streamKind) || e.target.is(previewKind) && !goesOn[e.target])
+				(e.target.is(outputKind, zipKind) || e.targetHandle == itemHandle && e.target.is(collectKind, streamKind) || e.target.is(previewKind) && !goesOn[e.target])
 		}
 		if edges := behind[n]; len(edges) > 0 && (!slices.ContainsFunc(edges, func(e *foreignEdge) bool { return !asList(e) })) {
 			n.whole = true
 		} else if len(edges) > 0 {
 			_, last := cutLast(n.typ, ".")
 			items := &foreignNode{id: n.id, typ: n.typ, pos: n.pos, typePos: n.typePos, title: cmp.Or(n.title, last) + " items",
-				rule: &rule{Kind: foreachKind}, parent: n.parent}
+				rule: &rule{Kind: foreachKind, Out: map[string]string{"output": "item", "index": "index"}}, parent: n.parent}
 			x.nodes = append(x.nodes, items)
 			for _, e := range edges {
 				e.source = items
@@ -104,12 +107,22 @@ func (x *foreign) splitStreams() {
 	}
 }
 
-// given is what the values of a node run in.
-func given(n *foreignNode, stack []*foreignNode) []*foreignNode {
-	if n.is(foreachKind) || n.whole {
+// given is what the value behind a handle of a node runs in.
+func given(n *foreignNode, handle string, stack []*foreignNode) []*foreignNode {
+	if n.whole {
 		return append(slices.Clone(stack), n)
 	}
+	if n.opens() {
+		if _, inside := n.gives(handle); inside {
+			return append(slices.Clone(stack), n)
+		}
+	}
 	return stack
+}
+
+// gives is the field behind a handle of a node that opens a stream; inside: it is one of each item, or of each turn.
+func (n *foreignNode) gives(handle string) (field string, inside bool) {
+	return n.rule.Out[handle], !n.is(repeatKind) || handle != "done"
 }
 
 // joinStreams is the longer of two stacks, one of which must be the beginning of the other.
@@ -118,18 +131,18 @@ func (x *foreign) joinStreams(n *foreignNode, e *foreignEdge, a, b []*foreignNod
 		a, b = b, a
 	}
 	if !slices.Equal(a[:len(b)], b) {
-		x.report.add(e.pos, "stream", "%s gets the items of two lists that nothing pairs: collect one of them first", n.what())
+		x.report.add(e.pos, "stream", "%s gets the items of two lists that nothing pairs: put a Zip before it (item by item) or a Cross (each with each), or collect one of them first", n.what())
 	}
 	return a
 }
 
 // inOrder returns the nodes behind those whose values they take; of nodes on a cycle, which is reported elsewhere, none.
-func (x *foreign) inOrder() (order []*foreignNode) {
+func (x *foreign) inOrder(routes map[*foreignNode][]route) (order []*foreignNode) {
 	waits, behind := map[*foreignNode]int{}, map[*foreignNode][]*foreignNode{}
-	for _, e := range x.edges {
-		if !e.control {
-			waits[e.target]++
-			behind[e.source] = append(behind[e.source], e.target)
+	for _, n := range x.nodes {
+		waits[n] = len(routes[n])
+		for _, r := range routes[n] {
+			behind[r.from] = append(behind[r.from], n)
 		}
 	}
 	for _, n := range x.nodes {

@@ -44,6 +44,8 @@ const (
 	foreachKind     = "foreach"
 	collectKind     = "collect"
 	streamKind      = "stream" // takes all items and gives others, one by one
+	zipKind         = "zip"    // gives the items of two streams in pairs; with uses, those that this node makes of the two lists
+	repeatKind      = "repeat" // takes back what the nodes behind it make of its value, turn by turn
 )
 
 // constantUses is the node type that gives a literal.
@@ -75,7 +77,7 @@ func (x *foreign) findTypes() {
 		if n.rule.Kind == constantKind && uses == "" {
 			uses = constantUses
 		}
-		if uses == "" {
+		if uses == "" || n.is(zipKind) {
 			continue
 		}
 		r, known := types[uses]
@@ -110,17 +112,15 @@ func (x *foreign) unknownType(n *foreignNode) {
 	}
 }
 
-// fixed reports whether a property must be known beforehand: only one value of it is understood, it is split, or a literal
-// stands for each value that is no text, so that a wire would bring something else.
+// fixed reports whether a property must be known beforehand: only one value of it is understood, or it is split.
 func (r *rule) fixed(property string) bool {
 	_, only := r.Only[property]
 	_, split := r.Split[property]
-	only = only || split
-	for _, literal := range r.Enum[property] {
-		only = only || len(literal) > 0 && literal[0] != '"'
-	}
-	return only
+	return only || split
 }
+
+// opens reports whether the nodes behind a node run for each of its items, or turn by turn.
+func (n *foreignNode) opens() bool { return n.is(foreachKind, zipKind, repeatKind) }
 
 // port is the input port that a property goes to; ok is false when the type has none. An empty name drops the property.
 func (n *foreignNode) port(property string) (name string, ok bool) {

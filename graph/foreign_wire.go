@@ -91,7 +91,7 @@ func (x *foreign) around(e *foreignEdge) *foreignEdge {
 func (x *foreign) declared(e *foreignEdge) value.Type {
 	n := e.source
 	switch {
-	case n.is(inputKind):
+	case n.is(inputKind), n.is(constantKind) && n.rule.Uses == "":
 		return n.rule.Type
 	case n.rule != nil && n.sig != nil:
 		if name, ok := n.output(e.sourceHandle); ok {
@@ -137,12 +137,14 @@ func (x *foreign) wire(e *foreignEdge, place *foreignNode) *tree {
 	case n.is(groupInputKind):
 		x.report.add(n.pos, "dangling", "%s is in no group", n.what())
 		return nil
-	case n.is(foreachKind):
-		if seen, text = n, n.as+".item"; from.sourceHandle == "index" {
-			text = n.as + ".index"
-		} else if from.sourceHandle != "output" {
+	case n.opens():
+		field, inside := n.gives(from.sourceHandle)
+		if field == "" {
 			x.report.add(from.pos, "unknown", "%s has no output %s", n.what(), quote(from.sourceHandle))
 			return nil
+		}
+		if text = n.name + "." + field; inside {
+			seen, text = n, n.as+"."+field
 		}
 	case n.is(groupOutputKind, loopKind):
 		loop, out := n, n
@@ -165,8 +167,12 @@ func (x *foreign) wire(e *foreignEdge, place *foreignNode) *tree {
 		}
 		text = n.name + "." + port
 	}
-	for seen != nil && !within(place, seen) && seen.is(foreachKind) {
+	for seen != nil && !within(place, seen) && seen.is(foreachKind, zipKind) {
 		text, seen = x.lift(text, seen), seen.loop
+	}
+	if seen != nil && !within(place, seen) && seen.is(repeatKind) {
+		x.report.add(from.pos, "dangling", "the edge leaves %s, where its value is made anew in each turn: lead it through next and done", seen.what())
+		return nil
 	}
 	if seen != nil && !within(place, seen) {
 		x.report.add(from.pos, "dangling", "the edge leaves %s, where its value is made once for each element: lead it through a GroupOutput", seen.what())

@@ -62,8 +62,10 @@ func (f *foreignType) here() string {
 		return "an output"
 	case "constant":
 		return fmt.Sprintf("a literal, `%s`", f.Type)
-	case "loop":
+	case "loop", "zip":
 		return "a group with `each`"
+	case "repeat":
+		return "a group with `repeat`"
 	case "group":
 		return "its nodes, without it"
 	case "group_input":

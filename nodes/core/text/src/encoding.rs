@@ -92,3 +92,31 @@ fn single(c: char, windows: bool) -> Option<u8> {
     }
     u8::try_from(c as u32).ok()
 }
+
+/// Input: text. Output: data.
+pub fn from_base64() {
+    let (mut out, mut bits, mut held) = (Vec::new(), 0u32, 0);
+    let text = levee::string(0);
+    let mut digits = text.bytes().enumerate().filter(|(_, b)| !b.is_ascii_whitespace());
+    for (at, b) in digits.by_ref() {
+        let digit = match b {
+            b'A'..=b'Z' => b - b'A',
+            b'a'..=b'z' => b - b'a' + 26,
+            b'0'..=b'9' => b - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            b'=' => break,
+            _ => fail!("byte {at} of the text is no base64"),
+        };
+        (bits, held) = (bits << 6 | u32::from(digit), held + 6);
+        if held >= 8 {
+            held -= 8;
+            out.push((bits >> held) as u8);
+            bits &= (1 << held) - 1;
+        }
+    }
+    if digits.any(|(_, b)| b != b'=') || held >= 6 || bits != 0 {
+        levee::fail("the base64 text does not end as one does");
+    }
+    levee::write(0, &out);
+}

@@ -48,4 +48,5 @@ pack! {
     "node_remove" => letters::remove,
     "node_has_length" => letters::has_length,
     "node_from_html" => html::from_html,
+    "node_from_base64" => encoding::from_base64,
 }
