@@ -215,7 +215,7 @@ func TestProductsOnTheDevice(t *testing.T) {
 	}
 }
 
-// ways to make a product of 16-bit floats on tensor cores.
+// way to make a product of 16-bit floats on tensor cores.
 type way struct {
 	name string
 	make func(l *lower, p multiplication) error
@@ -229,8 +229,7 @@ func (r *rig) every(mapped bool) []way {
 	if r.dev.cc != 90 || !r.dev.Driver().CanMap() {
 		r.Skip("this device has no copy engine that we can use")
 	}
-	return []way{{"alone", func(l *lower, p multiplication) error { return l.mappedOf("alone", p) }},
-		{"later", func(l *lower, p multiplication) error { return l.mappedOf("later", p) }}}
+	return []way{{"mapped", (*lower).mappedProduct}}
 }
 
 func TestTiledOnTheDevice(t *testing.T) { testWays(t, false) }
@@ -287,15 +286,13 @@ func BenchmarkExactProducts(b *testing.B) {
 		for _, n := range []int64{4096, 512} {
 			for _, ways := range []string{"nn", "nt"} {
 				g := r.gemm(d, d, 1, n, n, n, false, ways == "nt", false)
-				for _, file := range []string{"gemm", "gemm_more"} {
-					b.Run(fmt.Sprintf("%v/%d/%s/%s", d, n, ways, file), func(b *testing.B) {
-						l := r.launches(func(l *lower) error { return l.exactOf(file, g.multiplication) })
-						for range b.N {
-							b.ReportMetric(g.flops()/r.median(l).Seconds()/1e12, "TFLOP/s")
-						}
-						g.check(b, 20)
-					})
-				}
+				b.Run(fmt.Sprintf("%v/%d/%s", d, n, ways), func(b *testing.B) {
+					l := r.launches(func(l *lower) error { return l.exactProduct(g.multiplication) })
+					for range b.N {
+						b.ReportMetric(g.flops()/r.median(l).Seconds()/1e12, "TFLOP/s")
+					}
+					g.check(b, 20)
+				})
 			}
 		}
 	}

@@ -1,6 +1,8 @@
 package device
 
 import (
+	"math"
+
 	"levee/gpu/cuda"
 	"levee/gpu/op"
 )
@@ -44,7 +46,7 @@ func (c *conv) window(args *cuda.Args) *cuda.Args {
 func lowerConv(l *lower, o *op.Op) error {
 	c := convOf(l, o)
 	in := l.in[0].DType
-	if in.Size() == 2 && l.dev.cc >= tensorCores {
+	if in.Size() == 2 && l.dev.cc >= tensorCores && c.k() <= math.MaxInt32 {
 		return l.convByWindows(&c)
 	}
 	x, weights := operandOf(l.in[0].at, false, l.in[0].Elems(), 1), operandOf(l.in[1].at, false, c.outputs, c.k())
@@ -88,7 +90,7 @@ func (l *lower) convByWindows(c *conv) error {
 	for first := int64(0); first < c.pixels; first += rows {
 		n := min(rows, c.pixels-first)
 		args := c.window(l.args().Ptr(in.at).Ptr(at).I64(first).I64(n).I64(ld))
-		if err := l.launch("conv", "windows", l.cover(n*ld), dim{X: 256}, 0, args); err != nil {
+		if err := l.launch("conv", "windows", l.cover(n*32), dim{X: 256}, 0, args); err != nil {
 			return err
 		}
 		p.m, p.c = n, out.at+cuda.Ptr(first*c.outputs*out.DType.Size())

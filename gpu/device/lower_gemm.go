@@ -99,9 +99,7 @@ func (l *lower) cover(n int64) dim {
 }
 
 // exactProduct puts launches of the kernels in gemm.c.
-func (l *lower) exactProduct(p multiplication) error { return l.exactOf("gemm", p) }
-
-func (l *lower) exactOf(file string, p multiplication) error {
+func (l *lower) exactProduct(p multiplication) error {
 	kernel, side, pace := l.exact(p)
 	return l.tiled(p, side, side, pace, func(first int64, blocks uint32) error {
 		args := l.args()
@@ -118,17 +116,18 @@ func (l *lower) exactOf(file string, p multiplication) error {
 		} else {
 			args.F32(float32(p.alpha))
 		}
-		return l.launchProduct(file, "gemm_"+kernel, dim{X: blocks}, dim{X: 256}, 0, args.U32(word(p.relu)).U32(uint32(p.out)))
+		return l.launchProduct("gemm", "gemm_"+kernel, dim{X: blocks}, dim{X: 256}, 0, args.U32(word(p.relu)).U32(uint32(p.out)))
 	})
 }
 
-// exact is which of the exact kernels makes a product: the end of its name, the side of its tiles, and its pace. Small tiles are slower, and
-// more: they are for products that would not give every multiprocessor a large one.
+// exact is which of the exact kernels makes a product: the end of its name, the side of its tiles, and its pace. Small tiles are slower by
+// about a quarter; they are for products that large ones would leave multiprocessors idle with, or be mostly empty.
 func (l *lower) exact(p multiplication) (kernel string, side int64, pace int) {
+	tiles := func(side int64) int64 { return p.batch * ((p.m + side - 1) / side) * ((p.n + side - 1) / side) }
 	switch {
 	case p.in == op.F64:
 		return "f64", 64, 1
-	case p.batch*((p.m+127)/128)*((p.n+127)/128) < int64(l.dev.sms):
+	case tiles(128) < int64(l.dev.sms) || tiles(64) < 3*tiles(128):
 		return "small_f32", 64, 8
 	}
 	return "f32", 128, 16

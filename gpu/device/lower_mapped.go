@@ -19,9 +19,7 @@ const (
 )
 
 // mappedProduct puts launches of those kernels: as many blocks as run at once take all the tiles.
-func (l *lower) mappedProduct(p multiplication) error { return l.mappedOf("alone", p) }
-
-func (l *lower) mappedOf(kernel string, p multiplication) error {
+func (l *lower) mappedProduct(p multiplication) error {
 	maps, err := l.scratch(2 * mapBytes)
 	if err != nil {
 		return err
@@ -40,7 +38,7 @@ func (l *lower) mappedOf(kernel string, p multiplication) error {
 	return l.tiled(p, 128, 256, 512, func(first int64, tiles uint32) error {
 		args := l.args().Ptr(maps).Ptr(maps + mapBytes).Ptr(p.c).Ptr(p.bias).I64(p.m).I64(p.n).I64(p.k).I64(first).I64(first + int64(tiles))
 		args.F32(float32(p.alpha)).U32(uint32(p.out)).U32(word(p.relu)).U32(word(p.b.step == 0))
-		return l.launchProduct("gemm_"+p.in.String()+"_sm90", kernel+"_"+p.ways(), dim{X: min(tiles, uint32(l.dev.sms))}, dim{X: 384}, mappedShared, args)
+		return l.launchProduct("gemm_"+p.in.String()+"_sm90", "alone_"+p.ways(), dim{X: min(tiles, uint32(l.dev.sms))}, dim{X: 384}, mappedShared, args)
 	})
 }
 

@@ -1,4 +1,6 @@
 // Convolutions: exact as sums over a window's rows, columns and channels, in this order, and, for tensor cores, windows laid out as rows.
+// bounds: conv_f32 256 2
+// bounds: conv_f64 256 2
 #include "device.h"
 #include "gemm.h"
 
@@ -30,15 +32,33 @@ CONV(conv_f32, f32, 32)
 CONV(conv_small_f32, f32, small)
 CONV(conv_f64, f64, 64)
 
-// windows lays the windows of output pixels first to first + rows out as rows of ld elements of 16 bits: k of the window, then zeros.
+// pixel_of gives where the window's element of number at is: its offset in an image, or -1 where it lies outside.
+INLINE i64 pixel_of(u32 tap, i32 y0, i32 x0, const window *g) {
+	i32 y = y0 + (i32)(tap / (u32)g->kw) * g->dy, x = x0 + (i32)(tap % (u32)g->kw) * g->dx;
+	return (u32)y < (u32)g->h && (u32)x < (u32)g->w ? ((i64)y * g->w + x) * g->c : -1;
+}
+
+// windows lays the windows of output pixels first to first + rows out as rows of ld elements of 16 bits: k of the window, then zeros. A
+// warp makes a row, with 8 channels at once where they are that many.
 KERNEL windows(GLOBAL const u16 *x, GLOBAL u16 *out, i64 first, i64 rows, i64 ld, WINDOW) {
-	i64 k = (i64)kh * kw * c, all = rows * ld;
-	for (i64 i = (i64)gid(); i < all; i += (i64)gstride()) {
-		i64 row = first + i / ld, at = i % ld, tap = at / c, channel = at % c;
-		i64 image = row / ((i64)oh * ow), pixel = row % ((i64)oh * ow);
-		i64 iy = pixel / ow * sy - py + tap / kw * dy, ix = pixel % ow * sx - px + tap % kw * dx;
-		int inside = at < k && iy >= 0 && iy < h && ix >= 0 && ix < w;
-		out[i] = inside ? x[((image * h + iy) * w + ix) * c + channel] : 0;
+	window g = GEOMETRY;
+	u32 channels = (u32)c, k = (u32)(kh * kw) * channels, lane = tid() & 31;
+	for (i64 r = (i64)(gid() / 32); r < rows; r += (i64)(gstride() / 32)) {
+		i64 row = first + r, image = row / ((i64)oh * ow);
+		i32 pixel = (i32)(row % ((i64)oh * ow)), y0 = pixel / ow * sy - py, x0 = pixel % ow * sx - px;
+		GLOBAL const u16 *from = x + image * h * w * c;
+		GLOBAL u16 *to = out + r * ld;
+		if (channels % 8 == 0) {
+			for (u32 i = lane * 8; i < k; i += 256) {
+				i64 at = pixel_of(i / channels, y0, x0, &g);
+				*(GLOBAL u32x4 *)(to + i) = at < 0 ? (u32x4){0, 0, 0, 0} : *(GLOBAL const u32x4 *)(from + at + i % channels);
+			}
+			continue;
+		}
+		for (u32 i = lane; i < ld; i += 32) {
+			i64 at = i < k ? pixel_of(i / channels, y0, x0, &g) : -1;
+			to[i] = at < 0 ? 0 : from[at + i % channels];
+		}
 	}
 }
 

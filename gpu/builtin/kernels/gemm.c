@@ -1,4 +1,6 @@
 // Matrix products without tensor cores: exact for f32 and f64.
+// bounds: gemm_f32 256 2
+// bounds: gemm_f64 256 2
 #include "device.h"
 #include "gemm.h"
 

@@ -1,10 +1,8 @@
 // Matrix products of f16 by wgmma.
 // target: sm_90a ptx83
 // bounds: alone 384 1
-// bounds: later 384 1
 #include "device.h"
 #include "gemm.h"
 #include "gemm_wgmma.h"
 
-GEMMS(alone, 1, 0)
-GEMMS(later, 1, 2)
+GEMMS(alone, 1)

@@ -229,7 +229,7 @@ INLINE void finish(const product *p, f32 *d, place t, const int half) {
 #define TILE(tile) tile_of(tile, p.m, p.n, BM, BN, 16)
 
 // multiply is the whole of a kernel.
-INLINE void multiply(product p, const int half, const int across_a, const int across_b, const int lead) {
+INLINE void multiply(product p, const int half, const int across_a, const int across_b) {
 	u32 base = shared_address(memory);
 	if (tid() == 0) {
 		for (u32 i = 0; i < STAGES; i++) {
@@ -248,8 +248,6 @@ INLINE void multiply(product p, const int half, const int across_a, const int ac
 		return;
 	}
 	__asm__ volatile("setmaxnreg.inc.sync.aligned.u32 232;");
-	// The second group starts some steps later, so that one group can write its tile while the other one still multiplies.
-	if (lead && tid() >= 256 && tile < p.end && p.k > lead * BK) barrier_wait(base + FULL + lead * 8, 0);
 	for (u32 round = 0; tile < p.end; tile += blocks()) {
 		f32 d[128];
 #pragma unroll
@@ -259,12 +257,12 @@ INLINE void multiply(product p, const int half, const int across_a, const int ac
 	}
 }
 
-#define GEMM(name, half, ta, tb, lead)                                                                                                      \
+#define GEMM(name, half, ta, tb)                                                                                                            \
 	KERNEL name(u64 a, u64 b, GLOBAL u8 *c, GLOBAL const f32 *bias, i64 m, i64 n, i64 k, i64 first, i64 end, f32 alpha, u32 out, u32 relu, u32 one_b) { \
-		multiply((product){a, b, c, bias, m, n, k, first, end, alpha, out, relu, one_b}, half, ta, !tb, lead);                           \
+		multiply((product){a, b, c, bias, m, n, k, first, end, alpha, out, relu, one_b}, half, ta, !tb);                                 \
 	}
-#define GEMMS(name, half, lead)         \
-	GEMM(name##_nn, half, 0, 0, lead) \
-	GEMM(name##_nt, half, 0, 1, lead) \
-	GEMM(name##_tn, half, 1, 0, lead) \
-	GEMM(name##_tt, half, 1, 1, lead)
+#define GEMMS(name, half)         \
+	GEMM(name##_nn, half, 0, 0) \
+	GEMM(name##_nt, half, 0, 1) \
+	GEMM(name##_tn, half, 1, 0) \
+	GEMM(name##_tt, half, 1, 1)
