@@ -38,6 +38,8 @@ type Daemon struct {
 	stopper stopper
 	queue   *queue
 
+	publishing chan struct{} // holds one for each value that is being brought from a GPU to memory
+
 	streaming atomic.Int32 // invocations that hand on items while they run
 
 	broken    chan struct{} // closed when the history can not be written any more: an unattended daemon ends, and is started again
@@ -68,6 +70,7 @@ func open(ctx context.Context, checker *Checker) (_ *Daemon, err error) {
 	cfg := checker.cfg
 	d := &Daemon{
 		Checker: checker, log: cfg.Log, now: time.Now, ring: ringAt, held: heldMemory{max: cfg.HeldMax}, broken: make(chan struct{}), queue: newQueue(cfg.Runs),
+		publishing: make(chan struct{}, 2),
 	}
 	defer func() {
 		if err != nil {

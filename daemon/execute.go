@@ -10,6 +10,7 @@ import (
 
 	"levee/cache"
 	"levee/daemon/journal"
+	"levee/gpu"
 	"levee/graph"
 	"levee/graph/value"
 	"levee/runtime"
@@ -70,6 +71,7 @@ type invocation struct {
 	grant  *grant         // the place on a GPU that it had; nil: it ran on the processors
 	handed *os.File       // its session there
 	pubs   []*publication // of its outputs and inputs, which are on their way into the cache
+	leases []*gpu.Lease   // for those of its outputs that are to be published
 	began  time.Time      // when it was asked for, or when it ran
 
 	given   *items // what it gave while it ran
@@ -152,6 +154,7 @@ func (c *invocation) execute(ctx context.Context) (*cache.Entry, error) {
 		return nil, err
 	}
 	defer res.Close()
+	defer c.letGo()
 	outputs, err := c.take(ctx, res)
 	if err != nil {
 		return nil, err
@@ -248,6 +251,13 @@ func (c *invocation) call(ctx context.Context, access *fileAccess) (*runtime.Res
 		c.run.req.Working(c.run.rec.ID, c.Path)
 	}
 	res, err := c.run.daemon.engine.Run(ctx, call)
+	if err == nil {
+		if err = c.reserve(ctx, res); err != nil {
+			c.letGo()
+			res.Close()
+			return nil, err
+		}
+	}
 	if res != nil && res.Duration >= 0 && res.Duration+res.Held < time.Since(c.began) {
 		c.began = time.Now().Add(-res.Duration - res.Held) // before that it waited: for a worker, for others, for its module to be compiled
 	}

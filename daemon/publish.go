@@ -151,12 +151,15 @@ func (w *Workflow) usedOnGPU(n *graph.Node, port string) (used bool) {
 func (c *invocation) publish(t value.Type, out runtime.Output) (value.Value, error) {
 	v := value.Stored(t, out.Digest, out.Size)
 	p := &c.run.pubs
+	lease := c.leases[0]
+	c.leases = c.leases[1:]
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	one := p.list[v.Digest]
 	if one == nil || one.ended() {
 		fd, err := unix.MemfdCreate("levee-value", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 		if err != nil {
+			lease.Close()
 			return v, fmt.Errorf("memfd: %w", err)
 		}
 		one = &publication{head: out.Bytes, file: os.NewFile(uintptr(fd), "levee-value"), done: make(chan struct{})}
@@ -164,22 +167,50 @@ func (c *invocation) publish(t value.Type, out runtime.Output) (value.Value, err
 		c.run.daemon.log.Debug("a value is used on its GPU before it is stored", "node", c.Path, "size", v.Size)
 		p.all.Go(func() {
 			defer p.arrived(one)
-			if one.err = c.run.retrieve(p.ctx, c.grant.request(c.run.flow.Path, 1), v, one); one.err != nil {
+			defer lease.Close()
+			if one.err = c.run.retrieve(p.ctx, lease, v, one); one.err != nil {
 				p.failed(one.err)
 			}
 		})
+	} else {
+		lease.Close() // it is on its way already
 	}
 	c.pubs = append(c.pubs, one)
 	return v, nil
 }
 
-// retrieve fetches a value from the owner's GPU worker and stores it, if it is what it was said to be.
-func (r *Run) retrieve(ctx context.Context, from gpu.Request, v value.Value, one *publication) error {
-	lease, err := r.daemon.pool.Session(ctx, from)
-	if err != nil {
-		return lostOnGPU(err)
+// reserve opens a session with the GPU's worker for each output that it keeps, before the call's own ends: a worker without sessions may
+// have to make room for another owner's.
+func (c *invocation) reserve(ctx context.Context, res *runtime.Result) error {
+	for i := range res.Outputs {
+		if !res.Outputs[i].Refers {
+			continue
+		}
+		lease, err := c.run.daemon.pool.Session(ctx, c.grant.request(c.run.flow.Path, 1))
+		if err != nil {
+			return lostOnGPU(err)
+		}
+		c.leases = append(c.leases, lease)
 	}
-	defer lease.Close()
+	return nil
+}
+
+// letGo ends the sessions that nothing came of.
+func (c *invocation) letGo() {
+	for _, lease := range c.leases {
+		lease.Close()
+	}
+	c.leases = nil
+}
+
+// retrieve fetches a value from the owner's GPU worker and stores it, if it is what it was said to be.
+func (r *Run) retrieve(ctx context.Context, lease *gpu.Lease, v value.Value, one *publication) error {
+	select {
+	case r.daemon.publishing <- struct{}{}: // while it waits the value is on the GPU only
+		defer func() { <-r.daemon.publishing }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 	fd := int(lease.File.Fd())
 	stop := context.AfterFunc(ctx, func() { _ = unix.Shutdown(fd, unix.SHUT_RDWR) })
 	defer stop()
