@@ -15,6 +15,7 @@ type lane struct {
 	stream cuda.Stream
 	spare  []cuda.Event
 	traps  *traps // once a kernel was submitted
+	bounce []byte // pinned, for small downloads; once there was one
 }
 
 func (d *Device) takeLane() (lane, error) {
@@ -42,6 +43,9 @@ func (d *Device) freeLane(l lane) error {
 	}
 	if l.traps != nil {
 		err = errors.Join(err, d.Free(l.traps.words), d.FreePinned(l.traps.host))
+	}
+	if l.bounce != nil {
+		err = errors.Join(err, d.FreePinned(l.bounce))
 	}
 	return err
 }

@@ -220,17 +220,6 @@ func (s *Session) more(b []byte, at cuda.Ptr, n int64) ([]byte, error) {
 	return append(b, p...), err
 }
 
-// fetch downloads when all before is done.
-func (s *Session) fetch(p []byte, at cuda.Ptr) error {
-	if err := s.drain(); err != nil {
-		return err
-	}
-	if err := s.dev.Download(p, at, s.stream); err != nil {
-		return s.dev.fault(err)
-	}
-	return s.drain()
-}
-
 func (r *residents) use(d Digest) *resident {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -153,18 +153,54 @@ func (s *Session) Download(h op.Handle, off int64, p []byte) error {
 	if err != nil || len(p) == 0 {
 		return err
 	}
-	if !s.dev.isPinned(p) { // the driver would wait in its own way, for ever: see Session.wait
-		if err := s.drain(); err != nil {
+	if err := s.fetch(p, at); err != nil {
+		return err
+	}
+	return s.tell(s.last)
+}
+
+// bounceSize is how much goes through pinned memory of the session's own: copying it once more takes less than to wait twice.
+const bounceSize = 64 << 10
+
+// fetch downloads when all before is done. Memory that is not pinned the driver would fill in its own way, and wait for ever: see
+// Session.wait.
+func (s *Session) fetch(p []byte, at cuda.Ptr) error {
+	if len(p) == 0 {
+		return nil
+	}
+	to := p
+	if !s.dev.isPinned(p) {
+		var err error
+		if len(p) > bounceSize {
+			err = s.drain()
+		} else if to, err = s.bounced(len(p)); err != nil {
+			err = s.dev.fault(err)
+		}
+		if err != nil {
 			return err
 		}
 	}
-	if err := s.dev.Download(p, at, s.stream); err != nil {
+	if err := s.dev.Download(to, at, s.stream); err != nil {
 		return s.dev.fault(err)
 	}
 	if err := s.drain(); err != nil {
 		return err
 	}
-	return s.tell(s.last)
+	if &to[0] != &p[0] {
+		copy(p, to)
+	}
+	return nil
+}
+
+func (s *Session) bounced(n int) ([]byte, error) {
+	if s.bounce == nil {
+		b, err := s.dev.Pinned(bounceSize)
+		if err != nil {
+			return nil, err
+		}
+		s.bounce = b
+	}
+	return s.bounce[:n], nil
 }
 
 func (s *Session) within(h op.Handle, off int64, n int) (cuda.Ptr, error) {
