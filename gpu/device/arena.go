@@ -10,7 +10,7 @@ import (
 const (
 	align     = 256      // of everything that is given out
 	largeStep = 2 << 20  // the driver hands out memory in pieces of this size
-	slabSize  = 64 << 20 // of most slabs
+	slabSize  = 64 << 20 // of slabs that are not made for one tensor, at most
 )
 
 // errFull says that the arena may not, or need not try to, take more from the device.
@@ -88,7 +88,7 @@ func (a *arena) fit(n int64) (cuda.Ptr, bool) {
 
 // grow takes a slab of n bytes or more from the device. Where the quota is in the way, slabs that nothing is in go back first.
 func (a *arena) grow(n int64) error {
-	size := max(roundUp(n, largeStep), min(slabSize, roundUp(a.quota/8, largeStep)))
+	size := roundUp(max(n, min(a.held, slabSize, a.quota/8)), largeStep) // as much again, until slabs are large
 	if size > a.quota-a.held {
 		if err := a.shrink(); err != nil {
 			return err
