@@ -207,17 +207,17 @@ int levee_function_set(const levee_cuda *cu, uintptr_t ctx, uintptr_t function, 
 	IN(ctx, cu->FuncSetAttribute(function, attribute, value));
 }
 
-int levee_tensor_map(const levee_cuda *cu, uintptr_t ctx, uint64_t at, const uint64_t dims[3], const uint64_t strides[2], const uint32_t box[3],
+int levee_tensor_map(const levee_cuda *cu, uintptr_t ctx, unsigned rank, uint64_t at, const uint64_t *dims, const uint64_t *strides, const uint32_t *box,
                      uint64_t map[16])
 {
 	enum { UINT16 = 1, INTERLEAVE_NONE = 0, SWIZZLE_128B = 3, L2_PROMOTION_256B = 3, FILL_ZEROS = 0 };
-	static const uint32_t every[3] = {1, 1, 1};
+	static const uint32_t every[5] = {1, 1, 1, 1, 1};
 	_Alignas(64) uint64_t encoded[16];
 	int rc;
 	HAVE(TensorMapEncodeTiled)
 	if ((rc = cu->CtxSetCurrent(ctx)) != SUCCESS)
 		return rc;
-	rc = cu->TensorMapEncodeTiled(encoded, UINT16, 3, (void *)at, dims, strides, box, every, INTERLEAVE_NONE, SWIZZLE_128B, L2_PROMOTION_256B, FILL_ZEROS);
+	rc = cu->TensorMapEncodeTiled(encoded, UINT16, rank, (void *)at, dims, strides, box, every, INTERLEAVE_NONE, SWIZZLE_128B, L2_PROMOTION_256B, FILL_ZEROS);
 	if (rc == SUCCESS)
 		memcpy(map, encoded, sizeof encoded);
 	return rc;

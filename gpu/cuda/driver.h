@@ -111,8 +111,8 @@ typedef struct levee_dim {
 	uint32_t x, y, z;
 } levee_dim;
 
-// levee_tensor_map encodes three dimensions of 16-bit elements; strides are the bytes from one to the next of the outer two.
-int levee_tensor_map(const levee_cuda *cu, uintptr_t ctx, uint64_t at, const uint64_t dims[3], const uint64_t strides[2], const uint32_t box[3],
+// levee_tensor_map encodes rank dimensions of 16-bit elements, at most 5; strides are the bytes from one to the next of all but the first.
+int levee_tensor_map(const levee_cuda *cu, uintptr_t ctx, unsigned rank, uint64_t at, const uint64_t *dims, const uint64_t *strides, const uint32_t *box,
                      uint64_t map[16]);
 
 // levee_launch takes the kernel's parameters as one block, laid out as the kernel declares them.

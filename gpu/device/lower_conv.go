@@ -77,6 +77,9 @@ func (l *lower) convByWindows(c *conv) error {
 		p.a = operandOf(in.at, false, c.pixels, p.k)
 		return l.tensorProduct(p)
 	}
+	if done, err := l.convByMap(c); done || err != nil {
+		return err
+	}
 	const most = 256 << 20 // bytes of windows at a time
 	ld := roundUp(p.k, 8)
 	rows := min(c.pixels, max(128, most/(2*ld)/128*128))

@@ -20,31 +20,22 @@ const (
 
 // mappedProduct puts launches of those kernels: as many blocks as run at once take all the tiles.
 func (l *lower) mappedProduct(p multiplication) error {
-	maps, err := l.scratch(2 * mapBytes)
+	a, err := l.mapped(p.a, p.batch, p.k)
 	if err != nil {
 		return err
 	}
-	text := make([]byte, 0, 2*mapBytes)
-	for _, o := range []operand{p.a, p.b} {
-		m, err := l.mapped(o, p.batch, p.k)
-		if err != nil {
-			return err
-		}
-		for _, w := range m {
-			text = binary.LittleEndian.AppendUint64(text, w)
-		}
+	b, err := l.mapped(p.b, p.batch, p.k)
+	if err != nil {
+		return err
 	}
-	l.list = append(l.list, command{kind: uploadBytes, at: maps, bytes: text})
-	return l.tiled(p, 128, 256, 512, func(first int64, tiles uint32) error {
-		args := l.args().Ptr(maps).Ptr(maps + mapBytes).Ptr(p.c).Ptr(p.bias).I64(p.m).I64(p.n).I64(p.k).I64(first).I64(first + int64(tiles))
+	return l.mappedTiles(p, "alone_"+p.ways(), a, b, func(args *cuda.Args) {
 		args.F32(float32(p.alpha)).U32(uint32(p.out)).U32(word(p.relu)).U32(word(p.b.step == 0))
-		return l.launchProduct("gemm_"+p.in.String()+"_sm90", "alone_"+p.ways(), dim{X: min(tiles, uint32(l.dev.sms))}, dim{X: 384}, mappedShared, args)
 	})
 }
 
 // mapped describes an operand to the copy engine, which brings 64 of k at a time: 64 k by 128 rows, or, across, 64 rows by 64 k.
 func (l *lower) mapped(o operand, batch, k int64) (cuda.TensorMap, error) {
-	dims, box := [3]uint64{uint64(k), uint64(o.rows), uint64(batch)}, [3]uint32{64, 128, 1}
+	dims, box := []uint64{uint64(k), uint64(o.rows), uint64(batch)}, []uint32{64, 128, 1}
 	if o.across {
 		dims[0], dims[1], box[1] = dims[1], dims[0], 64
 	}
@@ -52,6 +43,68 @@ func (l *lower) mapped(o operand, batch, k int64) (cuda.TensorMap, error) {
 	if step == 0 { // one for all of the batch
 		dims[2], step = 1, int64(dims[1])*o.ld
 	}
-	m, err := l.dev.Map(o.at, dims, [2]uint64{uint64(o.ld) * 2, uint64(step) * 2}, box)
+	m, err := l.dev.Map(o.at, dims, []uint64{uint64(o.ld) * 2, uint64(step) * 2}, box)
 	return m, l.dev.fault(err)
+}
+
+// mappedTiles puts the launches of a kernel that finds a and b by maps; more adds the parameters behind those that all have.
+func (l *lower) mappedTiles(p multiplication, kernel string, a, b cuda.TensorMap, more func(*cuda.Args)) error {
+	maps, err := l.scratch(2 * mapBytes)
+	if err != nil {
+		return err
+	}
+	text := make([]byte, 0, 2*mapBytes)
+	for _, w := range append(a[:], b[:]...) {
+		text = binary.LittleEndian.AppendUint64(text, w)
+	}
+	l.list = append(l.list, command{kind: uploadBytes, at: maps, bytes: text})
+	return l.tiled(p, 128, 256, 512, func(first int64, tiles uint32) error {
+		args := l.args().Ptr(maps).Ptr(maps + mapBytes).Ptr(p.c).Ptr(p.bias).I64(p.m).I64(p.n).I64(p.k).I64(first).I64(first + int64(tiles))
+		more(args)
+		return l.launchProduct("gemm_"+p.in.String()+"_sm90", kernel, dim{X: min(tiles, uint32(l.dev.sms))}, dim{X: 384}, mappedShared, args)
+	})
+}
+
+// convByMap lets the copy engine bring the windows of a convolution from where they lie, and says whether it can: channels come in eights,
+// and windows move by one pixel. A tile's 128 rows are a rectangle of output pixels.
+func (l *lower) convByMap(c *conv) (bool, error) {
+	in, out := l.in[0], l.out[0]
+	const most = math.MaxInt32
+	p := multiplication{in: in.DType, out: out.DType, batch: 1, n: c.outputs, c: out.at, bias: c.bias, relu: c.relu, alpha: 1}
+	image, window := c.size[0]*c.size[1]*c.channels*2, c.k()*2
+	if !l.canMap(p) || c.channels%8 != 0 || c.stride != [2]int64{1, 1} || c.channels > most || c.pixels > most || image >= 1<<40 || window >= 1<<31 {
+		return false, nil
+	}
+	narrow, across, down := c.rectangles()
+	images := in.Shape[0]
+	p.m = images * across * down * 128
+	p.k = c.kernel[0] * c.kernel[1] * roundUp(c.channels, 64)
+	channels := uint64(c.channels)
+	taps := uint64(c.kernel[0] * c.kernel[1])
+	a, err := l.dev.Map(in.at, []uint64{channels, uint64(c.size[1]), uint64(c.size[0]), uint64(images)},
+		[]uint64{channels * 2, channels * uint64(c.size[1]) * 2, uint64(image)}, []uint32{64, 1 << narrow, 128 >> narrow, 1})
+	if err != nil {
+		return false, l.dev.fault(err)
+	}
+	b, err := l.dev.Map(l.in[1].at, []uint64{channels, taps, uint64(c.outputs)}, []uint64{channels * 2, uint64(window)}, []uint32{64, 1, 128})
+	if err != nil {
+		return false, l.dev.fault(err)
+	}
+	return true, l.mappedTiles(p, "conv", a, b, func(args *cuda.Args) {
+		args.U32(uint32(p.out)).U32(word(p.relu)).I64(c.channels).I32(narrow).I32(int32(across)).I32(int32(down))
+		for _, pair := range [...][2]int64{c.out, c.kernel, c.pad, c.dilation} {
+			args.I32(int32(pair[0])).I32(int32(pair[1]))
+		}
+	})
+}
+
+// rectangles gives the shape of 128 pixels, 2^narrow wide, that covers the output with the fewest, and how many that are across and down.
+func (c *conv) rectangles() (narrow int32, across, down int64) {
+	for n := range int32(8) {
+		a, d := (c.out[1]+1<<n-1)>>n, (c.out[0]+128>>n-1)/(128>>n)
+		if n == 0 || a*d < across*down {
+			narrow, across, down = n, a, d
+		}
+	}
+	return narrow, across, down
 }

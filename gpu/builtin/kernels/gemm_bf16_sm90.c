@@ -1,8 +1,10 @@
-// Matrix products of bf16 by wgmma.
+// Matrix products and convolutions of bf16 by wgmma.
 // target: sm_90a ptx83
 // bounds: alone 384 1
+// bounds: conv 384 1
 #include "device.h"
 #include "gemm.h"
 #include "gemm_wgmma.h"
 
 GEMMS(alone, 0)
+CONV(conv, 0)

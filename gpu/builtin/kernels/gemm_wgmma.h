@@ -18,6 +18,14 @@ typedef struct {
 	u32 out, relu, one_b; // one_b: b is the same for the whole batch
 } product;
 
+// In a convolution a tile's 128 rows are a rectangle of output pixels, 2^narrow wide, and m is 128 for each of them. A step is 64 channels
+// of one tap: the rectangle, moved, of x, where what is outside is zero.
+typedef struct {
+	int narrow, across, down;  // rectangles in an image's row and column of them
+	int oh, ow, kh, kw, py, px, dy, dx;
+	i64 c;
+} window_map;
+
 typedef f32 f32x2 __attribute__((ext_vector_type(2)));
 
 extern SHARED u8 memory[] __attribute__((aligned(1024)));
@@ -113,6 +121,34 @@ INLINE void wgmma4(f32 *d, u64 a, u64 b, u32 began, const int half, const int ta
 	if (!half && ta && tb) WGMMA4(d, a, b, step_a, step_b, began, "bf16", "1", "1");
 }
 
+// bring4 is bring of four dimensions.
+INLINE void bring4(u32 to, u64 map, u32 barrier, i32 c, i32 x, i32 y, i32 z) {
+	__asm__ volatile("cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2];"
+		::"r"(to), "l"(map), "r"(barrier), "r"(c), "r"(x), "r"(y), "r"(z) : "memory");
+}
+
+// corner is the first pixel of a tile of a convolution, and its image.
+typedef struct { i32 image, y, x; } corner;
+
+INLINE corner corner_of(const window_map *w, i64 row) {
+	i32 tile = (i32)(row / BM), in = tile % (w->across * w->down);
+	return (corner){tile / (w->across * w->down), in / w->across * (BM >> w->narrow), in % w->across << w->narrow};
+}
+
+// produce_windows is produce for a convolution.
+INLINE u32 produce_windows(const product *p, const window_map *w, place t, u32 base, u32 round) {
+	corner at = corner_of(w, t.row);
+	for (i32 tap = 0; tap < w->kh * w->kw; tap++)
+		for (i64 c = 0; c < w->c; c += BK, round++) {
+			u32 stage = round % STAGES, to = base + stage * STAGE, full = base + FULL + stage * 8, empty = base + EMPTY + stage * 8;
+			barrier_wait(empty, (round / STAGES & 1) ^ 1);
+			barrier_expect(full, STAGE);
+			bring4(to, p->a, full, (i32)c, at.x - w->px + tap % w->kw * w->dx, at.y - w->py + tap / w->kw * w->dy, at.image);
+			for (int h = 0; h < BN; h += 128) bring(to + BYTES_A + (u32)(h * BK * 2), p->b, full, (i32)c, tap, (i32)t.col + h);
+		}
+	return round;
+}
+
 // bring_rows copies the 64 k of count rows of an operand: boxes of 128 rows, or, across, boxes of 64.
 INLINE void bring_rows(u32 to, u64 map, u32 barrier, i64 k, i64 row, i64 z, const int count, const int across) {
 #pragma unroll
@@ -197,30 +233,39 @@ INLINE void end(const product *p, f32 *d, GLOBAL const f32 *bias, int cols) {
 	for (int i = 0; i < 128; i++) MAP(d[i]);
 }
 
+// row_of gives which of the output's rows a row of a tile is, or -1.
+INLINE i64 row_of(const product *p, const window_map *w, place t, i32 row) {
+	if (!w) return t.row + row < p->m ? t.z * p->m + t.row + row : -1;
+	corner at = corner_of(w, t.row);
+	i32 y = at.y + (row >> w->narrow), x = at.x + (row & ((1 << w->narrow) - 1));
+	return y < w->oh && x < w->ow ? ((i64)at.image * w->oh + y) * w->ow + x : -1;
+}
+
 // finish writes a consumer's 64 x 256. n is a multiple of 8, so that rows of 8 columns are there as a whole, or not at all.
-INLINE void finish(const product *p, f32 *d, place t, const int half) {
+INLINE void finish(const product *p, const window_map *w, f32 *d, place t, const int half) {
 	u32 lane = tid() & 31, quad = lane & 3;
-	i64 row = t.row + (tid() / 128 - 1) * 64 + tid() / 32 % 4 * 16 + lane / 4, at = (t.z * p->m + row) * p->n + t.col;
+	i32 first = (i32)((tid() / 128 - 1) * 64 + tid() / 32 % 4 * 16 + lane / 4);
 	int cols = (int)least(p->n - t.col, BN);
 	end(p, d, p->bias + t.col + quad * 2, cols);
 #pragma unroll
 	for (int h = 0; h < 2; h++) { // the row, and that 8 below it
-		int in = row + h * 8 < p->m ? cols : 0; // columns to write
+		i64 row = row_of(p, w, t, first + h * 8), at = row * p->n + t.col;
+		int in = row < 0 ? 0 : cols; // columns to write
 		if (p->out == F32) {
-			GLOBAL f32 *c = (GLOBAL f32 *)p->c + at + h * 8 * p->n + quad * 2;
+			GLOBAL f32 *c = (GLOBAL f32 *)p->c + at + quad * 2;
 #pragma unroll
 			for (int j = 0; j < 32; j++)
 				if (j * 8 < in) *(GLOBAL f32x2 *)(c + j * 8) = (f32x2){canon(d[4 * j + 2 * h]), canon(d[4 * j + 2 * h + 1])};
 			continue;
 		}
-		GLOBAL u16 *c = (GLOBAL u16 *)p->c + at + h * 8 * p->n + quad * 8;
+		GLOBAL u16 *c = (GLOBAL u16 *)p->c + at + quad * 8;
 		in -= (int)quad * 8;
 #pragma unroll
 		for (int g = 0; g < 8; g++) { // 32 columns
-			u32 w[4];
+			u32 pairs[4];
 #pragma unroll
-			for (int j = 0; j < 4; j++) w[j] = pack2(d[(g * 4 + j) * 4 + 2 * h], d[(g * 4 + j) * 4 + 2 * h + 1], half);
-			u32x4 line = trade(w[0], w[1], w[2], w[3]);
+			for (int j = 0; j < 4; j++) pairs[j] = pack2(d[(g * 4 + j) * 4 + 2 * h], d[(g * 4 + j) * 4 + 2 * h + 1], half);
+			u32x4 line = trade(pairs[0], pairs[1], pairs[2], pairs[3]);
 			if (g * 32 < in) *(GLOBAL u32x4 *)(c + g * 32) = line;
 		}
 	}
@@ -228,8 +273,8 @@ INLINE void finish(const product *p, f32 *d, place t, const int half) {
 
 #define TILE(tile) tile_of(tile, p.m, p.n, BM, BN, 16)
 
-// multiply is the whole of a kernel.
-INLINE void multiply(product p, const int half, const int across_a, const int across_b) {
+// multiply is the whole of a kernel; with w, of one that makes a convolution.
+INLINE void multiply(product p, const window_map *w, const int half, const int across_a, const int across_b) {
 	u32 base = shared_address(memory);
 	if (tid() == 0) {
 		for (u32 i = 0; i < STAGES; i++) {
@@ -244,7 +289,8 @@ INLINE void multiply(product p, const int half, const int across_a, const int ac
 		__asm__ volatile("setmaxnreg.dec.sync.aligned.u32 40;");
 		if (tid() != 0) return;
 		see(p.a), see(p.b);
-		for (u32 round = 0; tile < p.end; tile += blocks()) round = produce(&p, TILE(tile), base, round, across_a, across_b);
+		for (u32 round = 0; tile < p.end; tile += blocks())
+			round = w ? produce_windows(&p, w, TILE(tile), base, round) : produce(&p, TILE(tile), base, round, across_a, across_b);
 		return;
 	}
 	__asm__ volatile("setmaxnreg.inc.sync.aligned.u32 232;");
@@ -253,16 +299,24 @@ INLINE void multiply(product p, const int half, const int across_a, const int ac
 #pragma unroll
 		for (int i = 0; i < 128; i++) d[i] = 0;
 		round = consume(&p, d, base, round, half, across_a, across_b);
-		finish(&p, d, TILE(tile), half);
+		finish(&p, w, d, TILE(tile), half);
 	}
 }
 
 #define GEMM(name, half, ta, tb)                                                                                                            \
 	KERNEL name(u64 a, u64 b, GLOBAL u8 *c, GLOBAL const f32 *bias, i64 m, i64 n, i64 k, i64 first, i64 end, f32 alpha, u32 out, u32 relu, u32 one_b) { \
-		multiply((product){a, b, c, bias, m, n, k, first, end, alpha, out, relu, one_b}, half, ta, !tb);                                 \
+		multiply((product){a, b, c, bias, m, n, k, first, end, alpha, out, relu, one_b}, 0, half, ta, !tb);                              \
 	}
 #define GEMMS(name, half)         \
 	GEMM(name##_nn, half, 0, 0) \
 	GEMM(name##_nt, half, 0, 1) \
 	GEMM(name##_tn, half, 1, 0) \
 	GEMM(name##_tt, half, 1, 1)
+
+// k is 64 for each step, n the output channels.
+#define CONV(name, half)                                                                                                                    \
+	KERNEL name(u64 a, u64 b, GLOBAL u8 *y, GLOBAL const f32 *bias, i64 m, i64 n, i64 k, i64 first, i64 end, u32 out, u32 relu, i64 c,       \
+		i32 narrow, i32 across, i32 down, i32 oh, i32 ow, i32 kh, i32 kw, i32 py, i32 px, i32 dy, i32 dx) {                              \
+		window_map w = {narrow, across, down, oh, ow, kh, kw, py, px, dy, dx, c};                                                        \
+		multiply((product){a, b, y, bias, m, n, k, first, end, 1, out, relu, 0}, &w, half, 0, 0);                                        \
+	}
