@@ -3,6 +3,7 @@ package device
 import (
 	"encoding/binary"
 	"os/exec"
+	"sync"
 	"testing"
 	"time"
 
@@ -57,6 +58,42 @@ func TestCodeIsBounded(t *testing.T) {
 		require.Equal(t, uint32(n), binary.LittleEndian.Uint32(b))
 		require.NoError(t, s.Free(k))
 		require.LessOrEqual(t, s.dev.maps.len(), maxMaps)
+	}
+}
+
+// TestAKernelIsCompiledOnce asks for one from many goroutines while it is being compiled, and for another one meanwhile.
+func TestAKernelIsCompiledOnce(t *testing.T) {
+	var c codes[string]
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	slow := func() (*function, error) {
+		close(begun) // twice would panic
+		<-goOn
+		return &function{Function: 7}, nil
+	}
+	var all sync.WaitGroup
+	got := make([]*function, 4)
+	ask := func(i int) {
+		all.Go(func() { got[i], _ = c.get("slow", slow) })
+	}
+	ask(0)
+	<-begun
+	for i := 1; i < len(got); i++ {
+		ask(i)
+	}
+	other, err := c.get("other", func() (*function, error) { return &function{Function: 8}, nil })
+	require.NoError(t, err)
+	require.Equal(t, cuda.Function(8), other.Function)
+	close(goOn)
+	all.Wait()
+	for _, f := range got {
+		require.Same(t, got[0], f)
+	}
+	require.Equal(t, 2, c.len())
+
+	for range 2 { // the second time it is tried again
+		_, err = c.get("bad", func() (*function, error) { return nil, errFull })
+		require.ErrorIs(t, err, errFull)
+		require.Equal(t, 2, c.len())
 	}
 }
 
