@@ -58,7 +58,7 @@ func atomicOp(op string, t typ) func(old, x, y uint64) uint64 {
 	case op == "add" && t == types["f64"]:
 		return func(old, x, _ uint64) uint64 { return bits64(f64(old)+f64(x), old, x) }
 	case op == "add" && t.floating() && t.lanes == 2:
-		f := floatForm{t: t}.lanes(arithmetic["add"])
+		f := floatForm{t: t}.lanes(arithmetic("add", nearest))
 		return func(old, x, _ uint64) uint64 { return f(old, x, x) }
 	case op == "add" && t.integer() && t != types["s64"]:
 		return func(old, x, _ uint64) uint64 { return (old + x) & t.mask() }

@@ -126,6 +126,14 @@ func (d *decoder) findBit() {
 	})
 }
 
+// field is where a field of bits begins, and how long it is. GPUs take 8 bits of each for a value of 32 bits, and all for one of 64.
+func (t typ) field(pos, n uint64) (uint64, uint64) {
+	if t.size == 4 {
+		pos, n = pos&0xff, n&0xff
+	}
+	return min(pos, 64), min(n, 64)
+}
+
 // extract takes a field of bits; beyond the value there is its sign.
 func (d *decoder) extract() {
 	t := d.typ()
@@ -135,8 +143,7 @@ func (d *decoder) extract() {
 	}
 	u := types["u32"]
 	d.ternary(d.dst(0, t), d.src(1, t), d.src(2, u), d.src(3, u), func(x, pos, n uint64) uint64 {
-		pos, n = pos&0xff, n&0xff
-		if n == 0 {
+		if pos, n = t.field(pos, n); n == 0 {
 			return 0
 		}
 		x = shiftRight(t, x, uint32(pos))
@@ -161,11 +168,8 @@ func (d *decoder) insert() {
 	d.out.run = func(w *warp, m uint32) {
 		for ; m != 0; m &= m - 1 {
 			i := first(m)
-			at := w.regs[pos][i] & 0xff
-			field := uint64(1)<<min(w.regs[n][i]&0xff, 64) - 1
-			if w.regs[n][i]&0xff >= 64 {
-				field = ^uint64(0)
-			}
+			at, length := t.field(w.regs[pos][i], w.regs[n][i])
+			field := uint64(1)<<length - 1 // a shift by 64 leaves nothing, so that this is all ones
 			w.regs[dst][i] = (w.regs[b][i]&^(field<<at) | w.regs[a][i]&field<<at) & t.mask()
 		}
 	}

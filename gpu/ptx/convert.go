@@ -141,6 +141,8 @@ func (d *decoder) floatConvert(to, from typ, whole, near string, sat, ftz bool) 
 	return func(x uint64) uint64 {
 		v := in.open(x)
 		switch {
+		case v != v && from.size == 8 && to.format() == formatF16: // a NaN keeps its sign and its upper bits
+			return out.saturate(x>>63<<15 | 0x7e00 | x>>42&0x3ff)
 		case v != v:
 			return out.saturate(to.format().nan())
 		case whole != "":

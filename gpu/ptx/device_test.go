@@ -187,41 +187,6 @@ func TestInstructionsOnAGPU(t *testing.T) {
 	}
 }
 
-// compare counts what differs, and shows the first.
-func compare(t *testing.T, code string, want, got []uint64, in []byte) {
-	t.Helper()
-	bad, nans := 0, 0
-	for i := range want {
-		if want[i] == got[i] {
-			continue
-		}
-		if sameNaN(code, want[i], got[i]) {
-			if nans++; nans == 1 {
-				t.Logf("%s: a NaN is %#x there and %#x here", code, got[i], want[i])
-			}
-			continue
-		}
-		if bad++; bad <= 3 {
-			p := in[48*i:]
-			t.Errorf("%s: %#x there, %#x here, of %#x %#x %#x and %#x %#x %#x", code, got[i], want[i], binary.LittleEndian.Uint32(p),
-				binary.LittleEndian.Uint32(p[4:]), binary.LittleEndian.Uint32(p[8:]), get(p[16:], 8), get(p[32:], 8), get(p[40:], 8))
-		}
-	}
-	if bad > 3 {
-		t.Errorf("%s: %d of %d differ", code, bad, len(want))
-	}
-}
-
-func sameNaN(code string, x, y uint64) bool {
-	switch {
-	case strings.HasSuffix(code, "mov.b32 %r4, %f4"):
-		return f32(x) != f32(x) && f32(y) != f32(y)
-	case strings.HasSuffix(code, "mov.b64 %d0, %e4"):
-		return f64(x) != f64(x) && f64(y) != f64(y)
-	}
-	return false
-}
-
 // device opens a GPU, or skips the test.
 func device(t *testing.T) *cuda.Context {
 	t.Helper()

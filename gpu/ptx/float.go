@@ -110,17 +110,25 @@ func (d *decoder) floatArithmetic(t typ) {
 	case t == types["f32"] && exact:
 		d.float32s(op, dst, a, b, c)
 	default:
-		d.ternary(dst, a, b, c, f.lanes(arithmetic[op]))
+		d.ternary(dst, a, b, c, f.lanes(arithmetic(op, f.mode)))
 	}
 }
 
-// arithmetic has the operations as they are done on float64, to be rounded once more.
-var arithmetic = map[string]func(x, y, z float64) float64{
-	"add": func(x, y, _ float64) float64 { return sumOdd(x, y) },
-	"sub": func(x, y, _ float64) float64 { return sumOdd(x, -y) },
-	"mul": func(x, y, _ float64) float64 { return x * y },
-	"fma": func(x, y, z float64) float64 { return sumOdd(x*y, z) },
-	"mad": func(x, y, z float64) float64 { return sumOdd(x*y, z) },
+// arithmetic gives an operation as it is done on float64, to be rounded once more.
+func arithmetic(op string, mode rounding) func(x, y, z float64) float64 {
+	sum := sumOdd
+	if mode == down {
+		sum = sumDown
+	}
+	switch op {
+	case "add":
+		return func(x, y, _ float64) float64 { return sum(x, y) }
+	case "sub":
+		return func(x, y, _ float64) float64 { return sum(x, -y) }
+	case "mul":
+		return func(x, y, _ float64) float64 { return x * y }
+	}
+	return func(x, y, z float64) float64 { return sum(x*y, z) }
 }
 
 func f32(x uint64) float32 { return math.Float32frombits(uint32(x)) }
@@ -212,7 +220,8 @@ func (d *decoder) approx(g func(x float64) float64, names ...string) {
 	loose := d.take("approx")
 	t := d.only(names...)
 	f := d.form(t)
-	if reciprocal := strings.HasPrefix(d.in.op, "rcp"); f.said && !reciprocal || loose && reciprocal && t.size == 8 || f.ftz && t != types["f32"] {
+	reciprocal := strings.HasPrefix(d.in.op, "rcp")
+	if f.said && !reciprocal || loose && reciprocal && t.size == 8 || f.ftz && t != types["f32"] {
 		d.fail("not of this type")
 	}
 	if !d.count(2) || loose == f.said {
@@ -221,25 +230,32 @@ func (d *decoder) approx(g func(x float64) float64, names ...string) {
 	}
 	h := f.lanes(func(x, _, _ float64) float64 { return g(x) })
 	if t.size == 8 {
+		if reciprocal { // it is not rounded once more
+			g = func(x float64) float64 { return 1 / x }
+		}
 		h = func(x, _, _ uint64) uint64 { return bits64(g(f64(x)), x) }
 	}
 	d.unary(d.dst(0, t), d.src(1, t), func(x uint64) uint64 { return h(x, x, x) })
 }
 
-// floatSign is neg and abs.
+// floatSign is neg and abs. Of a NaN of less than 64 bits a GPU makes its own one.
 func (d *decoder) floatSign(t typ, clearSign bool) {
-	if d.take("ftz") && (t.size == 8 || t.kind == bfloat) {
+	f := floatForm{t: t, ftz: d.take("ftz")}
+	if f.ftz && (t.size == 8 || t.kind == bfloat) {
 		d.fail("not of this type")
 	}
-	sign := uint64(1) << (t.bits() - 1)
-	if t.lanes == 2 {
-		sign |= 1 << 15
+	h := f.lanes(func(x, _, _ float64) float64 {
+		if clearSign {
+			return math.Abs(x)
+		}
+		return -x
+	})
+	if sign := uint64(1) << 63; t.size == 8 && clearSign {
+		h = func(x, _, _ uint64) uint64 { return x &^ sign }
+	} else if t.size == 8 {
+		h = func(x, _, _ uint64) uint64 { return x ^ sign }
 	}
-	g := func(x uint64) uint64 { return x ^ sign }
-	if clearSign {
-		g = func(x uint64) uint64 { return x &^ sign }
-	}
-	d.unary(d.dst(0, t), d.src(1, t), g)
+	d.unary(d.dst(0, t), d.src(1, t), func(x uint64) uint64 { return h(x, x, x) })
 }
 
 // floatExtremum is min and max: of a number and a NaN the number, unless the instruction asks for NaN; -0 is below +0.
@@ -252,9 +268,11 @@ func (d *decoder) floatExtremum(t typ, least bool) {
 	}
 	g := func(x, y, _ float64) float64 {
 		switch {
-		case x != x && !keep:
+		case keep && (x != x || y != y): // which Go's functions do not always give
+			return math.NaN()
+		case x != x:
 			return y
-		case y != y && !keep:
+		case y != y:
 			return x
 		case least:
 			return math.Min(x, y)

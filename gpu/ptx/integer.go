@@ -11,18 +11,7 @@ var integerOps = map[string]func(d *decoder){
 	"mul": func(d *decoder) { d.multiply(false) },
 	"mad": func(d *decoder) { d.multiply(true) },
 	"div": (*decoder).divide,
-	"rem": func(d *decoder) {
-		t := d.typ()
-		d.compute2(t, func(x, y uint64) uint64 {
-			if y == 0 {
-				return x
-			}
-			if t.kind == signed {
-				return uint64(int64(x) % int64(y))
-			}
-			return x % y
-		})
-	},
+	"rem": (*decoder).remainder,
 	"min": func(d *decoder) { d.extremum(true) },
 	"max": func(d *decoder) { d.extremum(false) },
 	"abs": func(d *decoder) { d.negate(func(x uint64) uint64 { return uint64(max(int64(x), -int64(x))) }, true) },
@@ -190,7 +179,7 @@ func (t typ) high(x, y uint64) uint64 {
 	return hi
 }
 
-// divide by zero gives all ones, as GPUs do.
+// divide by zero gives all ones, as GPUs do; so does remainder.
 func (d *decoder) divide() {
 	t := d.typ()
 	if t.floating() {
@@ -205,6 +194,19 @@ func (d *decoder) divide() {
 			return uint64(int64(x) / int64(y))
 		}
 		return x / y
+	})
+}
+
+func (d *decoder) remainder() {
+	t := d.typ()
+	d.compute2(t, func(x, y uint64) uint64 {
+		switch {
+		case y == 0:
+			return ^uint64(0)
+		case t.kind == signed:
+			return uint64(int64(x) % int64(y))
+		}
+		return x % y
 	})
 }
 

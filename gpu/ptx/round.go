@@ -165,6 +165,15 @@ func sumOdd(a, b float64) float64 {
 	return odd(s, (a-(s-t))+(b-t))
 }
 
+// sumDown is sumOdd where less than nothing is what is left of two that cancel out: so it is when sums are rounded down.
+func sumDown(a, b float64) float64 {
+	s := sumOdd(a, b)
+	if s == 0 && (math.Signbit(a) || math.Signbit(b)) {
+		return math.Copysign(0, -1)
+	}
+	return s
+}
+
 func quotientOdd(a, b float64) float64 {
 	q := a / b
 	rest := math.FMA(-q, b, a)
