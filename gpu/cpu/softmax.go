@@ -6,7 +6,7 @@ import (
 	"levee/gpu/op"
 )
 
-// softmax gives exp(x - m) / s for each row, m its largest element and s the sum of what is divided, in the order of reduce. A row
+// softmax gives exp(x - m) * (1 / s) for each row, m its largest element and s the sum of the exponentials, in the order of reduce. A row
 // with a NaN or an infinite m is NaN.
 func softmax(r *run) error {
 	in, out := r.in[0], r.out[0]
@@ -34,11 +34,11 @@ func softmax(r *run) error {
 				}
 				exps = func(buf []float32, from int64) []float32 { return kept[from-at:][:len(buf)] }
 			}
-			s := sums.row(exps, at, op.Sum)
+			inv := 1 / sums.row(exps, at, op.Sum)
 			for i := int64(0); i < n; i += lanes {
 				piece := exps(y[:min(lanes, n-i)], at+i)
 				for j, e := range piece {
-					y[j] = e / s
+					y[j] = e * inv
 				}
 				narrow(out, at+i, y[:len(piece)])
 			}

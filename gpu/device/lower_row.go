@@ -147,13 +147,19 @@ func powerOfTwo(n, most int64) int64 {
 	return p
 }
 
-// fits are the rows that softmax and layer normalisation keep in registers: up to which length in a warp, or a block, at so many
-// elements a thread.
-var fits = []struct {
+// size is a kernel for rows of up to most elements.
+type size struct {
 	most   int64
 	kernel string
-	warp   bool
-}{{128, "warp4", true}, {256, "warp8", true}, {512, "warp16", true}, {1024, "warp32", true}, {2048, "block8", false}, {4096, "block16", false}, {8192, "block32", false}}
+	warp   bool // a warp has a row, else a block
+}
+
+// fits are the rows that softmax and layer normalisation keep in registers; fours those of a multiple of four elements.
+var (
+	fits  = []size{{256, "warp8", true}, {1024, "warp32", true}, {8192, "block32", false}}
+	fours = []size{{128, "fours_warp4", true}, {256, "fours_warp8", true}, {512, "fours_warp16", true}, {1024, "fours_warp32", true},
+		{2048, "fours_block8", false}, {4096, "fours_block16", false}, {8192, "fours_block32", false}}
+)
 
 func lowerSoftmax(l *lower, _ *op.Op) error {
 	in, out := l.in[0], l.out[0]
@@ -210,7 +216,11 @@ func lowerLayerNorm(l *lower, o *op.Op) error {
 // fitting launches a kernel for rows that registers hold, if they do.
 func (l *lower) fitting(name string, in, out tensor, args *cuda.Args) (bool, error) {
 	outer, n := in.Rows()
-	for _, f := range fits {
+	sizes := fits
+	if n%4 == 0 {
+		sizes = fours
+	}
+	for _, f := range sizes {
 		if n > f.most {
 			continue
 		}

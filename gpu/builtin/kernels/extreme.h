@@ -17,14 +17,14 @@ INLINE i64 order64(u64 b) { return (i64)(b ^ ((u64)((i64)b >> 63) & 0x7fffffffff
 #define LEAST64 (-0x7fffffffffffffffll - 1)
 
 // key_T gives an element's key, of 32 bits where they are enough; flip is all ones for the largest, which has the least complement.
-INLINE i32 key_u8(GLOBAL const u8 *p, i64 flip) { return *p ^ (i32)flip; }
-INLINE i32 key_i32(GLOBAL const i32 *p, i64 flip) { return *p ^ (i32)flip; }
-INLINE i64 key_i64(GLOBAL const i64 *p, i64 flip) { return *p ^ flip; }
+INLINE i32 key_u8(u8 v, i64 flip) { return v ^ (i32)flip; }
+INLINE i32 key_i32(i32 v, i64 flip) { return v ^ (i32)flip; }
+INLINE i64 key_i64(i64 v, i64 flip) { return v ^ flip; }
 INLINE i32 float_key(f32 x, i64 flip) { return x != x ? LEAST32 : order32(bits_of(x)) ^ (i32)flip; }
-INLINE i32 key_f32(GLOBAL const f32 *p, i64 flip) { return float_key(*p, flip); }
-INLINE i32 key_f16(GLOBAL const f16 *p, i64 flip) { return float_key(f16_to_f32(*p), flip); }
-INLINE i32 key_bf16(GLOBAL const bf16 *p, i64 flip) { return float_key(bf16_to_f32(*p), flip); }
-INLINE i64 key_f64(GLOBAL const f64 *p, i64 flip) { return *p != *p ? LEAST64 : order64(bits_of64(*p)) ^ flip; }
+INLINE i32 key_f32(f32 v, i64 flip) { return float_key(v, flip); }
+INLINE i32 key_f16(f16 v, i64 flip) { return float_key(f16_to_f32(v), flip); }
+INLINE i32 key_bf16(bf16 v, i64 flip) { return float_key(bf16_to_f32(v), flip); }
+INLINE i64 key_f64(f64 v, i64 flip) { return v != v ? LEAST64 : order64(bits_of64(v)) ^ flip; }
 
 INLINE f32 float_back(i64 key, i64 flip) { return key == LEAST32 ? float_of(0x7fc00000) : float_of((u32)order32((u32)(key ^ flip))); }
 
@@ -48,21 +48,21 @@ INLINE i64 xor64(i64 v, u32 d) { return (i64)((u64)lane_xor((u32)((u64)v >> 32),
 // LEAST_OF goes through the elements x[i * inner] for i from first on in steps, and leaves the least in f. Four are under way at once; in
 // each of the four a later element wins only if it is less.
 #define LEAST_OF(T, K, FIRST, STEP) { \
+		T e[4]; \
 		K key[4]; \
 		u32 at[4], i = FIRST; \
-		REPEAT(k, 4) { \
-			at[k] = i + k * STEP; \
-			key[k] = 0; \
-			if (at[k] < left) key[k] = key_##T(x + at[k] * inner, flip); \
-		} \
+		REPEAT(k, 4) at[k] = i + k * STEP; \
+		REPEAT(k, 4) e[k] = at[k] < left ? x[at[k] * inner] : nil_##T; \
+		REPEAT(k, 4) key[k] = key_##T(e[k], flip); \
 		_Pragma("unroll 2") for (i += 4 * STEP; i + 3 * STEP < left; i += 4 * STEP) { \
 			K v[4]; \
-			REPEAT(k, 4) v[k] = key_##T(x + (i + k * STEP) * inner, flip); \
+			REPEAT(k, 4) v[k] = key_##T(x[(i + k * STEP) * inner], flip); \
 			REPEAT(k, 4) if (v[k] < key[k]) key[k] = v[k], at[k] = i + k * STEP; \
 		} \
-		REPEAT(k, 3) if (i + k * STEP < left) { \
-			K v = key_##T(x + (i + k * STEP) * inner, flip); \
-			if (v < key[k]) key[k] = v, at[k] = i + k * STEP; \
+		REPEAT(k, 3) e[k] = i + k * STEP < left ? x[(i + k * STEP) * inner] : nil_##T; \
+		REPEAT(k, 3) { \
+			K v = key_##T(e[k], flip); \
+			if (i + k * STEP < left && v < key[k]) key[k] = v, at[k] = i + k * STEP; \
 		} \
 		f = NONE; \
 		REPEAT(k, 4) if (at[k] < left) f = least(f, (found){key[k], (i64)(from + at[k])}); \

@@ -6,6 +6,10 @@
 #define INFINITE float_of(0x7f800000)
 INLINE f32 most(f32 a, f32 b) { return a != a || a > b ? a : b; } // NaN wins
 
+INLINE f32 narrow_f32(f32 x) { return canon(x); }
+INLINE f16 narrow_f16(f32 x) { return f32_to_f16(x); }
+INLINE bf16 narrow_bf16(f32 x) { return f32_to_bf16(x); }
+
 INLINE f32 xor_f32(f32 v, u32 d) { return float_of(lane_xor(bits_of(v), d)); }
 
 // warp_sum adds the lanes of the order that lie in a warp, eight in a thread, and gives the sum to all threads.
@@ -56,23 +60,30 @@ INLINE f32 block_most(SHARED f32 *part, f32 v) {
 	}
 
 #define SOFTMAX_BODY(T, E, AT, MOST, SUM) \
-	f32 x[E], m = -INFINITE, s; \
-	REPEAT(j, E) x[j] = AT(j) < n ? load_##T(in + row * n + AT(j)) : -INFINITE; \
+	T e[E]; \
+	f32 x[E], m = -INFINITE, inv; \
+	REPEAT(j, E) e[j] = AT(j) < n ? in[row * n + AT(j)] : nil_##T; \
+	REPEAT(j, E) x[j] = AT(j) < n ? wide_##T(e[j]) : -INFINITE; \
 	REPEAT(j, E) m = most(m, x[j]); \
 	m = MOST; \
 	REPEAT(j, E) x[j] = exp32(x[j] - m); \
-	SUM(1, s, E, x[j]) \
-	REPEAT(j, E) if (AT(j) < n) store_##T(out + row * n + AT(j), x[j] / s);
+	SUM(1, inv, E, x[j]) \
+	inv = 1.0f / inv; \
+	REPEAT(j, E) e[j] = narrow_##T(x[j] * inv); \
+	REPEAT(j, E) if (AT(j) < n) out[row * n + AT(j)] = e[j];
 
 #define NORM_BODY(T, E, AT, MOST, SUM) \
+	T e[E]; \
 	f32 x[E], s, inv; \
-	REPEAT(j, E) x[j] = AT(j) < n ? load_##T(in + row * n + AT(j)) : 0; \
+	REPEAT(j, E) e[j] = AT(j) < n ? in[row * n + AT(j)] : nil_##T; \
+	REPEAT(j, E) x[j] = wide_##T(e[j]); \
 	SUM(0, s, E, x[j]) \
 	s /= (f32)n; \
 	REPEAT(j, E) x[j] -= s; \
 	SUM(1, inv, E, x[j] * x[j]) \
 	inv = 1.0f / sqrt_rn(inv / (f32)n + eps); \
-	REPEAT(j, E) if (AT(j) < n) store_##T(out + row * n + AT(j), x[j] * inv * gamma[AT(j)] + beta[AT(j)]);
+	REPEAT(j, E) e[j] = narrow_##T(x[j] * inv * (AT(j) < n ? gamma[AT(j)] : 0) + (AT(j) < n ? beta[AT(j)] : 0)); \
+	REPEAT(j, E) if (AT(j) < n) out[row * n + AT(j)] = e[j];
 
 #define SOFTMAX_ARGS(T) GLOBAL T *__restrict out, GLOBAL const T *__restrict in, u64 rows, u32 n
 #define NORM_ARGS(T) SOFTMAX_ARGS(T), GLOBAL const f32 *__restrict gamma, GLOBAL const f32 *__restrict beta, f32 eps
@@ -89,6 +100,112 @@ INLINE f32 block_most(SHARED f32 *part, f32 v) {
 		for (u64 row = block(); row < rows; row += blocks()) { BODY(T, E, BLOCK_AT, block_most(part[0], m), BLOCK_SUM) } \
 	}
 
+// The same for rows of a multiple of four elements, four of which a thread loads and stores at once.
+typedef struct { u16 a, b, c, d; } __attribute__((aligned(8))) four16;
+typedef four16 four_f16;
+typedef four16 four_bf16;
+typedef f32x4 four_f32;
+INLINE void spread_f32(f32 *x, f32x4 v) { x[0] = v.x, x[1] = v.y, x[2] = v.z, x[3] = v.w; }
+INLINE void spread_f16(f32 *x, four16 v) {
+	x[0] = f16_to_f32((f16){v.a}), x[1] = f16_to_f32((f16){v.b}), x[2] = f16_to_f32((f16){v.c}), x[3] = f16_to_f32((f16){v.d});
+}
+INLINE void spread_bf16(f32 *x, four16 v) {
+	x[0] = bf16_to_f32((bf16){v.a}), x[1] = bf16_to_f32((bf16){v.b}), x[2] = bf16_to_f32((bf16){v.c}), x[3] = bf16_to_f32((bf16){v.d});
+}
+INLINE f32x4 gather_f32(f32 *x) { return (f32x4){canon(x[0]), canon(x[1]), canon(x[2]), canon(x[3])}; }
+INLINE four16 gather_f16(f32 *x) { return (four16){f32_to_f16(x[0]).bits, f32_to_f16(x[1]).bits, f32_to_f16(x[2]).bits, f32_to_f16(x[3]).bits}; }
+INLINE four16 gather_bf16(f32 *x) { return (four16){f32_to_bf16(x[0]).bits, f32_to_bf16(x[1]).bits, f32_to_bf16(x[2]).bits, f32_to_bf16(x[3]).bits}; }
+
+// fours_sum adds the lanes of a warp whose thread t has the lanes 4t to 4t+3 in acc[0 to 3], and those 128 further on in acc[4 to 7]. Two
+// threads that have to add four values each for the other one give each other half of them: the sums are the same.
+INLINE f32 fours_sum(f32 *acc) {
+	u32 t = tid();
+	REPEAT(k, 4) acc[k] += acc[k + 4];
+	REPEAT(k, 2) {
+		f32 give = t & 16 ? acc[k] : acc[k + 2], keep = t & 16 ? acc[k + 2] : acc[k];
+		acc[k] = keep + xor_f32(give, 16);
+	}
+	f32 give = t & 8 ? acc[0] : acc[1], v = t & 8 ? acc[1] : acc[0];
+	v += xor_f32(give, 8); // of the places 2 * (t / 16) + t / 8 % 2 of four
+	v += xor_f32(v, 4);
+	v += xor_f32(v, 2);
+	v += xor_f32(v, 1);
+	v += xor_f32(v, 16);
+	return v + xor_f32(v, 8);
+}
+
+#define FOURS_WARP_AT(g) (4 * t + 128 * (g))
+#define FOURS_WARP_SUM(USE, TO, E, VALUE) { \
+		f32 acc[8] = {0, 0, 0, 0, 0, 0, 0, 0}; \
+		REPEAT(j, E) acc[j & 7] += FOURS_WARP_AT(j / 4) < n ? VALUE : 0; \
+		TO = fours_sum(acc); \
+	}
+// In a block all elements go through memory to the threads that have their lanes.
+#define FOURS_BLOCK_AT(g) (4 * t + 4 * LANES * (g))
+#define FOURS_BLOCK_SUM(USE, TO, E, VALUE) { \
+		f32 acc = 0; \
+		REPEAT(g, E / 4) { \
+			u32 j = 4 * g; \
+			f32x4 v; \
+			v.x = VALUE, j++, v.y = VALUE, j++, v.z = VALUE, j++, v.w = VALUE; \
+			if (FOURS_BLOCK_AT(g) < n) *(SHARED f32x4 *)(all + FOURS_BLOCK_AT(g)) = v; \
+		} \
+		sync(); \
+		for (u32 i = t; i < n; i += LANES) acc += all[i]; \
+		TO = block_sum(part[USE], acc); \
+	}
+
+#define FOURS_LOAD(T, E, AT) \
+	four_##T e[E / 4]; \
+	f32 x[E]; \
+	REPEAT(g, E / 4) { \
+		e[g] = (four_##T){0}; \
+		if (AT(g) < n) e[g] = *(GLOBAL const four_##T *)(in + row * n + AT(g)); \
+	} \
+	REPEAT(g, E / 4) spread_##T(x + 4 * g, e[g]);
+#define FOURS_STORE(T, E, AT) \
+	REPEAT(g, E / 4) e[g] = gather_##T(x + 4 * g); \
+	REPEAT(g, E / 4) if (AT(g) < n) *(GLOBAL four_##T *)(out + row * n + AT(g)) = e[g];
+
+#define FOURS_SOFTMAX(T, E, AT, MOST, SUM) \
+	FOURS_LOAD(T, E, AT) \
+	f32 m = -INFINITE, inv; \
+	REPEAT(j, E) m = AT(j / 4) < n ? most(m, x[j]) : m; \
+	m = MOST; \
+	REPEAT(j, E) x[j] = exp32(x[j] - m); \
+	SUM(1, inv, E, x[j]) \
+	inv = 1.0f / inv; \
+	REPEAT(j, E) x[j] *= inv; \
+	FOURS_STORE(T, E, AT)
+
+#define FOURS_NORM(T, E, AT, MOST, SUM) \
+	FOURS_LOAD(T, E, AT) \
+	f32 s, inv; \
+	SUM(0, s, E, x[j]) \
+	s /= (f32)n; \
+	REPEAT(j, E) x[j] -= s; \
+	SUM(1, inv, E, x[j] * x[j]) \
+	inv = 1.0f / sqrt_rn(inv / (f32)n + eps); \
+	REPEAT(g, E / 4) if (AT(g) < n) { \
+		f32x4 by = *(GLOBAL const f32x4 *)(gamma + AT(g)), plus = *(GLOBAL const f32x4 *)(beta + AT(g)); \
+		f32 *y = x + 4 * g; \
+		y[0] = y[0] * inv * by.x + plus.x, y[1] = y[1] * inv * by.y + plus.y, y[2] = y[2] * inv * by.z + plus.z, y[3] = y[3] * inv * by.w + plus.w; \
+	} \
+	FOURS_STORE(T, E, AT)
+
+#define FOURS_IN_WARP(NAME, ARGS, BODY, T, E) \
+	KERNEL NAME##_fours_warp##E##_##T(ARGS(T)) { \
+		u32 t = tid() & 31; \
+		for (u64 row = gid() / 32; row < rows; row += gstride() / 32) { BODY(T, E, FOURS_WARP_AT, warp_most(m), FOURS_WARP_SUM) } \
+	}
+#define FOURS_IN_BLOCK(NAME, ARGS, BODY, T, E) \
+	KERNEL NAME##_fours_block##E##_##T(ARGS(T)) { \
+		static SHARED f32 part[2][LANES]; \
+		static SHARED f32 __attribute__((aligned(16))) all[LANES * E]; \
+		u32 t = tid(); \
+		for (u64 row = block(); row < rows; row += blocks()) { BODY(T, E, FOURS_BLOCK_AT, block_most(part[0], m), FOURS_BLOCK_SUM) } \
+	}
+
 // Steps of rows that do not fit. m holds a number for each row: its largest element, or its mean. PIECES adds VALUE of x over each piece
 // of a row: one block for each, one lane a thread.
 #define PIECES(NAME, T, VALUE) \
@@ -103,10 +220,10 @@ INLINE f32 block_most(SHARED f32 *part, f32 v) {
 			f32 of = m[row], acc = 0; \
 			for (; i + 7 * LANES < left; i += 8 * LANES) { \
 				f32 v[8]; \
-				REPEAT(k, 8) { f32 x = load_##T(at + i + LANES * k) - of; v[k] = VALUE; } \
+				REPEAT(k, 8) { f32 x = wide_##T(at[i + LANES * k]) - of; v[k] = VALUE; } \
 				REPEAT(k, 8) acc += v[k]; \
 			} \
-			for (; i < left; i += LANES) { f32 x = load_##T(at + i) - of; acc += VALUE; } \
+			for (; i < left; i += LANES) { f32 x = wide_##T(at[i]) - of; acc += VALUE; } \
 			acc = block_sum(part[use], acc); \
 			if (tid() == 0) out[p] = acc; \
 		} \
@@ -117,11 +234,13 @@ INLINE f32 block_most(SHARED f32 *part, f32 v) {
 	u64 bands = (n + 8 * LANES - 1) / (8 * LANES); \
 	for (u64 b = block(); b < rows * bands; b += blocks()) { \
 		u64 row = share(b, bands), first = (b - row * bands) * 8 * LANES + tid(); \
-		f32 x[8], of = m[row], by = s[row]; \
-		REPEAT(k, 8) x[k] = first + LANES * k < n ? load_##T(in + row * n + first + LANES * k) : 0; \
+		T e[8]; \
+		f32 of = m[row], by = s[row]; \
+		REPEAT(k, 8) e[k] = first + LANES * k < n ? in[row * n + first + LANES * k] : nil_##T; \
 		REPEAT(k, 8) { \
 			u64 i = first + LANES * k; \
-			if (i < n) store_##T(out + row * n + i, VALUE); \
+			f32 x = wide_##T(e[k]); \
+			if (i < n) out[row * n + i] = narrow_##T(VALUE); \
 		} \
 	}
 
@@ -130,15 +249,18 @@ INLINE f32 block_most(SHARED f32 *part, f32 v) {
 	PIECES(squares, T, x * x) \
 	KERNEL softmax_long_##T(GLOBAL T *__restrict out, GLOBAL const T *__restrict in, GLOBAL const f32 *__restrict m, GLOBAL const f32 *__restrict s, u64 rows, \
 		u64 n) { \
-		EACH_OF_ROWS(T, exp32(x[k] - of) / by) \
+		EACH_OF_ROWS(T, exp32(x - of) * (1.0f / by)) \
 	} \
 	KERNEL layernorm_long_##T(GLOBAL T *__restrict out, GLOBAL const T *__restrict in, GLOBAL const f32 *__restrict m, GLOBAL const f32 *__restrict s, u64 rows, \
 		u64 n, GLOBAL const f32 *__restrict gamma, GLOBAL const f32 *__restrict beta, f32 eps) { \
-		EACH_OF_ROWS(T, (x[k] - of) * (1.0f / sqrt_rn(by + eps)) * gamma[i] + beta[i]) \
+		EACH_OF_ROWS(T, (x - of) * (1.0f / sqrt_rn(by + eps)) * gamma[i] + beta[i]) \
 	}
 
-#define ALL_SIZES(NAME, ARGS, BODY, T) \
-	IN_WARP(NAME, ARGS, BODY, T, 4) IN_WARP(NAME, ARGS, BODY, T, 8) IN_WARP(NAME, ARGS, BODY, T, 16) IN_WARP(NAME, ARGS, BODY, T, 32) \
-	IN_BLOCK(NAME, ARGS, BODY, T, 8) IN_BLOCK(NAME, ARGS, BODY, T, 16) IN_BLOCK(NAME, ARGS, BODY, T, 32)
+#define ALL_SIZES(NAME, ARGS, BODY, FOURS, T) \
+	IN_WARP(NAME, ARGS, BODY, T, 8) IN_WARP(NAME, ARGS, BODY, T, 32) IN_BLOCK(NAME, ARGS, BODY, T, 32) \
+	FOURS_IN_WARP(NAME, ARGS, FOURS, T, 4) FOURS_IN_WARP(NAME, ARGS, FOURS, T, 8) FOURS_IN_WARP(NAME, ARGS, FOURS, T, 16) \
+	FOURS_IN_WARP(NAME, ARGS, FOURS, T, 32) FOURS_IN_BLOCK(NAME, ARGS, FOURS, T, 8) FOURS_IN_BLOCK(NAME, ARGS, FOURS, T, 16) \
+	FOURS_IN_BLOCK(NAME, ARGS, FOURS, T, 32)
 
-#define NORMS(T) ALL_SIZES(softmax, SOFTMAX_ARGS, SOFTMAX_BODY, T) ALL_SIZES(layernorm, NORM_ARGS, NORM_BODY, T) LONG_ROWS(T)
+#define NORMS(T) \
+	ALL_SIZES(softmax, SOFTMAX_ARGS, SOFTMAX_BODY, FOURS_SOFTMAX, T) ALL_SIZES(layernorm, NORM_ARGS, NORM_BODY, FOURS_NORM, T) LONG_ROWS(T)

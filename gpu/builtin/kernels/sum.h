@@ -12,11 +12,22 @@ INLINE u64 share(u64 a, u64 b) { return (a | b) >> 32 ? a / b : (u32)a / (u32)b;
 
 #define REPEAT(I, N) _Pragma("unroll") for (u32 I = 0; I < N; I++)
 
-// How elements are loaded: as the type that they are added up in.
-INLINE i32 load_u8(GLOBAL const u8 *p) { return *p; }
-INLINE i32 load_i32(GLOBAL const i32 *p) { return *p; }
-INLINE i64 load_i64(GLOBAL const i64 *p) { return *p; }
-INLINE f64 load_f64(GLOBAL const f64 *p) { return *p; }
+// wide_T gives an element as the type that elements are added up in; nil_T is what is loaded where there is none. Where a load depends on
+// a condition the element is loaded first and widened later, without a condition: else each load would wait for the one before.
+INLINE i32 wide_u8(u8 v) { return v; }
+INLINE i32 wide_i32(i32 v) { return v; }
+INLINE i64 wide_i64(i64 v) { return v; }
+INLINE f32 wide_f16(f16 v) { return f16_to_f32(v); }
+INLINE f32 wide_bf16(bf16 v) { return bf16_to_f32(v); }
+INLINE f32 wide_f32(f32 v) { return v; }
+INLINE f64 wide_f64(f64 v) { return v; }
+#define nil_u8 0
+#define nil_i32 0
+#define nil_i64 0
+#define nil_f16 ((f16){0})
+#define nil_bf16 ((bf16){0})
+#define nil_f32 0
+#define nil_f64 0
 
 // put stores a sum as what it belongs: type is an op.DType; count is what a mean is divided by, else 0.
 INLINE void put_f32(GLOBAL void *out, u64 i, f32 v, u32 type, u64 count) {
@@ -57,11 +68,14 @@ INLINE i64 both_i64(i64 a, i64 b, u32 prod) { return (i64)(prod ? (u64)a * (u64)
 			u32 i = t; \
 			for (; i + 7 * 32 + 3 * LANES < left; i += 4 * LANES) { /* the same for all four: nothing waits for a load */ \
 				A v[32]; \
-				REPEAT(k, 32) v[k] = load_##T(x + i + 32 * k); \
+				REPEAT(k, 32) v[k] = wide_##T(x[i + 32 * k]); \
 				REPEAT(k, 32) acc[k & 7] = both_##A(acc[k & 7], v[k], prod); \
 			} \
-			for (; i < left; i += LANES) \
-				REPEAT(k, 8) if (i + 32 * k < left) acc[k] = both_##A(acc[k], load_##T(x + i + 32 * k), prod); \
+			for (; i < left; i += LANES) { \
+				T v[8]; \
+				REPEAT(k, 8) v[k] = i + 32 * k < left ? x[i + 32 * k] : nil_##T; \
+				REPEAT(k, 8) acc[k] = i + 32 * k < left ? both_##A(acc[k], wide_##T(v[k]), prod) : acc[k]; \
+			} \
 			REPEAT(k, 4) acc[k] = both_##A(acc[k], acc[k + 4], prod); \
 			REPEAT(k, 2) acc[k] = both_##A(acc[k], acc[k + 2], prod); \
 			A v = both_##A(acc[0], acc[1], prod); \
@@ -76,11 +90,10 @@ INLINE i64 both_i64(i64 a, i64 b, u32 prod) { return (i64)(prod ? (u64)a * (u64)
 		u32 t = tid() % width; \
 		u64 stride = gstride() / width; \
 		for (u64 first = gid() / width; first - (tid() & 31) / width < rows; first += 4 * stride) { \
+			T x[4]; \
 			A v[4]; \
-			REPEAT(k, 4) { \
-				u64 row = first + k * stride; \
-				v[k] = t < n && row < rows ? both_##A(prod, load_##T(in + row * n + t), prod) : (A)prod; \
-			} \
+			REPEAT(k, 4) x[k] = t < n && first + k * stride < rows ? in[(first + k * stride) * n + t] : nil_##T; \
+			REPEAT(k, 4) v[k] = t < n ? both_##A(prod, wide_##T(x[k]), prod) : (A)prod; \
 			for (u32 s = width / 2; s > 0; s /= 2) REPEAT(k, 4) v[k] = both_##A(v[k], down_##A(v[k], s), prod); \
 			REPEAT(k, 4) if (t == 0 && first + k * stride < rows) put_##A(out, first + k * stride, v[k], type, count); \
 		} \
@@ -89,8 +102,10 @@ INLINE i64 both_i64(i64 a, i64 b, u32 prod) { return (i64)(prod ? (u64)a * (u64)
 // sum_short_T: an axis of at most 32 elements that is not the last: one thread for each result. Element i of row (o, c) is number
 // (o*n+i)*inner + c.
 #define SUM_SHORT_OF(T, A, N) { \
+		T e[N]; \
 		A v[N]; \
-		REPEAT(k, N) v[k] = k < n ? both_##A(prod, load_##T(x + k * inner), prod) : (A)prod; \
+		REPEAT(k, N) e[k] = k < n ? x[k * inner] : nil_##T; \
+		REPEAT(k, N) v[k] = k < n ? both_##A(prod, wide_##T(e[k]), prod) : (A)prod; \
 		_Pragma("unroll") for (u32 s = N / 2; s > 0; s /= 2) \
 			_Pragma("unroll") for (u32 k = 0; k < N / 2; k++) if (k < s) v[k] = both_##A(v[k], v[k + s], prod); \
 		sum = v[0]; \
@@ -125,10 +140,12 @@ INLINE i64 both_i64(i64 a, i64 b, u32 prod) { return (i64)(prod ? (u64)a * (u64)
 				u32 i = g; \
 				_Pragma(UNROLL) for (; i + GROUPS * (EACH - 1) < left; i += LANES) { \
 					A v[EACH]; \
-					REPEAT(k, EACH) v[k] = load_##T(x + (u64)(i + GROUPS * k) * inner); \
+					REPEAT(k, EACH) v[k] = wide_##T(x[(u64)(i + GROUPS * k) * inner]); \
 					REPEAT(k, EACH) acc[k] = both_##A(acc[k], v[k], prod); \
 				} \
-				REPEAT(k, EACH) if (i + GROUPS * k < left) acc[k] = both_##A(acc[k], load_##T(x + (u64)(i + GROUPS * k) * inner), prod); \
+				T v[EACH]; \
+				REPEAT(k, EACH) v[k] = i + GROUPS * k < left ? x[(u64)(i + GROUPS * k) * inner] : nil_##T; \
+				REPEAT(k, EACH) acc[k] = i + GROUPS * k < left ? both_##A(acc[k], wide_##T(v[k]), prod) : acc[k]; \
 			} \
 			_Pragma("unroll") for (u32 s = EACH / 2; s > 0; s /= 2) REPEAT(k, EACH / 2) if (k < s) acc[k] = both_##A(acc[k], acc[k + s], prod); \
 			part[t] = acc[0]; \
