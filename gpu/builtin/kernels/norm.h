@@ -116,17 +116,15 @@ INLINE f32x4 gather_f32(f32 *x) { return (f32x4){canon(x[0]), canon(x[1]), canon
 INLINE four16 gather_f16(f32 *x) { return (four16){f32_to_f16(x[0]).bits, f32_to_f16(x[1]).bits, f32_to_f16(x[2]).bits, f32_to_f16(x[3]).bits}; }
 INLINE four16 gather_bf16(f32 *x) { return (four16){f32_to_bf16(x[0]).bits, f32_to_bf16(x[1]).bits, f32_to_bf16(x[2]).bits, f32_to_bf16(x[3]).bits}; }
 
-// fours_sum adds the lanes of a warp whose thread t has the lanes 4t to 4t+3 in acc[0 to 3], and those 128 further on in acc[4 to 7]. Two
-// threads that have to add four values each for the other one give each other half of them: the sums are the same.
-INLINE f32 fours_sum(f32 *acc) {
+// fours_sum adds the lanes of a warp whose thread t has the lanes 4t to 4t+3 in low, and those 128 further on in high. Two threads that
+// have to add four values each for the other one give each other half of them: the sums are the same.
+INLINE f32 fours_sum(f32x4 low, f32x4 high) {
 	u32 t = tid();
-	REPEAT(k, 4) acc[k] += acc[k + 4];
-	REPEAT(k, 2) {
-		f32 give = t & 16 ? acc[k] : acc[k + 2], keep = t & 16 ? acc[k + 2] : acc[k];
-		acc[k] = keep + xor_f32(give, 16);
-	}
-	f32 give = t & 8 ? acc[0] : acc[1], v = t & 8 ? acc[1] : acc[0];
-	v += xor_f32(give, 8); // of the places 2 * (t / 16) + t / 8 % 2 of four
+	low += high;
+	f32 give0 = t & 16 ? low.x : low.z, give1 = t & 16 ? low.y : low.w;
+	f32 a = (t & 16 ? low.z : low.x) + xor_f32(give0, 16), b = (t & 16 ? low.w : low.y) + xor_f32(give1, 16);
+	f32 give = t & 8 ? a : b, v = t & 8 ? b : a;
+	v += xor_f32(give, 8); // of place 2 * (t / 16) + t / 8 % 2 of the four
 	v += xor_f32(v, 4);
 	v += xor_f32(v, 2);
 	v += xor_f32(v, 1);
@@ -136,9 +134,16 @@ INLINE f32 fours_sum(f32 *acc) {
 
 #define FOURS_WARP_AT(g) (4 * t + 128 * (g))
 #define FOURS_WARP_SUM(USE, TO, E, VALUE) { \
-		f32 acc[8] = {0, 0, 0, 0, 0, 0, 0, 0}; \
-		REPEAT(j, E) acc[j & 7] += FOURS_WARP_AT(j / 4) < n ? VALUE : 0; \
-		TO = fours_sum(acc); \
+		f32x4 low = {0, 0, 0, 0}, high = low; \
+		REPEAT(g, E / 4) { \
+			u32 j = 4 * g; \
+			f32x4 v; \
+			v.x = VALUE, j++, v.y = VALUE, j++, v.z = VALUE, j++, v.w = VALUE; \
+			if (FOURS_WARP_AT(g) >= n) v = (f32x4){0, 0, 0, 0}; \
+			if (g & 1) high += v; \
+			else low += v; \
+		} \
+		TO = fours_sum(low, high); \
 	}
 // In a block all elements go through memory to the threads that have their lanes.
 #define FOURS_BLOCK_AT(g) (4 * t + 4 * LANES * (g))
@@ -170,7 +175,7 @@ INLINE f32 fours_sum(f32 *acc) {
 #define FOURS_SOFTMAX(T, E, AT, MOST, SUM) \
 	FOURS_LOAD(T, E, AT) \
 	f32 m = -INFINITE, inv; \
-	REPEAT(j, E) m = AT(j / 4) < n ? most(m, x[j]) : m; \
+	REPEAT(g, E / 4) REPEAT(b, 4) m = AT(g) < n ? most(m, x[4 * g + b]) : m; \
 	m = MOST; \
 	REPEAT(j, E) x[j] = exp32(x[j] - m); \
 	SUM(1, inv, E, x[j]) \
