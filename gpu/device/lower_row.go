@@ -80,13 +80,14 @@ func (l *lower) sumPieces(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, as op.D
 		return launch(fmt.Sprintf("sum_columns_%v_%d", d, width), l.each(all*((r.inner+width-1)/width)), dim{X: block})
 	}
 	switch {
-	case r.inner == 1 && r.n <= 32:
+	case r.inner == 1 && r.n > 16 && r.n <= 32:
 		width := powerOfTwo(r.n, 32)
 		args.I64(r.outer).U32(uint32(r.n)).U32(uint32(width))
 		return launch(fmt.Sprint("sum_few_", d), l.blocks((r.outer+3)/4*width), eachThread)
 	case r.inner == 1 && r.n >= 2048 && all < int64(l.dev.sms)*32: // too few to have a warp each
-		return columns(1, 256)
-	case r.inner == 1:
+		args.I64(r.outer).I64(r.n)
+		return launch(fmt.Sprint("sum_block_", d), l.each(all), dim{X: uint32(256 / max(1, 4/d.Size()))})
+	case r.inner == 1 && r.n > 32:
 		args.I64(r.outer).I64(r.n)
 		return launch(fmt.Sprint("sum_rows_", d), l.blocks(all*32), eachThread)
 	case r.n <= 32:

@@ -68,6 +68,27 @@ INLINE i64 xor64(i64 v, u32 d) { return (i64)((u64)lane_xor((u32)((u64)v >> 32),
 		REPEAT(k, 4) if (at[k] < left) f = least(f, (found){key[k], (i64)(from + at[k])}); \
 	}
 
+// WORDS_OF is the same for rows whose elements are loaded as words: a thread has the least of each of a word's places.
+#define WORDS_OF(T, K, V, MOST, FIRST, STEP) { \
+		GLOBAL const word_##T *words = (GLOBAL const word_##T *)x; \
+		K key[V]; \
+		u32 at[V], w = FIRST, all = left / V; \
+		REPEAT(b, V) key[b] = MOST, at[b] = w < all ? V * w + b : left; \
+		for (; w < all; w += 4 * STEP) { \
+			word_##T q[4]; \
+			REPEAT(k, 4) q[k] = w + k * STEP < all ? words[w + k * STEP] : words[w]; /* once more: it changes nothing */ \
+			REPEAT(k, 4) REPEAT(b, V) { \
+				K v = key_##T(part_##T(q[k], b), flip); \
+				if (v < key[b]) key[b] = v, at[b] = V * (w + k * STEP) + b; \
+			} \
+		} \
+		f = NONE; \
+		REPEAT(b, V) if (at[b] < left) f = least(f, (found){key[b], (i64)(from + at[b])}); \
+	}
+#define ROWS_1(T, K, FIRST, STEP) LEAST_OF(T, K, FIRST, STEP)
+#define ROWS_2(T, K, FIRST, STEP) if (n % 2 == 0) WORDS_OF(T, K, 2, 0x7fffffff, FIRST, STEP) else LEAST_OF(T, K, FIRST, STEP)
+#define ROWS_4(T, K, FIRST, STEP) if (n % 4 == 0) WORDS_OF(T, K, 4, 0x7fffffff, FIRST, STEP) else LEAST_OF(T, K, FIRST, STEP)
+
 // FOUND_OF is the same for what was found in pieces.
 #define FOUND_OF(T, K, FIRST, STEP) \
 	f = NONE; \
@@ -114,4 +135,4 @@ INLINE i64 xor64(i64 v, u32 d) { return (i64)((u64)lane_xor((u32)((u64)v >> 32),
 		} \
 	}
 
-#define EXTREMES(T, K) EXTREME_ROWS(T, K, LEAST_OF) EXTREME_COLUMNS(T, K, LEAST_OF)
+#define EXTREMES(T, K, V) EXTREME_ROWS(T, K, ROWS_##V) EXTREME_COLUMNS(T, K, LEAST_OF)

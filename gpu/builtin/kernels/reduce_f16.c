@@ -1,9 +1,8 @@
 // Reduce of f16.
-// bounds: sum_columns_f16_4 1024 1
-// bounds: sum_columns_f16_32 1024 1
+// bounds: sum_columns_f16 1024 1
 #include "device.h"
 #include "sum.h"
 #include "extreme.h"
 
-SUMS(f16, f32)
-EXTREMES(f16, i32)
+SUMS(f16, f32, 2)
+EXTREMES(f16, i32, 2)

@@ -29,6 +29,21 @@ INLINE f64 wide_f64(f64 v) { return v; }
 #define nil_f32 0
 #define nil_f64 0
 
+// Elements of less than 32 bits are loaded as words of V elements, where every row begins at a word. word_T is what is loaded, part_T gives
+// its element b.
+typedef u32 word_u8, word_f16, word_bf16;
+typedef i32 word_i32;
+typedef i64 word_i64;
+typedef f32 word_f32;
+typedef f64 word_f64;
+INLINE u8 part_u8(u32 w, u32 b) { return (u8)(w >> 8 * b); }
+INLINE f16 part_f16(u32 w, u32 b) { return (f16){(u16)(w >> 16 * b)}; }
+INLINE bf16 part_bf16(u32 w, u32 b) { return (bf16){(u16)(w >> 16 * b)}; }
+INLINE i32 part_i32(i32 w, u32 b) { return w; }
+INLINE i64 part_i64(i64 w, u32 b) { return w; }
+INLINE f32 part_f32(f32 w, u32 b) { return w; }
+INLINE f64 part_f64(f64 w, u32 b) { return w; }
+
 // put stores a sum as what it belongs: type is an op.DType; count is what a mean is divided by, else 0.
 INLINE void put_f32(GLOBAL void *out, u64 i, f32 v, u32 type, u64 count) {
 	if (count) v /= (f32)count;
@@ -54,33 +69,65 @@ INLINE f64 both_f64(f64 a, f64 b, u32 prod) { return prod ? a * b : a + b; }
 INLINE i32 both_i32(i32 a, i32 b, u32 prod) { return (i32)(prod ? (u32)a * (u32)b : (u32)a + (u32)b); }
 INLINE i64 both_i64(i64 a, i64 b, u32 prod) { return (i64)(prod ? (u64)a * (u64)b : (u64)a + (u64)b); }
 
-// sum_rows_T: one warp for each piece of a row whose elements lie side by side. Lane j of the order is thread j % 32, value j / 32.
-#define SUM_ROWS(T, A) \
+// sum_rows_T: one warp for each piece of a row whose elements lie side by side. Value j*V+b of thread t is lane V*(t+32j)+b of the order.
+#define SUM_ROWS(T, A, V) \
 	KERNEL sum_rows_##T(GLOBAL void *out, GLOBAL const T *__restrict in, u64 rows, u64 n, u32 prod, u32 type, u64 count) { \
 		u64 pieces = (n + CHUNK - 1) / CHUNK, warps = gstride() / 32; \
 		u32 t = tid() & 31; \
 		for (u64 p = gid() / 32; p < rows * pieces; p += warps) { \
 			u64 row = pieces == 1 ? p : share(p, pieces), from = (p - row * pieces) * CHUNK; \
-			u32 left = n - from < CHUNK ? (u32)(n - from) : CHUNK; \
+			u32 left = n - from < CHUNK ? (u32)(n - from) : CHUNK, i = 0; \
 			GLOBAL const T *x = in + row * n + from; \
 			A acc[8]; \
 			REPEAT(k, 8) acc[k] = prod; \
-			u32 i = t; \
-			for (; i + 7 * 32 + 3 * LANES < left; i += 4 * LANES) { /* the same for all four: nothing waits for a load */ \
-				A v[32]; \
-				REPEAT(k, 32) v[k] = wide_##T(x[i + 32 * k]); \
-				REPEAT(k, 32) acc[k & 7] = both_##A(acc[k & 7], v[k], prod); \
-			} \
-			for (; i < left; i += LANES) { \
+			if (n % V == 0) \
+				for (; i + 4 * LANES <= left; i += 4 * LANES) { /* nothing waits for a load */ \
+					GLOBAL const word_##T *words = (GLOBAL const word_##T *)(x + i) + t; \
+					word_##T w[32 / V]; \
+					REPEAT(k, 32 / V) w[k] = words[32 * k]; \
+					REPEAT(k, 32 / V) REPEAT(b, V) acc[(k * V + b) & 7] = both_##A(acc[(k * V + b) & 7], wide_##T(part_##T(w[k], b)), prod); \
+				} \
+			for (i += V * t; i < left; i += LANES) { \
 				T v[8]; \
-				REPEAT(k, 8) v[k] = i + 32 * k < left ? x[i + 32 * k] : nil_##T; \
-				REPEAT(k, 8) acc[k] = i + 32 * k < left ? both_##A(acc[k], wide_##T(v[k]), prod) : acc[k]; \
+				REPEAT(k, 8) v[k] = i + 32 * V * (k / V) + k % V < left ? x[i + 32 * V * (k / V) + k % V] : nil_##T; \
+				REPEAT(k, 8) acc[k] = i + 32 * V * (k / V) + k % V < left ? both_##A(acc[k], wide_##T(v[k]), prod) : acc[k]; \
 			} \
-			REPEAT(k, 4) acc[k] = both_##A(acc[k], acc[k + 4], prod); \
-			REPEAT(k, 2) acc[k] = both_##A(acc[k], acc[k + 2], prod); \
-			A v = both_##A(acc[0], acc[1], prod); \
-			for (u32 s = 16; s > 0; s /= 2) v = both_##A(v, down_##A(v, s), prod); \
-			if (t == 0) put_##A(out, p, v, type, count); \
+			for (u32 s = 4; s >= V; s /= 2) REPEAT(k, 4) if (k < s) acc[k] = both_##A(acc[k], acc[k + s], prod); \
+			for (u32 s = 16; s > 0; s /= 2) REPEAT(k, V) acc[k] = both_##A(acc[k], down_##A(acc[k], s), prod); \
+			for (u32 s = V / 2; s > 0; s /= 2) REPEAT(k, V / 2) if (k < s) acc[k] = both_##A(acc[k], acc[k + s], prod); \
+			if (t == 0) put_##A(out, p, acc[0], type, count); \
+		} \
+	}
+
+// sum_block_T: the same with a block of 256 / V threads for each piece, V lanes a thread: for rows of which there are too few to have a
+// warp each.
+#define SUM_BLOCK(T, A, V) \
+	KERNEL sum_block_##T(GLOBAL void *out, GLOBAL const T *__restrict in, u64 rows, u64 n, u32 prod, u32 type, u64 count) { \
+		static SHARED A part[LANES]; \
+		u64 pieces = (n + CHUNK - 1) / CHUNK; \
+		u32 t = tid(); \
+		for (u64 p = block(); p < rows * pieces; p += blocks()) { \
+			u64 row = share(p, pieces), from = (p - row * pieces) * CHUNK; \
+			u32 left = n - from < CHUNK ? (u32)(n - from) : CHUNK, i = 0; \
+			GLOBAL const T *x = in + row * n + from; \
+			A acc[V]; \
+			REPEAT(b, V) acc[b] = prod; \
+			if (n % V == 0) \
+				for (; i + 8 * LANES <= left; i += 8 * LANES) { \
+					GLOBAL const word_##T *words = (GLOBAL const word_##T *)(x + i) + t; \
+					word_##T w[8]; \
+					REPEAT(k, 8) w[k] = words[LANES / V * k]; \
+					REPEAT(k, 8) REPEAT(b, V) acc[b] = both_##A(acc[b], wide_##T(part_##T(w[k], b)), prod); \
+				} \
+			for (i += V * t; i < left; i += LANES) REPEAT(b, V) if (i + b < left) acc[b] = both_##A(acc[b], wide_##T(x[i + b]), prod); \
+			REPEAT(b, V) part[V * t + b] = acc[b]; \
+			sync(); \
+			for (u32 s = LANES / 2; s > 0; s /= 2) { \
+				for (u32 j = t; j < s; j += LANES / V) part[j] = both_##A(part[j], part[j + s], prod); \
+				sync(); \
+			} \
+			if (t == 0) put_##A(out, p, part[0], type, count); \
+			sync(); \
 		} \
 	}
 
@@ -99,12 +146,19 @@ INLINE i64 both_i64(i64 a, i64 b, u32 prod) { return (i64)(prod ? (u64)a * (u64)
 		} \
 	}
 
-// sum_short_T: an axis of at most 32 elements that is not the last: one thread for each result. Element i of row (o, c) is number
-// (o*n+i)*inner + c.
+// sum_short_T: an axis of at most 32 elements: one thread for each result. Element i of row (o, c) is number (o*n+i)*inner + c. Rows
+// (inner is 1) of whole vectors of 16 bytes are loaded so.
 #define SUM_SHORT_OF(T, A, N) { \
 		T e[N]; \
 		A v[N]; \
-		REPEAT(k, N) e[k] = k < n ? x[k * inner] : nil_##T; \
+		if (vectors && N * sizeof(T) >= 16) { \
+			_Pragma("unroll") for (u32 k = 0; k < N; k += 16 / sizeof(T)) { \
+				u32x4 q = {0, 0, 0, 0}; \
+				if (k < n) q = *(GLOBAL const u32x4 *)(x + k); \
+				__builtin_memcpy(e + k, &q, 16); \
+			} \
+		} else \
+			REPEAT(k, N) e[k] = k < n ? x[k * inner] : nil_##T; \
 		REPEAT(k, N) v[k] = k < n ? both_##A(prod, wide_##T(e[k]), prod) : (A)prod; \
 		_Pragma("unroll") for (u32 s = N / 2; s > 0; s /= 2) \
 			_Pragma("unroll") for (u32 k = 0; k < N / 2; k++) if (k < s) v[k] = both_##A(v[k], v[k + s], prod); \
@@ -112,18 +166,18 @@ INLINE i64 both_i64(i64 a, i64 b, u32 prod) { return (i64)(prod ? (u64)a * (u64)
 	}
 #define SUM_SHORT(T, A) \
 	KERNEL sum_short_##T(GLOBAL void *out, GLOBAL const T *__restrict in, u64 all, u64 n, u64 inner, u32 prod, u32 type, u64 count) { \
+		u32 vectors = inner == 1 && n * sizeof(T) % 16 == 0; \
 		for (u64 i = gid(); i < all; i += gstride()) { \
 			u64 o = share(i, inner); \
 			GLOBAL const T *x = in + o * n * inner + (i - o * inner); \
 			A sum; \
-			if (n <= 4) SUM_SHORT_OF(T, A, 4) else if (n <= 8) SUM_SHORT_OF(T, A, 8) else SUM_SHORT_OF(T, A, 32) \
+			if (n <= 4) SUM_SHORT_OF(T, A, 4) else if (n <= 8) SUM_SHORT_OF(T, A, 8) else if (n <= 16) SUM_SHORT_OF(T, A, 16) else SUM_SHORT_OF(T, A, 32) \
 			put_##A(out, i, sum, type, count); \
 		} \
 	}
 
 // sum_columns_T_W: an axis that is not the last. A block of THREADS reduces a piece of W neighbouring columns: thread t has column t % W
-// and of its lanes those that are t / W modulo THREADS / W. With W = 1 it is for rows again, of which there are too few to have a warp
-// each.
+// and of its lanes those that are t / W modulo THREADS / W.
 #define SUM_COLUMNS(T, A, W, THREADS, UNROLL) \
 	KERNEL sum_columns_##T##_##W(GLOBAL void *out, GLOBAL const T *__restrict in, u64 outer, u64 n, u64 inner, u32 prod, u32 type, u64 count) { \
 		enum { GROUPS = THREADS / W, EACH = LANES / GROUPS }; \
@@ -159,6 +213,5 @@ INLINE i64 both_i64(i64 a, i64 b, u32 prod) { return (i64)(prod ? (u64)a * (u64)
 		} \
 	}
 
-#define SUMS(T, A) \
-	SUM_ROWS(T, A) SUM_FEW(T, A) SUM_SHORT(T, A) \
-	SUM_COLUMNS(T, A, 1, 256, "unroll 8") SUM_COLUMNS(T, A, 4, 1024, "unroll 8") SUM_COLUMNS(T, A, 32, 1024, "unroll 2")
+#define SUMS(T, A, V) \
+	SUM_ROWS(T, A, V) SUM_BLOCK(T, A, V) SUM_FEW(T, A) SUM_SHORT(T, A) SUM_COLUMNS(T, A, 4, 1024, "unroll 8") SUM_COLUMNS(T, A, 32, 1024, "unroll 2")
