@@ -10,8 +10,8 @@ import (
 
 const (
 	fftBlockLog = 12      // numbers that a block holds, of several columns
-	fftRowMost  = 14      // of one row, where a block may have so much memory
-	fftStages   = 9       // of a pass, where one pass does not do it all: then a block has runs of at least 8 numbers, which lie beside each other
+	fftRowMost  = 13      // of one row, where a block may have so much memory; op.FFTDirect at most
+	fftTogether = 3       // the logarithm of how many columns, which lie beside each other, a block has at least of rows that it cannot hold
 	fftShortLog = 11      // of rows that are shorter: eight for each thread
 	fftScratch  = 1 << 23 // numbers that are convolved at a time, or one row
 	complexSize = 8
@@ -72,9 +72,9 @@ func (l *lower) transform(in, out cuda.Ptr, rows int64, log int, inverse uint32,
 	if err != nil {
 		return err
 	}
-	passes := 1
-	if log > l.fftRowLog() {
-		passes = (log + fftStages - 1) / fftStages
+	passes, most := 1, l.fftRowLog()
+	if log > most {
+		passes = (log + most - fftTogether - 1) / (most - fftTogether)
 	}
 	stage := 0
 	for i := range passes {
@@ -102,7 +102,7 @@ func (l *lower) fftRowLog() int {
 }
 
 func (l *lower) fftPass(in, out, direct cuda.Ptr, r roots, columns int64, log, stage, count int, inverse uint32, scale float32) error {
-	together := max(min(fftBlockLog-count, op.FFTLog(columns)), 0)
+	together := min(max(fftBlockLog-count, fftTogether), op.FFTLog(columns))
 	if log == count {
 		together = max(min(together, fftShortLog-count), 0)
 	}
@@ -110,13 +110,14 @@ func (l *lower) fftPass(in, out, direct cuda.Ptr, r roots, columns int64, log, s
 	if blocks > maxGrid {
 		return op.Errorf(op.OverBudget, "a transform of %d numbers in %d columns", 1<<log, columns)
 	}
-	block := dim{X: 256}
-	if count == fftRowMost {
-		block.X = 512
-	}
 	kernel, args := "fft_next", l.args()
-	if stage == 0 {
+	switch {
+	case count < 4:
+		kernel = "fft_few"
+	case stage == 0:
 		kernel = "fft_first"
+	}
+	if stage == 0 {
 		args.Ptr(in)
 	}
 	args.Ptr(out).Ptr(direct).Ptr(r.coarse).Ptr(r.fine).I64(columns).U32(uint32(log))
@@ -124,14 +125,14 @@ func (l *lower) fftPass(in, out, direct cuda.Ptr, r roots, columns int64, log, s
 		args.U32(uint32(stage))
 	}
 	args.U32(uint32(count)).U32(uint32(together)).U32(inverse).F32(scale)
-	return l.launch("fft", kernel, dim{X: uint32(blocks)}, block, complexSize<<(count+together), args)
+	return l.launch("fft", kernel, dim{X: uint32(blocks)}, eachThread, complexSize<<(count+together), args)
 }
 
 // bluestein makes a transform of any length a convolution with a chirp, of rows that a power of two is long.
 func (l *lower) bluestein(rows, n int64, inverse uint32, divide float32) error {
 	log := op.FFTLog(2*n - 1)
 	m := int64(1) << log
-	some, short := min(max(int64(fftScratch)>>log, 1), rows), log <= min(l.fftRowLog(), op.FFTDirect)
+	some, short := min(max(int64(fftScratch)>>log, 1), rows), log <= l.fftRowLog()
 	if short {
 		some = 1
 	}

@@ -12,9 +12,6 @@ import (
 // resizeScratch is how many numbers may lie between the passes of pictures that are resized together, or of one picture.
 const resizeScratch = 1 << 25
 
-// acrossShared is how much of a row of pixels a block may hold.
-const acrossShared = 32 << 10
-
 // picture is a tensor's pictures in numbers.
 type picture struct{ n, h, w, c int64 }
 
@@ -77,11 +74,6 @@ func (l *lower) filter(filter int64, in, out cuda.Ptr, from, to op.DType, outer,
 	if err != nil {
 		return err
 	}
-	args := l.args().Ptr(in).Ptr(out).Ptr(at).Ptr(at + cuda.Ptr(4*outN)).Ptr(at + cuda.Ptr(8*outN)).I64(outer).I64(n).I64(outN)
-	blocks := outer * ((outN + threads - 1) / threads)
-	if shared := op.ResizeSpan(filter, n, outN, threads) * inner * from.Size(); (inner == 1 || inner == 3) && shared <= acrossShared && blocks <= maxGrid {
-		return l.launch("image", fmt.Sprintf("across_%v_%v_%d", from, to, inner), dim{X: uint32(blocks)}, eachThread, int(shared), args)
-	}
 	width := int64(1)
 	switch {
 	case inner%4 == 0:
@@ -89,7 +81,7 @@ func (l *lower) filter(filter int64, in, out cuda.Ptr, from, to op.DType, outer,
 	case inner == 3:
 		width = 3
 	}
-	args.I64(inner)
+	args := l.args().Ptr(in).Ptr(out).Ptr(at).Ptr(at + cuda.Ptr(4*outN)).Ptr(at + cuda.Ptr(8*outN)).I64(outer).I64(n).I64(outN).I64(inner)
 	return l.launch("image", fmt.Sprintf("filter_%v_%v_%d", from, to, width), l.blocks(outer*outN*inner/width), eachThread, 0, args)
 }
 

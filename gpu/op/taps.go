@@ -45,11 +45,6 @@ func ResizeTaps(filter int64, in, out int64) *Taps {
 	return t
 }
 
-// ResizeSpan is in how many places of the input lie, at most, all taps of so many places of the output that follow each other.
-func ResizeSpan(filter int64, in, out, places int64) int64 {
-	return min(in, int64(math.Ceil(float64(places)*float64(in)/float64(out)+2*resizeReach(filter, in, out)))+2)
-}
-
 func resizeReach(filter int64, in, out int64) float64 {
 	support := 1.0
 	if filter == Lanczos3 {

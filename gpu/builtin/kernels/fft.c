@@ -46,8 +46,9 @@ INLINE u64 column(pass p, u64 q) {
 	return p.stage ? q : q >> rest << rest | reverse((u32)(q & ((1ull << rest) - 1)), rest);
 }
 
-INLINE c32 twiddle(pass p, u32 stage, u32 j) {
-	return stage < DIRECT ? p.direct[j << (DIRECT - 1 - stage)] : root_of(p.coarse, p.fine, j << (ROOTS_LOG - 1 - stage));
+// twiddle is the root of place j of a stage, for the inverse not yet conjugated. Those of the first DIRECT stages are also in a table.
+INLINE c32 twiddle(pass p, u32 in_table, u32 stage, u32 j) {
+	return in_table ? p.direct[j << (DIRECT - 1 - stage)] : root_of(p.coarse, p.fine, j << (ROOTS_LOG - 1 - stage));
 }
 
 // slot spreads what a block holds over the banks of its memory: steps by any power of two meet few of them twice.
@@ -57,7 +58,7 @@ INLINE u32 slot(u32 x) { return x ^ ((x >> 4 ^ x >> 8 ^ x >> 12) & 15); }
 // pass bring the numbers, and the last ones take them away; neighbours in memory go by neighbouring threads, and what the first pass
 // reads is in reversed order: the thread that reads at b does the butterflies that b reversed belongs to.
 #define DEFINE_STEPS(N) \
-INLINE void steps_##N(pass p, u32 s, u32 bring, u32 take) { \
+INLINE void steps_##N(pass p, u32 s, u32 bring, u32 take, u32 in_table) { \
 	u32 rest = p.log - p.count, groups_log = p.count - N, by_row = !p.stage && (bring ? !rest : take); \
 	u64 first = (u64)block() << p.columns_log; \
 	for (u32 i = tid(); i < 1u << (groups_log + p.columns_log); i += ntid()) { \
@@ -76,7 +77,7 @@ INLINE void steps_##N(pass p, u32 s, u32 bring, u32 take) { \
 		_Pragma("unroll") for (u32 t = 0; t < N; t++) \
 			_Pragma("unroll") for (u32 h = 0; h < 1u << t; h++) { /* the numbers with the same root: the second half's are a quarter turn on */ \
 				u32 half = t ? 1u << (t - 1) : 1; \
-				if (h < half) roots[h] = twiddle(p, p.stage + s + t, (j + (h << s)) << p.stage | low); \
+				if (h < half) roots[h] = twiddle(p, in_table, p.stage + s + t, (j + (h << s)) << p.stage | low); \
 				else roots[h] = (c32){roots[h - half].y, -roots[h - half].x}; \
 				c32 w = conj_if(p.inverse, roots[h]); \
 				_Pragma("unroll") for (u32 k = h; k < 1 << N; k += 2u << t) { \
@@ -103,33 +104,44 @@ DEFINE_STEPS(1)
 DEFINE_STEPS(2)
 DEFINE_STEPS(3)
 
-INLINE void all_steps(pass p) {
-	switch (p.count) {
-	case 0: return steps_0(p, 0, 1, 1);
-	case 1: return steps_1(p, 0, 1, 1);
-	case 2: return steps_2(p, 0, 1, 1);
-	case 3: return steps_3(p, 0, 1, 1);
-	}
-	steps_3(p, 0, 1, 0);
+// in_table says whether all stages are in the table; else each of the steps is looked at.
+#define STEPS(N, s, bring, take) \
+	do { \
+		if (in_table || p.stage + (s) + N <= DIRECT) steps_##N(p, s, bring, take, 1); \
+		else steps_##N(p, s, bring, take, 0); \
+	} while (0)
+
+// all_steps is for passes of at least four stages.
+INLINE void all_steps(pass p, u32 in_table) {
+	STEPS(3, 0, 1, 0);
 	u32 s = 3;
-	for (; s + 3 < p.count; s += 3) steps_3(p, s, 0, 0);
-	switch (p.count - s) {
-	case 1: return steps_1(p, s, 0, 1);
-	case 2: return steps_2(p, s, 0, 1);
-	}
-	steps_3(p, s, 0, 1);
+	for (; s + 3 < p.count; s += 3) STEPS(3, s, 0, 0);
+	if (s + 1 == p.count) STEPS(1, s, 0, 1);
+	else if (s + 2 == p.count) STEPS(2, s, 0, 1);
+	else STEPS(3, s, 0, 1);
 }
 
-// fft_first reads in, fft_next works in place and does at least four stages.
+// fft_few is a transform of a few numbers, in one pass; fft_first the first pass of others, which reads in; fft_next works in place.
+KERNEL fft_few(GLOBAL const c32 *in, GLOBAL c32 *out, GLOBAL const c32 *direct, GLOBAL const c64 *coarse, GLOBAL const c64 *fine,
+	u64 columns, u32 log, u32 count, u32 columns_log, u32 inverse, f32 scale) {
+	pass p = {in, out, direct, coarse, fine, columns, log, 0, count, columns_log, inverse, scale};
+	switch (count) {
+	case 0: return steps_0(p, 0, 1, 1, 1);
+	case 1: return steps_1(p, 0, 1, 1, 1);
+	case 2: return steps_2(p, 0, 1, 1, 1);
+	case 3: return steps_3(p, 0, 1, 1, 1);
+	}
+}
+
 KERNEL fft_first(GLOBAL const c32 *in, GLOBAL c32 *out, GLOBAL const c32 *direct, GLOBAL const c64 *coarse, GLOBAL const c64 *fine,
 	u64 columns, u32 log, u32 count, u32 columns_log, u32 inverse, f32 scale) {
-	all_steps((pass){in, out, direct, coarse, fine, columns, log, 0, count, columns_log, inverse, scale});
+	all_steps((pass){in, out, direct, coarse, fine, columns, log, 0, count, columns_log, inverse, scale}, 1);
 }
 
 KERNEL fft_next(GLOBAL c32 *out, GLOBAL const c32 *direct, GLOBAL const c64 *coarse, GLOBAL const c64 *fine,
 	u64 columns, u32 log, u32 stage, u32 count, u32 columns_log, u32 inverse, f32 scale) {
-	if (!stage || count < 4) __builtin_unreachable();
-	all_steps((pass){0, out, direct, coarse, fine, columns, log, stage, count, columns_log, inverse, scale});
+	if (!stage) __builtin_unreachable();
+	all_steps((pass){0, out, direct, coarse, fine, columns, log, stage, count, columns_log, inverse, scale}, 0);
 }
 
 // chirp_at is e^(-πik²/n), or its conjugate: coarse and fine are op.Roots(2n).
@@ -172,7 +184,6 @@ KERNEL chirp_out(GLOBAL const c32 *in, GLOBAL c32 *out, GLOBAL const c64 *coarse
 // are the chirp's numbers, rounded; scale is 1 / (1 << log).
 KERNEL chirp_rows(GLOBAL const c32 *in, GLOBAL c32 *out, GLOBAL const c32 *direct, GLOBAL const c32 *chirp, GLOBAL const c32 *spectrum,
 	u64 rows, u32 n, u32 log, u32 columns_log, u32 inverse, f32 scale, f32 divide) {
-	if (log > DIRECT) __builtin_unreachable();
 	pass p = {0, 0, direct, 0, 0, rows, log, 0, log, columns_log, 0, 1};
 	u32 m = 1u << log;
 	u64 first = (u64)block() << columns_log;
@@ -185,9 +196,9 @@ KERNEL chirp_rows(GLOBAL const c32 *in, GLOBAL c32 *out, GLOBAL const c32 *direc
 	sync();
 	for (; p.inverse < 2; p.inverse++) { // there, and back
 		u32 s = 0;
-		for (; s + 3 <= log; s += 3) steps_3(p, s, 0, 0);
-		if (s + 2 == log) steps_2(p, s, 0, 0);
-		if (s + 1 == log) steps_1(p, s, 0, 0);
+		for (; s + 3 <= log; s += 3) steps_3(p, s, 0, 0, 1);
+		if (s + 2 == log) steps_2(p, s, 0, 0, 1);
+		if (s + 1 == log) steps_1(p, s, 0, 0, 1);
 		if (p.inverse) break;
 		for (u32 i = tid(); i < m << columns_log; i += ntid()) { // times the spectrum, and into reversed order
 			u32 c = i & ((1u << columns_log) - 1), a = i >> columns_log, b = reverse(a, log);

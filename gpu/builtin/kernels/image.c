@@ -23,10 +23,14 @@ INLINE u8 rint_u8(f32 x) {
 
 typedef u8 u8x4 __attribute__((ext_vector_type(4)));
 
+// from_u8 is exact, and quicker than a conversion: 2^23 + x has x in its lowest bits.
+INLINE f32 from_u8(u32 x) { return float_of(0x4b000000u | x) - 8388608.0f; }
+INLINE f32 from_f32(f32 x) { return x; }
+
 // load_TYPE_WIDTH and put_TYPE_WIDTH read and write numbers that lie beside each other; four are aligned to their size.
 #define ONE_BY_ONE(type, T, round, width) \
 INLINE void load_##type##_##width(GLOBAL const T *p, f32 *v) { \
-	for (u32 c = 0; c < width; c++) v[c] = (f32)p[c]; \
+	for (u32 c = 0; c < width; c++) v[c] = from_##type(p[c]); \
 } \
 INLINE void put_##type##_##width(GLOBAL T *p, const f32 *v) { \
 	for (u32 c = 0; c < width; c++) p[c] = round(v[c]); \
@@ -35,7 +39,7 @@ INLINE void put_##type##_##width(GLOBAL T *p, const f32 *v) { \
 #define TOGETHER(type, T, V, round) \
 INLINE void load_##type##_4(GLOBAL const T *p, f32 *v) { \
 	V x = *(GLOBAL const V *)p; \
-	for (u32 c = 0; c < 4; c++) v[c] = (f32)x[c]; \
+	for (u32 c = 0; c < 4; c++) v[c] = from_##type(x[c]); \
 } \
 INLINE void put_##type##_4(GLOBAL T *p, const f32 *v) { \
 	*(GLOBAL V *)p = (V){round(v[0]), round(v[1]), round(v[2]), round(v[3])}; \
@@ -72,50 +76,44 @@ KERNEL filter_##from##_##to##_##width(GLOBAL const S *in, GLOBAL D *out, GLOBAL 
 	} \
 }
 
-#define WIDTHS(from, to, S, D) FILTER(from, to, S, D, 1) FILTER(from, to, S, D, 3) FILTER(from, to, S, D, 4)
+FILTER(u8, f32, u8, f32, 1)
+FILTER(u8, f32, u8, f32, 4)
+FILTER(f32, u8, f32, u8, 1)
+FILTER(f32, u8, f32, u8, 3)
+FILTER(f32, u8, f32, u8, 4)
+FILTER(f32, f32, f32, f32, 1)
+FILTER(f32, f32, f32, f32, 3)
+FILTER(f32, f32, f32, f32, 4)
 
-WIDTHS(u8, f32, u8, f32)
-WIDTHS(f32, u8, f32, u8)
-WIDTHS(f32, f32, f32, f32)
-
-extern SHARED u8 held[] __attribute__((aligned(128)));
-
-// from_u8 is exact, and quicker than a conversion: 2^23 + x has x in its lowest bits.
-INLINE f32 from_u8(u8 x) { return float_of(0x4b000000u | x) - 8388608.0f; }
-INLINE f32 from_f32(f32 x) { return x; }
-
-// across_FROM_TO_CHANNELS filters rows of pixels, of which a block first takes what its threads' places need: neighbouring places need
-// much the same. A block is for so many places of one row as it has threads.
-#define ACROSS(from, to, S, D, channels) \
-KERNEL across_##from##_##to##_##channels(GLOBAL const S *in, GLOBAL D *out, GLOBAL const i32 *first, GLOBAL const i32 *count, GLOBAL const f32 *weights, \
-	u64 rows, u64 n, u64 out_n) { \
-	SHARED S *row = (SHARED S *)held; \
-	u64 blocks_each = (out_n + ntid() - 1) / ntid(), at = block() / blocks_each; \
-	u32 begin = (u32)(block() % blocks_each) * ntid(), place = begin + tid(); \
-	u32 last = (begin + ntid() < out_n ? begin + ntid() : (u32)out_n) - 1; \
-	i32 start = first[begin], end = first[last] + count[last]; \
-	in += (at * n + start) * channels; \
-	for (u32 i = tid(); i < (u32)(end - start) * channels; i += ntid()) row[i] = in[i]; \
-	sync(); \
-	if (place > last) return; \
-	SHARED const S *p = row + (first[place] - start) * channels; \
-	GLOBAL const f32 *w = weights + place; \
-	f32 sum[channels]; \
-	for (u32 c = 0; c < channels; c++) sum[c] = 0; \
-	_Pragma("unroll 4") for (i32 j = count[place]; j > 0; j--) { \
-		f32 by = *w; \
-		for (u32 c = 0; c < channels; c++) sum[c] = sum[c] + by * from_##from(p[c]); \
-		p += channels; \
-		w += out_n; \
-	} \
-	put_##to##_##channels(out + (at * out_n + place) * channels, sum); \
+// filter_u8_f32_3 is the one that pictures go through first: it reads four pixels of three u8 as three aligned words and a part of a fourth,
+// as long as there is another pixel behind, so that no word ends behind the picture.
+KERNEL filter_u8_f32_3(GLOBAL const u8 *in, GLOBAL f32 *out, GLOBAL const i32 *first, GLOBAL const i32 *count, GLOBAL const f32 *weights,
+	u64 outer, u64 n, u64 out_n, u64 inner) {
+	for (u64 i = gid(); i < outer * out_n; i += gstride()) {
+		u64 place = i % out_n, o = i / out_n;
+		GLOBAL const u8 *p = in + (o * n + first[place]) * inner;
+		GLOBAL const f32 *w = weights + place;
+		i32 left = count[place];
+		f32 sum[3] = {0, 0, 0};
+		u32 odd = (u32)(u64)p & 3, word = 0;
+		GLOBAL const u32 *q = (GLOBAL const u32 *)(p - odd);
+		if (left > 4) word = *q;
+		for (; left > 4; left -= 4, p += 12) {
+			u32 x[4] = {word, q[1], q[2], q[3]};
+			word = x[3];
+			q += 3;
+			_Pragma("unroll") for (u32 k = 0; k < 3; k++) x[k] = (u32)(((u64)x[k + 1] << 32 | x[k]) >> odd * 8);
+			_Pragma("unroll") for (u32 k = 0; k < 12; k++) {
+				if (k % 3 == 0 && k) w += out_n;
+				sum[k % 3] = sum[k % 3] + *w * from_u8(x[k / 4] >> k % 4 * 8 & 255);
+			}
+			w += out_n;
+		}
+		for (; left > 0; left--, p += 3, w += out_n)
+			for (u32 c = 0; c < 3; c++) sum[c] = sum[c] + *w * from_u8(p[c]);
+		put_f32_3(out + i * 3, sum);
+	}
 }
-
-#define CHANNELS(from, to, S, D) ACROSS(from, to, S, D, 1) ACROSS(from, to, S, D, 3)
-
-CHANNELS(u8, f32, u8, f32)
-CHANNELS(f32, u8, f32, u8)
-CHANNELS(f32, f32, f32, f32)
 
 // normalise: (x - mean) * scale; in planes, where planar, of size pixels.
 KERNEL normalise(GLOBAL const u8 *in, GLOBAL const f32 *mean, GLOBAL const f32 *scale, GLOBAL f32 *out, u64 n, u64 size, u64 channels, u32 planar) {
