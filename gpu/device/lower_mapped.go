@@ -8,9 +8,9 @@ import (
 )
 
 // canMap says whether the kernels in gemm_bf16_sm90.c and gemm_f16_sm90.c can make a product. Their machine code is for this compute
-// capability and no other; they write rows in eights, and the copy engine counts in 31 bits.
+// capability and no other, from PTX 8.3, which drivers for CUDA 12.3 take; they write rows in eights, and the copy engine counts in 31 bits.
 func (l *lower) canMap(p multiplication) bool {
-	return p.in.Size() == 2 && l.dev.cc == 90 && l.dev.Driver().CanMap() && p.n%8 == 0 && max(p.batch, p.m, p.n, p.k) <= math.MaxInt32
+	return p.in.Size() == 2 && l.dev.cc == 90 && l.dev.Driver().CanMap() && l.dev.Driver().Version() >= 12030 && p.n%8 == 0 && max(p.batch, p.m, p.n, p.k) <= math.MaxInt32
 }
 
 const (

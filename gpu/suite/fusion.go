@@ -26,7 +26,7 @@ func testFusion(t *testing.T, open func(t *testing.T) Executor) {
 		cases := []Case{
 			gemmCase(r, makers[i%2], d.in, d.out, op.GemmShape{Batch: 2, M: 9, N: 24, K: 17}, uint64(i)%4, true, uint64(i)%2),
 			gemmCase(r, makers[1-i%2], d.in, d.out, op.GemmShape{Batch: 1, M: 130, N: 5, K: 40}, 3, false, 0),
-			convCase(r, makers[i%2], d.in, d.out, 2, 3, 8, [2]int64{6, 7}, [2]int64{3, 2}, one, one, one, 0),
+			convCase(r, makers[i%2], d.in, d.out, 2, 8, 8, [2]int64{6, 7}, [2]int64{3, 2}, one, one, one, 0),
 		}
 		for _, c := range cases {
 			for _, out := range []op.DType{op.F32, d.in, op.F16} {
