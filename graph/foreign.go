@@ -114,6 +114,7 @@ type foreign struct {
 	lone     map[string]bool              // of these, those that literals alone have widened
 	missing  []string                     // types that are unknown, each once
 	mistyped map[string]bool
+	grants   struct{ read, write *tree } // folders that nodes read and write
 	root     *tree
 }
 
@@ -143,8 +144,11 @@ type foreignNode struct {
 	whole     bool                    // of a stream: its list is wanted as it is
 	lone      bool                    // a Collect of a single value
 	realm     *foreignNode            // the innermost loop that it was saved in
-	single    map[string]bool         // of a Zip: handles with a single value
-	image     string                  // of an input: the node that makes a picture of its bytes
+	refs      []reference             // of a constant that refers to something
+	refers    bool
+	void      bool            // a constant that refers to nothing: what it is wired to gets nothing
+	single    map[string]bool // of a Zip: handles with a single value
+	image     string          // of an input: the node that makes a picture of its bytes
 }
 
 // foreignEdge is an edge of the foreign file.
@@ -201,6 +205,7 @@ func (x *foreign) convert(form foreignForm, root *tree) *tree {
 		return nil
 	}
 	x.findTypes()
+	x.findReferences()
 	x.findParents()
 	x.findStreams()
 	x.findGroups()

@@ -31,6 +31,9 @@ func (x *foreign) workflow(root *tree) *tree {
 	nodes.fields = append(nodes.fields, top.fields...)
 	outputs := x.outputsTree(nodes)
 	nodes.inReadingOrder()
+	if allow := x.allowTree(); allow != nil {
+		t.add("allow", root.pos, allow)
+	}
 	t.add("nodes", root.pos, nodes)
 	if len(outputs.fields) > 0 {
 		t.add("outputs", root.pos, outputs)
@@ -100,6 +103,9 @@ func (x *foreign) brokenWires(n *foreignNode) {
 
 // task makes the node of a module.
 func (x *foreign) task(n *foreignNode, siblings *tree) *tree {
+	if n.refers {
+		return x.refTask(n, siblings)
+	}
 	uses := n.rule.Uses
 	if uses == "" {
 		uses = constantUses
@@ -108,6 +114,9 @@ func (x *foreign) task(n *foreignNode, siblings *tree) *tree {
 	t.add("uses", n.typePos, textAt(uses, n.typePos))
 	in := x.wires(n, siblings)
 	with := x.literals(n, in)
+	if n.is(saveKind) {
+		x.savePath(n, with)
+	}
 	if len(with.fields) > 0 {
 		t.add("with", n.pos, with)
 	}

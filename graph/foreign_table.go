@@ -43,9 +43,11 @@ const (
 	groupOutputKind = "group_output"
 	foreachKind     = "foreach"
 	collectKind     = "collect"
-	streamKind      = "stream" // takes all items and gives others, one by one
-	zipKind         = "zip"    // gives the items of two streams in pairs; with uses, those that this node makes of the two lists
-	repeatKind      = "repeat" // takes back what the nodes behind it make of its value, turn by turn
+	streamKind      = "stream"    // takes all items and gives others, one by one
+	zipKind         = "zip"       // gives the items of two streams in pairs; with uses, those that this node makes of the two lists
+	referenceKind   = "reference" // a constant that names a file, or holds its content
+	saveKind        = "save"      // writes a file, whose path is saved as a folder and a name
+	repeatKind      = "repeat"    // takes back what the nodes behind it make of its value, turn by turn
 )
 
 // constantUses is the node type that gives a literal.
@@ -116,7 +118,7 @@ func (x *foreign) unknownType(n *foreignNode) {
 func (r *rule) fixed(property string) bool {
 	_, only := r.Only[property]
 	_, split := r.Split[property]
-	return only || split
+	return only || split || r.Kind == saveKind && (property == "folder" || property == "name")
 }
 
 // opens reports whether the nodes behind a node run for each of its items, or turn by turn.

@@ -46,6 +46,8 @@ func (x *foreign) before(e *foreignEdge) (next *foreignEdge, through bool) {
 	switch {
 	case n.rule == nil:
 		return nil, false
+	case n.void:
+		return nil, true
 	case n.bypassed && n.sig != nil:
 		return x.around(e), true
 	case n.is(previewKind, outputKind), n.bypassed && !n.is(inputKind, groupInputKind):

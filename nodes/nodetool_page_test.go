@@ -64,6 +64,8 @@ func (f *foreignType) here() string {
 		return fmt.Sprintf("a literal, `%s`", f.Type)
 	case "loop", "zip":
 		return "a group with `each`"
+	case "reference":
+		return fmt.Sprintf("what it refers to, `%s`", f.Type)
 	case "repeat":
 		return "a group with `repeat`"
 	case "group":
@@ -88,7 +90,7 @@ func (f *foreignType) differs() string {
 		parts = append(parts, fmt.Sprintf("%s is %s", property, f.Only[property]))
 	}
 	for _, property := range sortedKeys(f.In) {
-		if f.In[property] == "" && f.Only[property] == nil {
+		if f.In[property] == "" && f.Only[property] == nil && f.Kind != "save" {
 			parts = append(parts, property+" has no effect")
 		}
 	}

@@ -5,13 +5,11 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	"github.com/stretchr/testify/require"
 )
 
 // TestConformance runs the scripts of testdata/conformance: what the runner that levee began as does, scenario by scenario, on
@@ -31,20 +29,15 @@ import (
 // FILE is a file, or stdout.
 func TestConformance(t *testing.T) {
 	warm := compiled(t)
-	photo, err := filepath.Abs("../../testdata/samples/photos/dune.jpg")
-	require.NoError(t, err)
 	cmds := scriptCommands()
 	maps.Copy(cmds, map[string]func(*testscript.TestScript, bool, []string){
 		"after": after, "once": once, "ordered": ordered, "terminal": terminal, "overlap": overlap, "follows": follows,
 		"runs": newestRun, "runcount": runCount, "running": waitRunning, "ended": waitEnded,
 	})
 	testscript.Run(t, testscript.Params{
-		Dir: "../../testdata/conformance",
-		Setup: func(env *testscript.Env) error {
-			env.Setenv("PHOTO", photo)
-			return scriptSetup(env, warm)
-		},
-		Cmds: cmds,
+		Dir:   "../../testdata/conformance",
+		Setup: func(env *testscript.Env) error { return scriptSetup(env, warm) },
+		Cmds:  cmds,
 	})
 }
 

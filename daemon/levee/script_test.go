@@ -26,6 +26,8 @@ import (
 //	nvml [MACRO...]        puts a libnvidia-ml.so.1 that pretends into the way, see gpu/fake
 //	runid VAR              takes the last run's id that the last command named on stderr, else on stdout
 //	messages FILE [VAR]    holds what --json printed against the schema of messages and prints the messages alone; VAR is the run's id
+//
+// PHOTO is a picture.
 func TestScripts(t *testing.T) {
 	warm := compiled(t)
 	testscript.Run(t, testscript.Params{
@@ -40,6 +42,11 @@ func scriptSetup(env *testscript.Env, warm string) error {
 	env.Setenv("LEVEE_STATE", env.WorkDir+"/.state")
 	env.Setenv("LEVEE_CACHE", env.WorkDir+"/.cache")
 	env.Setenv("NO_COLOR", "1")
+	photo, err := filepath.Abs("../../testdata/samples/photos/dune.jpg")
+	if err != nil {
+		return err
+	}
+	env.Setenv("PHOTO", photo)
 	return exec.Command("cp", "-a", warm, env.WorkDir+"/.cache").Run()
 }
 
