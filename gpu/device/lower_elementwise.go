@@ -46,7 +46,7 @@ func lowerCast(l *lower, o *op.Op) error {
 		return lowerCopy(l, o)
 	}
 	n := out.Elems()
-	return l.launch("cast", fmt.Sprintf("cast_%v_%v", in.DType, out.DType), l.blocks(n/4), eachThread, 0, l.args().Ptr(out.at).Ptr(in.at).I64(n))
+	return l.launch("cast", fmt.Sprintf("cast_%v_%v", in.DType, out.DType), l.blocks(n/2), eachThread, 0, l.args().Ptr(out.at).Ptr(in.at).I64(n))
 }
 
 // unit is the largest power of two of bytes, up to 16, that all sizes are a multiple of.
@@ -120,13 +120,17 @@ func lowerStrided(l *lower, o *op.Op) error {
 	args := l.args().Ptr(out.at).Ptr(in.at).I64(n).I64(s.Start).U32(uint32(last + 1))
 	slices.Reverse(s.Dims)
 	slices.Reverse(s.Strides)
+	kernel := "strided"
+	if side := map[int64]int64{1: 4, 2: 2, 4: 2}[size*run]; side > 0 && s.Dims[0]%side == 0 {
+		kernel = "runs" // so many are stored at once
+	}
 	for i := range op.MaxRank - 1 {
 		args.I64(at(s.Dims, i, 1))
 	}
 	for i := range op.MaxRank {
 		args.I64(at(s.Strides, i, 0))
 	}
-	return l.launch("strided", fmt.Sprint("strided", size*run), l.blocks(n/4), eachThread, 0, args)
+	return l.launch("strided", fmt.Sprint(kernel, size*run), l.blocks(n/4), eachThread, 0, args)
 }
 
 // at gives an entry of a list, or none where it has fewer.

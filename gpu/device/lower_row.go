@@ -86,7 +86,7 @@ func (l *lower) sumPieces(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, as op.D
 		return launch(fmt.Sprint("sum_few_", d), l.blocks((r.outer+3)/4*width), eachThread)
 	case r.inner == 1 && r.n >= 2048 && all < int64(l.dev.sms)*32: // too few to have a warp each
 		args.I64(r.outer).I64(r.n)
-		return launch(fmt.Sprint("sum_block_", d), l.each(all), dim{X: uint32(256 / max(1, 4/d.Size()))})
+		return launch(fmt.Sprint("sum_block_", d), l.each(all), perWord(d))
 	case r.inner == 1 && r.n > 32:
 		args.I64(r.outer).I64(r.n)
 		return launch(fmt.Sprint("sum_rows_", d), l.blocks(all*32), eachThread)
@@ -98,6 +98,9 @@ func (l *lower) sumPieces(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, as op.D
 	}
 	return columns(32, 1024)
 }
+
+// perWord are the threads that have the 256 lanes of a sum, each those that are in a word.
+func perWord(d op.DType) dim { return dim{X: uint32(256 / max(1, 4/d.Size()))} }
 
 // each is a block for each of n things, as long as there are not too many.
 func (l *lower) each(n int64) dim { return dim{X: uint32(min(n, int64(l.dev.sms)*64))} }
@@ -241,7 +244,7 @@ func (l *lower) sumOf(what string, in tensor, numbers cuda.Ptr, r rows, out cuda
 		return err
 	}
 	args := l.args().Ptr(part).Ptr(in.at).Ptr(numbers).I64(r.outer).I64(r.n)
-	if err := l.launch(fmt.Sprint("norm_", in.DType), fmt.Sprintf("%s_%v", what, in.DType), l.each(r.outer*r.pieces()), eachThread, 0, args); err != nil {
+	if err := l.launch(fmt.Sprint("norm_", in.DType), fmt.Sprintf("%s_%v", what, in.DType), l.each(r.outer*r.pieces()), perWord(in.DType), 0, args); err != nil {
 		return err
 	}
 	return l.sumPieces(part, op.F32, rows{r.outer, r.pieces(), 1}, out, op.F32, false, count)

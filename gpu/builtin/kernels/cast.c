@@ -1,11 +1,15 @@
-// Cast: elements into another type, four at a time where all four are there. A float becomes an integer by cutting off the fraction;
+// Cast: elements into another type, two or four at a time where all are there. A float becomes an integer by cutting off the fraction;
 // an integer type takes the nearest of its values, and 0 for NaN. The rules and their steps are those of gpu/cpu/cast.go.
 #include "device.h"
 
-typedef u8 raw1 __attribute__((ext_vector_type(4)));
-typedef u16 raw2 __attribute__((ext_vector_type(4)));
-typedef u32 raw4 __attribute__((ext_vector_type(4)));
-typedef u64 raw8 __attribute__((ext_vector_type(4), aligned(16)));
+// What a thread loads and stores at once: two elements where one of the types has 8 bytes, else four.
+typedef u8 raw1x2 __attribute__((ext_vector_type(2)));
+typedef u16 raw2x2 __attribute__((ext_vector_type(2)));
+typedef u32 raw4x2 __attribute__((ext_vector_type(2)));
+typedef u64 raw8x2 __attribute__((ext_vector_type(2)));
+typedef u8 raw1x4 __attribute__((ext_vector_type(4)));
+typedef u16 raw2x4 __attribute__((ext_vector_type(4)));
+typedef u32 raw4x4 __attribute__((ext_vector_type(4)));
 
 // odd narrows so that narrowing again to 16 bits rounds as if once: what is lost sets the last bit.
 INLINE f32 odd(f64 x) {
@@ -67,23 +71,25 @@ INLINE u16 double_f16(f64 x) { return f32_to_f16(odd(x)).bits; }
 INLINE u16 double_bf16(f64 x) { return f32_to_bf16(odd(x)).bits; }
 INLINE u32 double_f32(f64 x) { return bits_of(canon((f32)x)); }
 
-#define CAST(A, B, KIND, SA, SB) \
-	KERNEL cast_##A##_##B(GLOBAL raw##SB *__restrict out, GLOBAL const raw##SA *__restrict in, u64 n) { \
-		for (u64 i = gid(); i < n / 4; i += gstride()) { \
-			raw##SA v = in[i]; \
-			out[i] = (raw##SB){KIND##_##B(get_##A(v.x)), KIND##_##B(get_##A(v.y)), KIND##_##B(get_##A(v.z)), KIND##_##B(get_##A(v.w))}; \
+#define CAST4(A, B, KIND, SA, SB) CAST_OF(A, B, KIND, SA, SB, 4, (raw##SB##x4){KIND##_##B(get_##A(v.x)), KIND##_##B(get_##A(v.y)), KIND##_##B(get_##A(v.z)), KIND##_##B(get_##A(v.w))})
+#define CAST2(A, B, KIND, SA, SB) CAST_OF(A, B, KIND, SA, SB, 2, (raw##SB##x2){KIND##_##B(get_##A(v.x)), KIND##_##B(get_##A(v.y))})
+#define CAST_OF(A, B, KIND, SA, SB, N, ...) \
+	KERNEL cast_##A##_##B(GLOBAL raw##SB##x##N *__restrict out, GLOBAL const raw##SA##x##N *__restrict in, u64 n) { \
+		for (u64 i = gid(); i < n / N; i += gstride()) { \
+			raw##SA##x##N v = in[i]; \
+			out[i] = __VA_ARGS__; \
 		} \
-		u64 i = n / 4; \
-		if (gid() < n % 4) { \
+		u64 i = n / N; \
+		if (gid() < n % N) { \
 			u32 k = (u32)gid(); \
 			((GLOBAL __typeof__(out->x) *)(out + i))[k] = KIND##_##B(get_##A(((GLOBAL const __typeof__(in->x) *)(in + i))[k])); \
 		} \
 	}
 
-CAST(u8, i32, int, 1, 4) CAST(u8, i64, int, 1, 8) CAST(u8, f16, int, 1, 2) CAST(u8, bf16, int, 1, 2) CAST(u8, f32, int, 1, 4) CAST(u8, f64, int, 1, 8)
-CAST(i32, u8, int, 4, 1) CAST(i32, i64, int, 4, 8) CAST(i32, f16, int, 4, 2) CAST(i32, bf16, int, 4, 2) CAST(i32, f32, int, 4, 4) CAST(i32, f64, int, 4, 8)
-CAST(i64, u8, int, 8, 1) CAST(i64, i32, int, 8, 4) CAST(i64, f16, int, 8, 2) CAST(i64, bf16, int, 8, 2) CAST(i64, f32, int, 8, 4) CAST(i64, f64, int, 8, 8)
-CAST(f16, u8, single, 2, 1) CAST(f16, i32, single, 2, 4) CAST(f16, i64, single, 2, 8) CAST(f16, bf16, single, 2, 2) CAST(f16, f32, single, 2, 4) CAST(f16, f64, single, 2, 8)
-CAST(bf16, u8, single, 2, 1) CAST(bf16, i32, single, 2, 4) CAST(bf16, i64, single, 2, 8) CAST(bf16, f16, single, 2, 2) CAST(bf16, f32, single, 2, 4) CAST(bf16, f64, single, 2, 8)
-CAST(f32, u8, single, 4, 1) CAST(f32, i32, single, 4, 4) CAST(f32, i64, single, 4, 8) CAST(f32, f16, single, 4, 2) CAST(f32, bf16, single, 4, 2) CAST(f32, f64, single, 4, 8)
-CAST(f64, u8, double, 8, 1) CAST(f64, i32, double, 8, 4) CAST(f64, i64, double, 8, 8) CAST(f64, f16, double, 8, 2) CAST(f64, bf16, double, 8, 2) CAST(f64, f32, double, 8, 4)
+CAST4(u8, i32, int, 1, 4) CAST2(u8, i64, int, 1, 8) CAST4(u8, f16, int, 1, 2) CAST4(u8, bf16, int, 1, 2) CAST4(u8, f32, int, 1, 4) CAST2(u8, f64, int, 1, 8)
+CAST4(i32, u8, int, 4, 1) CAST2(i32, i64, int, 4, 8) CAST4(i32, f16, int, 4, 2) CAST4(i32, bf16, int, 4, 2) CAST4(i32, f32, int, 4, 4) CAST2(i32, f64, int, 4, 8)
+CAST2(i64, u8, int, 8, 1) CAST2(i64, i32, int, 8, 4) CAST2(i64, f16, int, 8, 2) CAST2(i64, bf16, int, 8, 2) CAST2(i64, f32, int, 8, 4) CAST2(i64, f64, int, 8, 8)
+CAST4(f16, u8, single, 2, 1) CAST4(f16, i32, single, 2, 4) CAST2(f16, i64, single, 2, 8) CAST4(f16, bf16, single, 2, 2) CAST4(f16, f32, single, 2, 4) CAST2(f16, f64, single, 2, 8)
+CAST4(bf16, u8, single, 2, 1) CAST4(bf16, i32, single, 2, 4) CAST2(bf16, i64, single, 2, 8) CAST4(bf16, f16, single, 2, 2) CAST4(bf16, f32, single, 2, 4) CAST2(bf16, f64, single, 2, 8)
+CAST4(f32, u8, single, 4, 1) CAST4(f32, i32, single, 4, 4) CAST2(f32, i64, single, 4, 8) CAST4(f32, f16, single, 4, 2) CAST4(f32, bf16, single, 4, 2) CAST2(f32, f64, single, 4, 8)
+CAST2(f64, u8, double, 8, 1) CAST2(f64, i32, double, 8, 4) CAST2(f64, i64, double, 8, 8) CAST2(f64, f16, double, 8, 2) CAST2(f64, bf16, double, 8, 2) CAST2(f64, f32, double, 8, 4)

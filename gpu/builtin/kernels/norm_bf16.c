@@ -16,4 +16,4 @@
 #include "sum.h"
 #include "norm.h"
 
-NORMS(bf16)
+NORMS(bf16, 2)

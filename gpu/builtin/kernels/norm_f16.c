@@ -16,4 +16,4 @@
 #include "sum.h"
 #include "norm.h"
 
-NORMS(f16)
+NORMS(f16, 2)

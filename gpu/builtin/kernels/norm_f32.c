@@ -16,4 +16,4 @@
 #include "sum.h"
 #include "norm.h"
 
-NORMS(f32)
+NORMS(f32, 1)

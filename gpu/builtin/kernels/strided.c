@@ -28,6 +28,20 @@ INLINE u64 place(u64 i, u32 rank, u64 d0, u64 d1, u64 d2, u64 d3, u64 d4, u64 s0
 	}
 EACH_UNIT(STRIDED)
 
+// runs are the same where the last dimension is a multiple of R units: a thread makes R at once, which it stores as one.
+#define RUNS(S, R, WORD) \
+	KERNEL runs##S(GLOBAL WORD *__restrict out, GLOBAL const unit##S *__restrict in, u64 n, u64 start, u32 rank, u64 d0, u64 d1, u64 d2, u64 d3, u64 d4, \
+		u64 s0, u64 s1, u64 s2, u64 s3, u64 s4, u64 s5) { \
+		in += start; \
+		EACH4(WORD, n / R, { \
+			GLOBAL const unit##S *from = in + place(i * R, rank, d0, d1, d2, d3, d4, s0, s1, s2, s3, s4, s5); \
+			unit##S part[R]; \
+			_Pragma("unroll") for (u32 b = 0; b < R; b++) part[b] = from[b * s0]; \
+			__builtin_memcpy(&v, part, sizeof v); \
+		}, out[i] = v) \
+	}
+RUNS(1, 4, u32) RUNS(2, 2, u32) RUNS(4, 2, u32x2)
+
 // tiles moves squares of D by D through shared memory: the output is in one piece along n, which is read with stride, and the input is
 // nearest along count, which is read with near and written with pitch. Up to four dimensions b are outside of that. 256 threads. PITCH is
 // such that neither rows nor columns of the square meet in a bank.
