@@ -31,8 +31,13 @@ func lowerSort(l *lower, o *op.Op) error {
 	if n <= s.short || k <= s.short/8 {
 		return l.sortShort(s, rows, n, k, flip)
 	}
-	return inParts(rows, max(sortScratch/n, 1), func(from, rows int64) error {
-		return l.sortLong(s, from, rows, n, k, flip)
+	most := min(max(sortScratch/n, 1), rows)
+	space, err := l.sortSpace(s, most, n, k)
+	if err != nil {
+		return err
+	}
+	return inParts(rows, most, func(from, rows int64) error {
+		return l.sortLong(s, space, from, rows, n, k, flip)
 	})
 }
 
@@ -93,45 +98,53 @@ func (l *lower) sortTiles(t tiles, count int64) (next tiles, err error) {
 	return next, l.launch("sort", "sort_short_"+t.bits, dim{X: uint32(blocks)}, dim{X: sortThreads}, 0, args)
 }
 
+// sortSpace is what rows that are sorted together need: how many elements of a tile have each digit, where these belong, and two places
+// for the elements, of which the second is zero where the outputs are.
+type sortSpace struct {
+	counts, offsets cuda.Ptr
+	keys, index     [2]cuda.Ptr
+}
+
+func (l *lower) sortSpace(s sorter, rows, n, k int64) (space sortSpace, err error) {
+	counts := rows * sortDigits * ((n + s.tile - 1) / s.tile) * 4
+	want := []struct {
+		at    *cuda.Ptr
+		bytes int64
+	}{{&space.counts, counts}, {&space.offsets, counts}, {&space.keys[0], rows * n * s.size}, {&space.index[0], rows * n * 4},
+		{&space.keys[1], rows * n * s.size}, {&space.index[1], rows * n * 4}}
+	if k == n { // the outputs have room for all
+		want = want[:4]
+	}
+	for _, w := range want {
+		if *w.at, err = l.scratch(w.bytes); err != nil {
+			return space, err
+		}
+	}
+	return space, nil
+}
+
 // sortLong moves the elements by one digit after the other, to and fro between two places, and at last to the outputs.
-func (l *lower) sortLong(s sorter, first, rows, n, k int64, flip uint32) error {
+func (l *lower) sortLong(s sorter, space sortSpace, first, rows, n, k int64, flip uint32) error {
 	tiles := (n + s.tile - 1) / s.tile
-	counts, err := l.scratch(rows * sortDigits * tiles * 4)
-	if err != nil {
-		return err
-	}
-	offsets, err := l.scratch(rows * sortDigits * tiles * 4)
-	if err != nil {
-		return err
-	}
-	var keys, index [2]cuda.Ptr // what the digits of even and odd number are moved to
-	for i := range keys {
-		if i == 1 && k == n { // the last digit too: the output has room for all
-			keys[i], index[i] = l.out[0].at+cuda.Ptr(first*k*s.size), l.out[1].at+cuda.Ptr(first*k*4)
-			continue
-		}
-		if keys[i], err = l.scratch(rows * n * s.size); err != nil {
-			return err
-		}
-		if index[i], err = l.scratch(rows * n * 4); err != nil {
-			return err
-		}
+	out, outIndex := l.out[0].at+cuda.Ptr(first*k*s.size), l.out[1].at+cuda.Ptr(first*k*4)
+	if k == n {
+		space.keys[1], space.index[1] = out, outIndex
 	}
 	grid, block := dim{X: uint32(rows * tiles)}, dim{X: sortThreads}
 	from, fromIndex, kind := l.in[0].at+cuda.Ptr(first*n*s.size), cuda.Ptr(0), uint32(l.in[0].DType)
 	for digit := range s.size {
 		shift := uint32(8 * digit)
-		if err := l.launch("sort", "sort_count_"+s.bits, grid, block, 0, l.args().Ptr(from).Ptr(counts).I64(n).I64(tiles).U32(shift).U32(kind).U32(flip)); err != nil {
+		if err := l.launch("sort", "sort_count_"+s.bits, grid, block, 0, l.args().Ptr(from).Ptr(space.counts).I64(n).I64(tiles).U32(shift).U32(kind).U32(flip)); err != nil {
 			return err
 		}
-		if err := l.scan(op.I32, counts, offsets, rows, sortDigits*tiles, true); err != nil {
+		if err := l.scan(op.I32, space.counts, space.offsets, rows, sortDigits*tiles, true); err != nil {
 			return err
 		}
-		to, toIndex, length, outKind := keys[digit&1], index[digit&1], n, uint32(0)
+		to, toIndex, length, outKind := space.keys[digit&1], space.index[digit&1], n, uint32(0)
 		if digit == s.size-1 {
-			to, toIndex, length, outKind = l.out[0].at+cuda.Ptr(first*k*s.size), l.out[1].at+cuda.Ptr(first*k*4), k, uint32(l.in[0].DType)
+			to, toIndex, length, outKind = out, outIndex, k, uint32(l.in[0].DType)
 		}
-		args := l.args().Ptr(from).Ptr(fromIndex).Ptr(to).Ptr(toIndex).Ptr(offsets).I64(n).I64(length).I64(tiles).U32(shift).U32(kind).U32(outKind).U32(flip)
+		args := l.args().Ptr(from).Ptr(fromIndex).Ptr(to).Ptr(toIndex).Ptr(space.offsets).I64(n).I64(length).I64(tiles).U32(shift).U32(kind).U32(outKind).U32(flip)
 		if err := l.launch("sort", "sort_move_"+s.bits, grid, block, 0, args); err != nil {
 			return err
 		}
