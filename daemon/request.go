@@ -12,7 +12,7 @@ import (
 )
 
 // A RunJobRequest of nodetool brings its workflow along. It runs as if the workflow lay in the served folder, under a hidden name that no
-// file has; nothing of it reads or writes files, for such a workflow can ask for none.
+// file has; nothing of it reads or writes files: one that asks for some is refused.
 const requestSuffix = ".request.json"
 
 // jobRequest is what levee reads of a RunJobRequest beyond its graph and params, which graph.Parse takes.
@@ -46,6 +46,9 @@ func (f *folder) submitJob(ctx context.Context, j *jobRequest, text []byte) (Run
 	}
 	if err != nil {
 		return RunAnswer{}, err
+	}
+	if allow := flow.Graph.Allow; len(allow.Read)+len(allow.Write) > 0 {
+		return RunAnswer{}, refuse("the workflow of a request can touch no files, and this one reads %q and writes %q: put it into the served folder, and ask for it by its path", allow.Read, allow.Write)
 	}
 	req, err := f.d.asked(ctx, flow, RunRequest{})
 	if err != nil {

@@ -2,6 +2,7 @@ package daemon_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -45,6 +46,18 @@ func TestJobRequestIsRunOnce(t *testing.T) {
 	code, text := a.ask("POST", "/runs", `{"type": "run_job_request", "graph": {"nodes": [{"id": "1", "type": "no.Such"}], "edges": []}}`)
 	require.Equal(t, 400, code)
 	require.Contains(t, text, "Node class not found: no.Such")
+
+	for wants, graph := range map[string]string{
+		`reads ["in"]`: `{"nodes": [{"id": "1", "type": "nodetool.constant.Document", "data": {"value": {"type": "document", "uri": "in/a.pdf"}}},
+  {"id": "2", "type": "nodetool.output.Output", "data": {"name": "o"}}],
+ "edges": [{"source": "1", "sourceHandle": "output", "target": "2", "targetHandle": "value"}]}`,
+		`writes ["out"]`: `{"nodes": [{"id": "1", "type": "nodetool.text.SaveTextFile", "data": {"folder": "out", "name": "a.txt"}}], "edges": []}`,
+	} {
+		code, text := a.ask("POST", "/runs", `{"type": "run_job_request", "graph": `+graph+`}`)
+		require.Equal(t, 400, code)
+		require.Contains(t, strings.ReplaceAll(text, `\"`, `"`), wants)
+		require.Contains(t, text, "can touch no files")
+	}
 	s.stop()
 }
 
