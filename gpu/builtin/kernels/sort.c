@@ -32,7 +32,7 @@ INLINE u64 bits64(u64 k, u32 kind, u32 flip) {
 // Short rows, and tiles of rows of which only the first few elements are wanted: a block sorts several at once in its own memory, by a
 // bitonic network. The place is part of what is compared, so the network need not be stable. An element is its key, and below its place.
 typedef unsigned __int128 u128;
-enum { SHORT32 = 4096, SHORT64 = 2048 };
+enum { SHORT32 = 4096, SHORT64 = 2048, LOADS = 4 };
 
 // slot spreads what a block holds over the banks of its memory: steps by any power of two meet few of them twice.
 INLINE u32 slot(u32 x) { return x ^ (x >> 4 & 15) ^ (x >> 8 & 15); }
@@ -78,12 +78,21 @@ KERNEL sort_short_##N(GLOBAL const K *in, GLOBAL const u32 *index, GLOBAL const 
 		if (tid() == 0) kept = 0; \
 		sync(); \
 	} \
-	for (u32 i = tid(); i < all; i += ntid()) { \
-		u64 row = first_row + (i >> log), at = (start + (i & (size - 1))) * step; \
-		E e = ~(E)0; \
-		if (row < rows && at < n) e = (E)key##N(in[row * n + at], kind, flip) << N | (index ? index[row * n + at] : (u32)at); \
-		if (!bound) s[slot(i)] = e; \
-		else if (at < n && (K)(e >> N) <= last) s[slot(__atomic_fetch_add(&kept, 1, __ATOMIC_RELAXED))] = e; \
+	for (u32 i = tid(); i < all; i += LOADS * ntid()) { /* all is a multiple of that */ \
+		K bits[LOADS]; \
+		u32 from[LOADS], there[LOADS]; \
+		_Pragma("unroll") for (u32 l = 0; l < LOADS; l++) { \
+			u64 row = first_row + ((i + l * ntid()) >> log), at = (start + ((i + l * ntid()) & (size - 1))) * step; \
+			there[l] = row < rows && at < n; \
+			u64 p = there[l] ? row * n + at : 0; \
+			bits[l] = in[p]; \
+			from[l] = index ? index[p] : (u32)at; \
+		} \
+		_Pragma("unroll") for (u32 l = 0; l < LOADS; l++) { \
+			E e = there[l] ? (E)key##N(bits[l], kind, flip) << N | from[l] : ~(E)0; \
+			if (!bound) s[slot(i + l * ntid())] = e; \
+			else if (there[l] && (K)(e >> N) <= last) s[slot(__atomic_fetch_add(&kept, 1, __ATOMIC_RELAXED))] = e; \
+		} \
 	} \
 	sync(); \
 	if (bound) { \
