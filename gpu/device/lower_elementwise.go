@@ -163,6 +163,10 @@ func (l *lower) tiles(s op.Strided, near int, size int64) error {
 	if size > 4 {
 		side = 32
 	}
+	kernel := "tiles"
+	if words := 4 / size; words > 1 && s.Strides[near] == 1 && wholeWords(s, near, words) {
+		kernel, side = "word_tiles", 32*words
+	}
 	all := (n + side - 1) / side * ((count + side - 1) / side)
 	var dims, from, to []int64 // of what is outside of the two
 	pitch, nearPitch := n, int64(0)
@@ -185,5 +189,19 @@ func (l *lower) tiles(s op.Strided, near int, size int64) error {
 		}
 	}
 	grid := dim{X: uint32(min(all, int64(l.dev.sms)*32))}
-	return l.launch("strided", fmt.Sprint("tiles", size), grid, eachThread, 0, args)
+	return l.launch("strided", fmt.Sprint(kernel, size), grid, eachThread, 0, args)
+}
+
+// wholeWords says whether the input's rows, which lie along near, and the output's rows begin and end with words of so many elements.
+func wholeWords(s op.Strided, near int, words int64) bool {
+	last := len(s.Dims) - 1
+	if s.Start%words != 0 || s.Dims[last]%words != 0 || s.Dims[near]%words != 0 {
+		return false
+	}
+	for i, stride := range s.Strides {
+		if i != near && stride%words != 0 {
+			return false
+		}
+	}
+	return true
 }
