@@ -9,7 +9,7 @@ import (
 
 // fftCases have lengths for one pass and for two, and some that are no powers of two; what is right is told by the processors.
 func fftCases(r *rand.Rand) (list []Case) {
-	for _, s := range [][2]int64{{1, 1}, {3, 2}, {1000, 4}, {7, 8}, {3, 256}, {5, 512}, {1, 4096}, {2, 8192}, {1, 1 << 14}, {3, 3}, {2, 100}, {4, 1000}, {1, 5000}, {1, 1 << 15}, {1, 9000}} {
+	for _, s := range [][2]int64{{1, 1}, {3, 2}, {1000, 4}, {7, 8}, {3, 256}, {5, 512}, {1, 4096}, {2, 8192}, {1, 1 << 14}, {3, 3}, {2, 100}, {4, 1000}, {1, 5000}, {1, 1 << 15}, {1, 9000}, {9, 128}, {3, 1024}, {1, 1 << 13}} {
 		for inverse := range uint64(2) {
 			list = append(list, fftCase(Random(r, op.F32, s[0], s[1], 2), inverse))
 		}

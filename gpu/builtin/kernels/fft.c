@@ -73,7 +73,7 @@ INLINE void steps_##N(pass p, u32 s, u32 bring, u32 take, u32 in_table) { \
 			else x[k] = p.in[q >> rest << p.log | (u64)(reverse(k, N) << groups_log | at) << rest | (q & ((1ull << rest) - 1))]; \
 		} \
 		u32 low = (u32)q & ((1u << p.stage) - 1); \
-		c32 roots[4]; \
+		c32 roots[8]; \
 		_Pragma("unroll") for (u32 t = 0; t < N; t++) \
 			_Pragma("unroll") for (u32 h = 0; h < 1u << t; h++) { /* the numbers with the same root: the second half's are a quarter turn on */ \
 				u32 half = t ? 1u << (t - 1) : 1; \
@@ -103,6 +103,7 @@ DEFINE_STEPS(0)
 DEFINE_STEPS(1)
 DEFINE_STEPS(2)
 DEFINE_STEPS(3)
+DEFINE_STEPS(4)
 
 // in_table says whether all stages are in the table; else each of the steps is looked at.
 #define STEPS(N, s, bring, take) \
@@ -111,12 +112,13 @@ DEFINE_STEPS(3)
 		else steps_##N(p, s, bring, take, 0); \
 	} while (0)
 
-// all_steps is for passes of at least four stages.
+// all_steps is for passes of at least four stages. Four stages at once are worth it where the registers are not full of f64.
 INLINE void all_steps(pass p, u32 in_table) {
 	STEPS(3, 0, 1, 0);
-	u32 s = 3;
-	for (; s + 3 < p.count; s += 3) STEPS(3, s, 0, 0);
-	if (s + 1 == p.count) STEPS(1, s, 0, 1);
+	u32 s = 3, most = in_table ? 4 : 3;
+	for (; s + most < p.count; s += 3) STEPS(3, s, 0, 0);
+	if (in_table && s + 4 == p.count) STEPS(4, s, 0, 1);
+	else if (s + 1 == p.count) STEPS(1, s, 0, 1);
 	else if (s + 2 == p.count) STEPS(2, s, 0, 1);
 	else STEPS(3, s, 0, 1);
 }
