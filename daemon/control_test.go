@@ -107,16 +107,19 @@ func TestWrongRequestsAreRefused(t *testing.T) {
 		`{"workflow":"w.flow.yaml"}`:        "absolute path",
 		`{"workflow":"/etc/passwd"}`:        "does not lie in",
 		`{"workflow":"` + b.dir + `/../x"}`: "does not lie in",
-		`{"workflow":"` + b.dir + `/none.flow.yaml"}`:          "no workflow none.flow.yaml",
-		`{"workflow":"` + b.dir + `/bad.flow.yaml"}`:           "has problems",
-		`{"workflow":"` + b.dir + `/file.flow.yaml"}`:          "once per file",
-		`{"workflow":"` + w + `"}`:                             "needs a value for",
-		`{"workflow":"` + w + `","graph":{}}`:                  "unknown field",
-		`{"workflow":"` + w + `"} {}`:                          "behind its end",
-		`{"workflow":"` + w + `","inputs":{"x":1}}`:            `no input \"x\"`,
-		`{"workflow":"` + w + `","inputs":{"name":1}}`:         "input name",
-		`{"workflow":"` + w + `","inputs":{"n":9,"name":[1]}}`: "input name",
-		`{"workflow":"` + strings.Repeat("x", 20<<20) + `"}`:   "too large",
+		`{"workflow":"` + b.dir + `/none.flow.yaml"}`:                 "no workflow none.flow.yaml",
+		`{"workflow":"` + b.dir + `/bad.flow.yaml"}`:                  "has problems",
+		`{"workflow":"` + b.dir + `/file.flow.yaml"}`:                 "once per file",
+		`{"workflow":"` + w + `"}`:                                    "needs a value for",
+		`{"workflow":"` + w + `","graph":{}}`:                         "unknown field",
+		`{"workflow":"` + w + `"} {}`:                                 "behind its end",
+		`{"workflow":"` + w + `","inputs":{"x":1}}`:                   `no input \"x\"`,
+		`{"workflow":"` + w + `","inputs":{"name":"x"},"only":["b"]}`: `no node \"b\"`,
+		`{"workflow":"` + w + `","inputs":{"name":"x"},"from":["b"]}`: `no node \"b\"`,
+		`{"workflow":"` + w + `","inputs":{"name":"x"},"from":"a"}`:   "from",
+		`{"workflow":"` + w + `","inputs":{"name":1}}`:                "input name",
+		`{"workflow":"` + w + `","inputs":{"n":9,"name":[1]}}`:        "input name",
+		`{"workflow":"` + strings.Repeat("x", 20<<20) + `"}`:          "too large",
 	} {
 		code, text := a.ask("POST", "/runs", body)
 		require.Equal(t, 400, code, "%.200s: %s", body, text)
@@ -207,4 +210,37 @@ func TestRunOfEveryNodeIsResumedWhereItWas(t *testing.T) {
 	require.Equal(t, journal.Completed, s.ended("w.flow.yaml").Status)
 	require.Equal(t, 2, s.executions(), "wait and last, not first")
 	s.finish()
+}
+
+// TestPartsAreAskedFor: only runs the nodes that it names and takes what they need from the cache, from runs a node and all behind it.
+func TestPartsAreAskedFor(t *testing.T) {
+	b := newBox(t)
+	b.drop("w.flow.yaml", `levee: 1
+inputs: { text: string }
+nodes:
+  a: { uses: text/upper, in: { text: inputs.text } }
+  b: { uses: text/trim, in: { text: a.text } }
+  c: { uses: text/lower, in: { text: b.text } }
+  d: { uses: text/length, in: { text: a.text } }
+outputs: { text: c.text }
+`)
+	s := b.serve()
+	s.until(daemon.Waiting, "w.flow.yaml")
+	a := b.asker()
+	ask := func(more string) map[string]journal.InvocationStatus {
+		code, text := a.ask("POST", "/runs", `{"workflow":"`+b.path("w.flow.yaml")+`","inputs":{"text":" x "}`+more+`}`)
+		require.Equal(t, 200, code, text)
+		var answer daemon.RunAnswer
+		require.NoError(t, json.Unmarshal([]byte(text), &answer))
+		require.Eventually(t, b.ended(answer.Run, journal.Completed), deadline, 5*time.Millisecond)
+		return b.states(answer.Run)
+	}
+	const ran, cached = journal.Ran, journal.Cached
+	type states = map[string]journal.InvocationStatus
+	require.Equal(t, states{"a": ran, "b": ran, "c": ran, "d": ran}, ask(""))
+	require.Equal(t, states{"a": cached, "b": ran}, ask(`,"only":["b"]`))
+	require.Equal(t, states{"a": cached, "b": ran, "c": ran, "d": cached}, ask(`,"from":["b"]`))
+	require.Equal(t, states{"a": cached, "b": cached, "c": ran, "d": ran}, ask(`,"only":["c","d"]`))
+	require.Equal(t, states{"a": cached, "b": cached, "c": cached, "d": cached}, ask(`,"only":[],"from":[]`))
+	s.stop()
 }

@@ -3,6 +3,7 @@ package daemon
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"levee/daemon/journal"
@@ -66,6 +67,9 @@ func (r *Run) observe(e graph.Event) {
 	case task && e.State == graph.Retrying:
 		r.failed.Add(-1) // the attempt failed, the node has not
 		r.event("log_update", e.Path, map[string]any{"content": "trying again: " + e.Err.Error(), "severity": "warning"})
+		if e.Wait > 0 {
+			r.event("node_update", e.Path, map[string]any{"status": "waiting", "cause": fmt.Sprintf("attempt %d begins in %s", e.Attempt+1, e.Wait)})
+		}
 	case !task && e.State == graph.Progress:
 		if now := time.Now(); now.Sub(r.told[e.Path]) >= groupEvery {
 			r.told[e.Path] = now

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"levee/daemon/journal"
 	"levee/graph"
 )
 
@@ -100,7 +99,10 @@ func (f *feed) due(now time.Time, last bool) (list []*entry) {
 		list = append(list, &entry{event: message(f.run.rec.ID, "edge_update", "", data)})
 	}
 	if !last {
-		data := map[string]any{"status": journal.Running, "progress": f.run.soFar(), "current_nodes": current(f.running)}
+		data := map[string]any{"status": f.run.presence.now(), "progress": f.run.soFar()}
+		if nodes := current(f.running); len(nodes) > 0 {
+			data["current_nodes"] = nodes
+		}
 		if text, err := json.Marshal(data); err == nil && string(text) != p.text {
 			p.text = string(text)
 			list = append(list, &entry{event: message(f.run.rec.ID, "job_update", "", data)})

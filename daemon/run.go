@@ -306,7 +306,7 @@ func (r *Run) pass(ctx context.Context) ([]journal.Named, []string, error) {
 	got, err := graph.Run(ctx, r.flow.Graph, in, graph.Runner{
 		Exec: r.invoke, InFlight: inFlight, Save: r.save, Observe: r.observe,
 		Open:  func(ctx context.Context, v value.Value) (io.ReaderAt, error) { return r.reader(ctx, v) },
-		After: func(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop },
+		After: r.presence.after,
 	})
 	if late := r.pubs.end(); err == nil {
 		err = late

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"levee/daemon/journal"
@@ -11,8 +12,8 @@ import (
 	"levee/runtime"
 )
 
-// presence knows how many invocations of a run are under way and how many of these wait for a place on a device: when all do, the
-// run as a whole waits, and is said to once that has lasted a moment.
+// presence knows how many invocations of a run are under way and how many of these wait, for a place on a device or for the time of their
+// next attempt: when all do, the run as a whole waits, and is said to once that has lasted a moment.
 type presence struct {
 	run   *Run
 	above *presence // of the run whose node this run is: when this one waits, that node does; nil: there is none
@@ -23,6 +24,15 @@ type presence struct {
 	said    bool        // the run is said to be waiting
 	timer   *time.Timer // says so; nil while something goes on
 	over    bool
+	waits   atomic.Bool // said, for those who cannot wait for mu
+}
+
+// now is what the run is about.
+func (p *presence) now() journal.Status {
+	if p.waits.Load() {
+		return journal.Waiting
+	}
+	return journal.Running
 }
 
 // waitsAfter is how long all of a run must have waited for it to be worth saying.
@@ -48,6 +58,23 @@ func (p *presence) change(active, waiting int) {
 		p.said = false
 		p.status(journal.Running)
 		p.above.change(0, -1)
+	}
+}
+
+// after calls f later; until then an invocation waits. It is called with the graph's lock held, and so is f: neither writes a row, as what
+// waits when it begins and when it ends changes nothing of what is said.
+func (p *presence) after(d time.Duration, f func()) (stop func() bool) {
+	p.change(1, 1)
+	timer := time.AfterFunc(d, func() {
+		f()
+		p.change(-1, -1)
+	})
+	return func() bool {
+		stopped := timer.Stop()
+		if stopped {
+			p.change(-1, -1)
+		}
+		return stopped
 	}
 }
 
@@ -88,6 +115,7 @@ func (p *presence) end() {
 // status records what the run is about. Called with mu held, while no invocation begins or ends.
 func (p *presence) status(s journal.Status) {
 	r := p.run
+	p.waits.Store(s == journal.Waiting)
 	if err := r.daemon.journal.SetStatus(context.Background(), &r.rec, s); err != nil {
 		r.daemon.log.Warn("status not recorded", "run", r.rec.ID, "err", err)
 		return

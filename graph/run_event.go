@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"time"
 
 	"levee/graph/value"
 )
@@ -35,6 +36,7 @@ type Event struct {
 	Outputs []value.Value // Done, and Failed where on_error gave values; in the order of the node's outputs
 	Cause   *Cause        // Skipped, Cancelled, Failed, Suspended; Done of a plain group: why an output is missing
 	Err     error         // Retrying, Failed, Cancelled, Suspended
+	Wait    time.Duration // Retrying: how long until the next attempt
 	Handled bool          // Failed: on_error lets the run go on
 
 	// Of an each group: elements in all, ended, and of these failed. Of a repeat group: turns at most, ended, and 0.

@@ -310,21 +310,24 @@ func (x *run) cancelNode(s *scope, i int32, err error) {
 func (x *run) retry(s *scope, i int32, err error) {
 	x.retell(s, i)
 	n, st := s.node(i), &s.states[i]
-	if x.Observe != nil {
-		x.Observe(Event{State: Retrying, Node: n, Path: s.pathOf(i), Attempt: int(st.attempt), Err: err})
-	}
 	wait := n.Retry.Wait
 	for k := int32(1); k < st.attempt && wait < maxWait; k++ {
 		wait *= 2
 	}
-	if x.After == nil || wait <= 0 {
+	if wait = min(wait, maxWait); x.After == nil {
+		wait = 0
+	}
+	if x.Observe != nil {
+		x.Observe(Event{State: Retrying, Node: n, Path: s.pathOf(i), Attempt: int(st.attempt), Err: err, Wait: wait})
+	}
+	if wait <= 0 {
 		st.phase = queued
 		x.steps.push(step{kind: startNode, scope: s, index: i})
 		return
 	}
 	st.phase = pausing
 	x.wg.Add(1)
-	stop := x.After(min(wait, maxWait), func() {
+	stop := x.After(wait, func() {
 		defer x.wg.Done()
 		x.mu.Lock()
 		defer x.mu.Unlock()
