@@ -87,28 +87,6 @@ func device(b *box, run, node string) string {
 	return ""
 }
 
-// A node whose GPU worker dies runs once more, with another worker; nothing of the run is lost.
-func TestALostGPUWorkerIsReplaced(t *testing.T) {
-	withGPU(t, "STICKY=700", "STICKYAT=4") // the fourth launch of each process: more than a node needs alone
-	b := newBox(t)
-	b.drop("w.flow.yaml", `levee: 1
-nodes:
-  m: { uses: tensor/from_lists, with: { rows: [[1, 1], [1, 0]] } }
-  two: { uses: tensor/multiply, in: { a: m.matrix, b: m.matrix } }
-  three: { uses: tensor/multiply, in: { a: two.product, b: m.matrix } }
-  four: { uses: tensor/multiply, in: { a: three.product, b: m.matrix } }
-  five: { uses: tensor/multiply, in: { a: four.product, b: m.matrix } }
-  rows: { uses: tensor/to_lists, in: { matrix: five.product } }
-outputs: { rows: rows.rows }
-`)
-	d := b.open()
-	got := d.run("w.flow.yaml")
-	require.Equal(t, "[[8,5],[5,3]]", output(t, got.Result, "rows"))
-	require.Equal(t, journal.Counts{Ran: 6}, got.Counts)
-	require.Contains(t, b.log.String(), "a node runs once more")
-	require.Contains(t, b.log.String(), "a GPU worker died")
-}
-
 // Where the driver is there but no device can be opened, nodes that may run on the processors do.
 func TestAGPUThatCannotBeOpened(t *testing.T) {
 	withGPU(t, "INIT=100")

@@ -26,6 +26,31 @@ type CUDA struct {
 	mu       sync.Mutex
 	findings []*ptx.Finding         // guarded by mu
 	conns    map[*net.UnixConn]bool // guarded by mu; nil at the end
+	fault    Fault                  // guarded by mu
+}
+
+// Fault decides what becomes of a launch, by the process and the kernel's name: 0, a code with which the context is lost, or Endless. It
+// is called from many goroutines. While it does not return the launch is under way.
+type Fault func(pid int, kernel string) int
+
+// Endless is the fault of a launch that never ends.
+const Endless = 1 << 20
+
+// OnLaunch has a function decide from now on; nil: all launches end well.
+func (c *CUDA) OnLaunch(f Fault) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fault = f
+}
+
+func (c *CUDA) faultOf(pid int, kernel string) int {
+	c.mu.Lock()
+	f := c.fault
+	c.mu.Unlock()
+	if f == nil {
+		return 0
+	}
+	return f(pid, kernel)
 }
 
 // Library is the path to open.

@@ -25,6 +25,7 @@ const maxRequest = 64 << 20
 // process is one that has opened the library: its memory and its modules.
 type process struct {
 	c          *CUDA
+	pid        int
 	base       uint64
 	data       []byte
 	descending bool
@@ -93,14 +94,34 @@ func (c *CUDA) hello(conn *net.UnixConn) (*process, error) {
 		return nil, errors.New("no memory")
 	}
 	defer func() { _ = unix.Close(fds[0]) }()
+	pid, err := peer(conn)
+	if err != nil {
+		return nil, err
+	}
 	data, err := unix.Mmap(fds[0], 0, int(binary.LittleEndian.Uint64(body[8:])), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_NORESERVE)
 	if err != nil {
 		return nil, err
 	}
 	return &process{
-		c: c, base: binary.LittleEndian.Uint64(body), data: data, descending: body[16]&1 != 0, races: body[16]&2 != 0,
+		c: c, pid: pid, base: binary.LittleEndian.Uint64(body), data: data, descending: body[16]&1 != 0, races: body[16]&2 != 0,
 		mem: ptx.NewMemory(), mapped: map[uint64]uint64{}, modules: map[uint64]*ptx.Module{},
 	}, nil
+}
+
+// peer is the process at the other end.
+func peer(conn *net.UnixConn) (pid int, err error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var cred *unix.Ucred
+	if err := raw.Control(func(fd uintptr) { cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }); err != nil {
+		return 0, err
+	}
+	if err != nil {
+		return 0, err
+	}
+	return int(cred.Pid), nil
 }
 
 // answer does what is asked for; the code is the driver's.
@@ -174,6 +195,9 @@ func (p *process) launch(body []byte) (code int, answer []byte) {
 		return invalid, []byte(err.Error())
 	}
 	f := p.functions[id-1]
+	if code := p.c.faultOf(p.pid, f.name); code != 0 {
+		return code, nil
+	}
 	err := p.modules[f.module].Launch(p.mem, ptx.Launch{
 		Kernel: f.name, Grid: ptx.Dim{X: word[0], Y: word[1], Z: word[2]}, Block: ptx.Dim{X: word[3], Y: word[4], Z: word[5]}, Shared: int(word[6]),
 		Params: body[48 : 48+n : 48+n], Descending: p.descending, Races: p.races,

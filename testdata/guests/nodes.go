@@ -87,6 +87,27 @@ func Tensor(asks bool) []byte {
 		"inputs":[{"name":"a","type":"int"}],"outputs":[{"name":"n","type":"int"}]}]}`)
 }
 
+// GreedyTensor is the node type greedy/run: it asks a thousand times for tensors of 16 MiB and never gives one back, then fails with what
+// the last one was answered.
+func GreedyTensor() []byte {
+	const gpu = "levee_gpu_v1"
+	var m asm.Module
+	fail := m.Import(host, "fail", "i32 i32", "")
+	create := m.Import(gpu, "tensor_new", "i32 i32 i32", "i64")
+	lastError := m.Import(gpu, "last_error", "i32 i32", "i32")
+	m.Memory(1, 1)
+	m.Data(64, binary.LittleEndian.AppendUint64(nil, 16<<20)) // its one dimension
+	const left = 0
+	m.Run("i64", asm.I64Const(1000), asm.Set(left),
+		asm.LoopVoid(
+			asm.I32Const(1), asm.I32Const(64), asm.I32Const(1), asm.Call(create), asm.Op(asm.Drop),
+			asm.Get(left), asm.I64Const(1), asm.Op(i64Sub), asm.Tee(left), asm.Op(i64Eqz), asm.Op(asm.I32Eqz), asm.BrIf(0),
+		),
+		asm.I32Const(1024), asm.I32Const(1024), asm.I32Const(1024), asm.Call(lastError), asm.Call(fail), asm.Op(asm.Unreachable))
+	return WithManifest(m.Bytes(), `{"levee":1,"name":"greedy","version":"1.0.0","nodes":[{"name":"run","abi":"v1","devices":["gpu"],"export":"run",
+		"inputs":[],"outputs":[{"name":"n","type":"int"}]}]}`)
+}
+
 // TensorBytes is how many elements the tensors of MakeTensor have.
 const TensorBytes = 1<<20 + 100
 

@@ -127,6 +127,7 @@ int cuLaunchKernel(uintptr_t f, unsigned gx, unsigned gy, unsigned gz, unsigned 
 	free(body);
 	busy = (SLOW && busy > from ? busy : from) + SLOW * 1000000ll;
 	if (rc == INVALID || rc == 701) return rc;
+	if (rc == 1 << 20) { hung = 1; return 0; }
 	sticky = rc; // which the next call says
 	return 0;
 }
