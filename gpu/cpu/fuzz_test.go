@@ -8,8 +8,8 @@ import (
 	"levee/gpu/op"
 )
 
-// FuzzSubmit gives an executor any bytes as a graph: it is refused, or runs to its end; nothing else can happen to a process that a stranger's node
-// runs in.
+// FuzzSubmit gives an executor any bytes as a graph: it is refused, or runs to its end; nothing else can happen to a process that a
+// stranger's node runs in.
 func FuzzSubmit(f *testing.F) {
 	tensors := []op.Desc{{DType: op.F32, Shape: []int64{6, 10}}, {DType: op.U8, Shape: []int64{4, 5, 3}}, {DType: op.I32, Shape: []int64{60}},
 		{DType: op.F16, Shape: []int64{10}}, {DType: op.F64, Shape: []int64{3, 4, 5}}, {DType: op.I64, Shape: []int64{7}}}

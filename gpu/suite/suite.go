@@ -82,8 +82,8 @@ func RunOps(t *testing.T, open func(t *testing.T) Executor, codes ...op.Code) {
 	runCases(t, open, slices.DeleteFunc(Cases(1), func(c Case) bool { return !slices.Contains(codes, c.Code) }))
 }
 
-// RunBig tests an executor with tensors of about n elements, which takes a real device: each op on random input, compared with what the processors
-// give.
+// RunBig tests an executor with tensors of about n elements, which takes a real device: each op on random input, compared with what the
+// processors give.
 func RunBig(t *testing.T, open func(t *testing.T) Executor, n int64) {
 	runCases(t, open, bigCases(n))
 }
