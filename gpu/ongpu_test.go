@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"levee/gpu/op"
 	"levee/testdata/hostile/asm"
@@ -171,38 +172,108 @@ func TestLeftoversOnAGPU(t *testing.T) {
 	clean(last)
 }
 
-// spinner is a kernel that takes a million turns for each element, of which nobody can know.
-func spinner() []byte {
+// spinner is a kernel that takes so many turns for each element, of which nobody can know, and each turn so many steps, of which none can
+// begin before the last one is done.
+func spinner(turns, steps int32) []byte {
 	var m asm.Module
+	body := []byte{}
+	for i := range steps {
+		body = append(body, asm.I32Const(1664525+2*i)...)
+		body = append(body, asm.Op(asm.I32Mul)...)
+		body = append(body, asm.Tee(0)...)
+		body = append(body, asm.Get(0)...)
+		body = append(body, asm.I32Const(1+i%31)...)
+		body = append(body, asm.Op(asm.I32ShrU)...)
+		body = append(body, asm.Op(asm.I32Xor)...)
+	}
 	m.ExportFunc("spin", "i32", "i32", "i32",
 		asm.LoopVoid(
-			asm.Get(0), asm.I32Const(7), asm.Op(asm.I32Add), asm.Get(0), asm.Op(asm.I32Add), asm.Set(0),
-			asm.Get(1), asm.I32Const(1), asm.Op(asm.I32Add), asm.Tee(1), asm.I32Const(1_000_000), asm.Op(asm.I32Ne), asm.BrIf(0),
+			asm.Get(0), body, asm.Set(0),
+			asm.Get(1), asm.I32Const(1), asm.Op(asm.I32Add), asm.Tee(1), asm.I32Const(turns), asm.Op(asm.I32Ne), asm.BrIf(0),
 		),
 		asm.Get(0))
 	return m.Bytes()
 }
 
-// TestEndlessWorkOnAGPU gives a device a kernel that takes some ten seconds and looks short, in the worker of one owner, while another
-// owner works. The first one loses its worker, the other one nothing.
-func TestEndlessWorkOnAGPU(t *testing.T) {
-	p, e, _ := realPool(t)
-	other, _ := realSession(t, p, "b")
-	k, err := e.Kernel(spinner(), "spin")
+// spin submits a map of so many elements with a kernel of those.
+func spin(t *testing.T, e Executor, n int64, module []byte) uint64 {
+	t.Helper()
+	k, err := e.Kernel(module, "spin")
 	require.NoError(t, err)
-	const n = 48 << 20
 	in, err := e.Alloc(op.Desc{DType: op.I32, Shape: []int64{n}})
 	require.NoError(t, err)
 	out, err := e.Alloc(op.Desc{DType: op.I32, Shape: []int64{n}})
 	require.NoError(t, err)
 	g := op.Graph{Tensors: []op.Tensor{{Handle: in}, {Handle: out}}, Ops: []op.Op{{Code: op.Map, In: []uint16{0}, Out: []uint16{1}, Params: []uint64{uint64(k)}}}}
-	begin := time.Now()
 	fence, err := e.Submit(g.Append(nil))
 	require.NoError(t, err)
+	return fence
+}
+
+// meanwhile has some of an owner's small graphs done, and says how long each took.
+func meanwhile(t *testing.T, e Executor, n int) {
+	t.Helper()
+	var took []time.Duration
+	for range n {
+		begin := time.Now()
+		require.NoError(t, sums(t, e))
+		took = append(took, time.Since(begin))
+	}
+	logTimes(t, "another owner's small graphs meanwhile", took)
+}
+
+// TestLongWorkOnAGPU gives a device a map that takes some ten seconds, in launches of which none takes long. Another owner works, and the
+// session is closed when the map has barely begun.
+func TestLongWorkOnAGPU(t *testing.T) {
+	p, e, l := realPool(t)
+	other, _ := realSession(t, p, "b")
+	meanwhile(t, other, 50)
+	fence := spin(t, e, 48<<20, spinner(1_000_000, 1))
+	requireFault(t, op.TimedOut, e.Wait(fence, 300*time.Millisecond))
+	meanwhile(t, other, 100)
+	requireFault(t, op.TimedOut, e.Wait(fence, 0))
+	begin := time.Now()
+	endOfSession(t, l)
+	t.Logf("%v after the session was closed nothing ran for it any more", time.Since(begin))
+	next, _ := realSession(t, p, "a")
+	require.NoError(t, sums(t, next))
+	l.on.pool.mu.Lock()
+	require.False(t, l.on.doomed, "the worker lives")
+	l.on.pool.mu.Unlock()
+}
+
+// endOfSession says to a worker that a session is over, and waits until it is.
+func endOfSession(t *testing.T, l *Lease) {
+	t.Helper()
+	fd := int(l.File.Fd())
+	require.NoError(t, unix.Shutdown(fd, unix.SHUT_WR))
+	for {
+		n, err := unix.Read(fd, make([]byte, 1))
+		if err == unix.EINTR {
+			continue
+		}
+		require.NoError(t, err)
+		require.Zero(t, n)
+		return
+	}
+}
+
+// TestEndlessWorkOnAGPU gives a device one element that takes some seconds and looks short, in the worker of one owner, while another owner
+// works. The first one loses its worker, the other one nothing.
+func TestEndlessWorkOnAGPU(t *testing.T) {
+	p, e, _ := realPool(t)
+	other, _ := realSession(t, p, "b")
+	meanwhile(t, other, 50)
+	begin := time.Now()
+	fence := spin(t, e, 1, spinner(1<<20-1, 1100))
+	t.Logf("compiled and submitted after %v", time.Since(begin))
+	begin = time.Now()
+	requireFault(t, op.TimedOut, e.Wait(fence, 100*time.Millisecond))
+	meanwhile(t, other, 20)
 	requireFault(t, op.Lost, e.Wait(fence, -1))
 	t.Logf("told of the loss after %v", time.Since(begin))
-	require.NoError(t, sums(t, other))
-	t.Logf("another owner's graph was done after %v", time.Since(begin))
+	meanwhile(t, other, 20)
+	t.Logf("another owner's graphs were done after %v", time.Since(begin))
 	next, _ := realSession(t, p, "a")
 	require.NoError(t, sums(t, next))
 	t.Logf("at work again after %v, of which 1s was the pause before a new worker", time.Since(begin))

@@ -189,6 +189,39 @@ func TestPoolHang(t *testing.T) {
 	}
 }
 
+// A launch that never ends costs an owner its worker, which is told so after a second, and another owner nothing.
+func TestPoolEndlessWork(t *testing.T) {
+	lost := make(chan string, 1)
+	p := newPool(t, fakeDriver(t, "HANG=2"), func(c *PoolConfig) { c.OnLost = func(_, reason string) { lost <- reason } })
+	e, _ := session(t, p, "a")
+	other, _ := session(t, p, "b")
+	require.NoError(t, sums(t, e))
+	fence := spin(t, e, 1, spinner(1<<20-1, 1100))
+	requireFault(t, op.TimedOut, e.Wait(fence, time.Millisecond))
+	require.NoError(t, sums(t, other))
+	requireFault(t, op.Lost, e.Wait(fence, -1))
+	require.Contains(t, <-lost, "graph 2 is not done after 1s")
+	_, err := other.Alloc(op.Desc{DType: op.U8})
+	require.NoError(t, err)
+	next, _ := session(t, p, "a")
+	require.NoError(t, sums(t, next))
+}
+
+// The end of a session is the end of its work, and of nothing else.
+func TestPoolLongWork(t *testing.T) {
+	p := newPool(t, fakeDriver(t, "SLOW=20"))
+	e, l := session(t, p, "a")
+	beside, _ := session(t, p, "a")
+	fence := spin(t, e, 100, spinner(3, 1))
+	requireFault(t, op.TimedOut, e.Wait(fence, 0))
+	endOfSession(t, l)
+	require.NoError(t, sums(t, beside))
+	for range 2 {
+		next, _ := session(t, p, "a")
+		require.NoError(t, next.Wait(spin(t, next, 100, spinner(3, 1)), -1))
+	}
+}
+
 // After the driver says that the context is poisoned there is a new process, and that is all there is to it.
 func TestPoolRestarts(t *testing.T) {
 	for _, macros := range [][]string{{"STICKY=700", "STICKYAT=2"}, {"ABORT=2"}} {

@@ -37,7 +37,7 @@ type server struct {
 	moved    int64                // bytes that went through it
 	patience func() time.Duration // what the graphs that were submitted may still take
 	since    atomic.Int64         // when the present request was begun, in nanoseconds; 0: none is in hand
-	most     atomic.Int64         // nanoseconds that it may take beyond what a call of the driver may
+	due      atomic.Int64         // when the device must be done with what was submitted
 }
 
 // run serves requests until the session's socket is closed, or the device is lost, which is the error.
@@ -48,10 +48,10 @@ func (s *server) run() error {
 		if err != nil {
 			return nil // the session is over, or speaks nonsense, which comes to the same
 		}
-		s.most.Store(int64(s.patience()))
-		s.since.Store(time.Now().UnixNano())
+		s.begin()
 		rep, err := s.handle(&r)
 		s.since.Store(0)
+		s.expect()
 		var fault *op.Error
 		if err != nil {
 			if !errors.As(err, &fault) {
@@ -71,6 +71,15 @@ func (s *server) run() error {
 		}
 	}
 }
+
+// begin says that a request is in hand, or the end of the session, which the watchdog looks at.
+func (s *server) begin() {
+	s.expect()
+	s.since.Store(time.Now().UnixNano())
+}
+
+// expect says until when the device may be busy with what was submitted.
+func (s *server) expect() { s.due.Store(time.Now().Add(s.patience()).UnixNano()) }
 
 // request takes the next one, and sends replies before it waits for it.
 func (s *server) request() (r request, err error) {

@@ -131,7 +131,7 @@ func (w *gpuWorker) session(fd int, m *sessionMsg) {
 		defer unix.Munmap(s.mem)
 		s.since.Store(0)
 		w.mind(s.run())
-		s.since.Store(time.Now().UnixNano()) // the end of a session may be stuck too
+		s.begin() // the end of a session may be stuck too
 	}
 	w.mind(exec.Close())
 	if s.pinned {
@@ -181,8 +181,9 @@ func (w *gpuWorker) watch(s *server) {
 	}
 }
 
-// watchdog ends the process when a request of a session takes longer than the driver and what was submitted may take together. What the
-// device never finishes the session notices itself; this is for calls of the driver that never return.
+// watchdog ends the process when a request of a session takes longer than the driver may, from when the device must be done with what
+// any session submitted: some calls of the driver wait for all of it. What the device never finishes the session notices itself; this
+// is for calls of the driver that never return.
 func (w *gpuWorker) watchdog() {
 	tick := time.NewTicker(max(w.stuck/8, time.Millisecond))
 	defer tick.Stop()
@@ -193,10 +194,13 @@ func (w *gpuWorker) watchdog() {
 			w.mu.Unlock()
 			return
 		}
-		late := false
+		late, due := false, int64(0)
+		for s := range w.sessions {
+			due = max(due, s.due.Load())
+		}
 		for s := range w.sessions {
 			since := s.since.Load()
-			late = late || since != 0 && now.UnixNano()-since > int64(w.stuck)+s.most.Load()
+			late = late || since != 0 && now.UnixNano()-max(since, due) > int64(w.stuck)
 		}
 		w.mu.Unlock()
 		if late {

@@ -1,6 +1,7 @@
 package device
 
 import (
+	"slices"
 	"time"
 
 	"levee/gpu/cuda"
@@ -96,6 +97,43 @@ func (s *Session) drain() error {
 	return nil
 }
 
+// end empties the stream. The trap words then say again that nothing trapped.
+func (s *Session) end() error {
+	aside, err := s.stop()
+	if err == nil {
+		err = s.drain()
+	}
+	if err != nil || aside == nil && s.trapped == nil {
+		return err
+	}
+	if aside != nil {
+		if err := aside.drain(); err != nil {
+			return err
+		}
+		s.dev.keepLane(aside.lane)
+	}
+	if err := s.resetTraps(s.traps); err != nil {
+		return err
+	}
+	return s.drain()
+}
+
+// stop has maps of kernels with loops in the stream end with the launch that runs, where there are any: by words of zero, which get to
+// the device through another stream.
+func (s *Session) stop() (aside *Session, err error) {
+	if !slices.ContainsFunc(s.pending, func(m mark) bool { return len(m.loops) > 0 }) {
+		return nil, nil
+	}
+	for i := range s.pending {
+		s.pending[i].loops = nil // how long they take now says nothing
+	}
+	l, err := s.dev.takeLane()
+	if err != nil {
+		return nil, err
+	}
+	return &Session{dev: s.dev, lane: l}, s.dev.Upload(s.traps.words, make([]byte, trapBytes), l.stream)
+}
+
 // wait waits until nothing up to a fence is pending, at most so long; less than zero: as long as it takes. It never blocks in the driver:
 // what the device does not finish has to be noticed.
 func (s *Session) wait(fence uint64, most time.Duration) error {
@@ -142,7 +180,9 @@ func (s *Session) reap() error {
 		}
 		s.look(first)
 		for _, m := range first.loops {
-			m.took(time.Since(first.begun))
+			if s.trapped == nil { // else some was left out
+				m.took(time.Since(first.begun))
+			}
 		}
 		s.spare = append(s.spare, first.event)
 		s.pending = append(s.pending[:0], s.pending[1:]...)

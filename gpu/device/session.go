@@ -42,7 +42,7 @@ func (d *Device) Session(quota, work int64) (*Session, error) {
 	return s, nil
 }
 
-// Close ends the session. What it submitted is done first, unless the device is lost.
+// Close ends the session. What it submitted is done first, but for what is left of maps of kernels with loops, unless the device is lost.
 func (s *Session) Close() error {
 	if s.closed {
 		return nil
@@ -51,13 +51,8 @@ func (s *Session) Close() error {
 	if s.dev.Lost() != nil { // only the end of the process frees anything now
 		return nil
 	}
-	if s.trapped != nil {
-		if err := s.resetTraps(s.traps); err != nil {
-			return s.dev.fault(err)
-		}
-	}
-	if err := s.drain(); err != nil {
-		return err
+	if err := s.end(); err != nil {
+		return s.dev.fault(err)
 	}
 	s.arena.give = s.dev.keepSlab // the stream is empty
 	err := s.arena.close()

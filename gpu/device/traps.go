@@ -21,7 +21,7 @@ const (
 	noTrap    = math.MaxUint64
 )
 
-// newTraps makes them. The words say that nothing trapped; so they do until something did, which ends the session.
+// newTraps makes them. The words say that nothing trapped; so they do until something did, or the session ends.
 func (s *Session) newTraps() (*traps, error) {
 	words, err := s.dev.Alloc(trapBytes)
 	if err != nil {

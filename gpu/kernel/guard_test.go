@@ -78,7 +78,7 @@ func (g *guard) trap() string        { return g.outAt(len(g.sig.Results) + 2) }
 var (
 	writeLine  = regexp.MustCompile(`^(?:@\S+ )?([a-z0-9.]+) (%rd\d+), (.*)$`)
 	testLine   = regexp.MustCompile(`^setp\.(lt\.u64|ge\.s64) (%p\d+), (%rd\d+), (%rd\d+)$`)
-	accessLine = regexp.MustCompile(`^(?:@(%p\d+) )?(ld|st|atom)\.global\.(\S+) (?:(\{[^}]*\}|%\w+), )?\[(%rd\d+)(\+16)?\](?:, (?:\{[^}]*\}|%\w+))?$`)
+	accessLine = regexp.MustCompile(`^(?:@(%p\d+) )?(ld|st|atom)(?:\.relaxed\.gpu)?\.global\.(\S+) (?:(\{[^}]*\}|%\w+), )?\[(%rd\d+)(\+16)?\](?:, (?:\{[^}]*\}|%\w+))?$`)
 )
 
 func (g *guard) read(text string) {
@@ -168,6 +168,11 @@ func (g *guard) access(line, p, what, form, at string, upper bool) {
 		require.Equal(g.t, g.trap(), term, line)
 		require.Equal(g.t, "min.u64", form, line)
 		g.counts["of the trap word"]++
+		return
+	}
+	if what == "ld" && term == g.trap() {
+		require.Contains(g.t, line, "ld.relaxed.gpu.global.u64", line)
+		require.Empty(g.t, p, line)
 		return
 	}
 	for i, one := range g.types.One {

@@ -18,6 +18,9 @@ func (g *generator) kernel() {
 	thread := g.set(i64, "add.s64", first, g.set(i64, "cvt.u64.u32", lane))
 	stride := g.set(i64, "mul.wide.u32", blocks, size)
 	g.gid = g.set(i64, "add.s64", from, thread)
+	if f.loops {
+		g.unwanted(from, trap)
+	}
 	for i, t := range f.locals {
 		g.locals = append(g.locals, g.new(t))
 		if i < len(g.in) && g.types.One[i] {
@@ -33,6 +36,13 @@ func (g *generator) kernel() {
 	}
 	g.elements(1, stride, last, "$DONE")
 	g.ends(trap)
+}
+
+// unwanted ends a launch of which nothing is wanted any more: an element of an earlier launch trapped, or the word is zero, by which
+// the host says that nobody waits for the map.
+func (g *generator) unwanted(from, trap reg) {
+	word := g.set(i64, "ld.relaxed.gpu.global.u64", fmt.Sprintf("[%v]", trap))
+	g.put("@%v bra $DONE", g.set(pred, "setp.le.u64", word, g.set(i64, "shl.b64", from, 8)))
 }
 
 // together is how many elements a thread has in hand at once, where the kernel is so simple that it mostly waits for memory.

@@ -135,6 +135,10 @@ func (d *decoder) stored() typ {
 func (d *decoder) load() {
 	sp := d.space()
 	n := d.vector()
+	acc := reads
+	if contains(d.mods, "relaxed") || contains(d.mods, "acquire") { // it may meet atomic ones
+		acc = updates
+	}
 	d.hints()
 	t := d.stored()
 	if !d.count(2) || n*t.size > 16 {
@@ -151,13 +155,13 @@ func (d *decoder) load() {
 		}
 	}
 	if n == 1 && t.kind != signed {
-		d.loadOne(l, dst[0], t.size)
+		d.loadOne(l, acc, dst[0], t.size)
 		return
 	}
 	d.out.run = func(w *warp, m uint32) {
 		for ; m != 0; m &= m - 1 {
 			lane := first(m)
-			p := w.at(l.space, reads, w.regs[l.base][lane]+l.off, n*t.size, lane)
+			p := w.at(l.space, acc, w.regs[l.base][lane]+l.off, n*t.size, lane)
 			if p == nil {
 				return
 			}
@@ -169,12 +173,12 @@ func (d *decoder) load() {
 }
 
 // loadOne is the load that is most frequent: one value, zero above.
-func (d *decoder) loadOne(l location, dst row, size int) {
+func (d *decoder) loadOne(l location, acc access, dst row, size int) {
 	d.out.run = func(w *warp, m uint32) {
 		to, base := &w.regs[dst], &w.regs[l.base]
 		for ; m != 0; m &= m - 1 {
 			lane := first(m)
-			p := w.at(l.space, reads, base[lane]+l.off, size, lane)
+			p := w.at(l.space, acc, base[lane]+l.off, size, lane)
 			if p == nil {
 				return
 			}

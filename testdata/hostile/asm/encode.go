@@ -53,7 +53,10 @@ const (
 	I32LtU      = 0x49
 	I32Add      = 0x6a
 	I32Sub      = 0x6b
+	I32Mul      = 0x6c
 	I32DivS     = 0x6d
+	I32Xor      = 0x73
+	I32ShrU     = 0x76
 	I64Add      = 0x7c
 	I64ExtendU  = 0xad
 )
