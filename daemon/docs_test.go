@@ -145,12 +145,14 @@ func properties(schema any) (names []string) {
 		}
 	case map[string]any:
 		for key, inner := range x {
-			if fields, ok := inner.(map[string]any); ok && key == "properties" {
-				for name := range fields {
-					names = append(names, name)
-				}
+			fields, ok := inner.(map[string]any)
+			if !ok || key != "properties" {
+				names = append(names, properties(inner)...)
+				continue
 			}
-			names = append(names, properties(inner)...)
+			for name, field := range fields { // one may be called properties itself
+				names = append(append(names, name), properties(field)...)
+			}
 		}
 	}
 	return names

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"levee/cache"
@@ -245,7 +246,7 @@ func (c *invocation) call(ctx context.Context, access *fileAccess) (*runtime.Res
 		return nil, err
 	}
 	begun := c.record(journal.Started)
-	begun.Started = time.UnixMicro(time.Now().UnixMicro())
+	begun.Started, begun.Properties = time.UnixMicro(time.Now().UnixMicro()), c.properties()
 	c.run.feed.put(&entry{begun: &begun})
 	if c.run.req.Working != nil {
 		c.run.req.Working(c.run.rec.ID, c.Path)
@@ -293,6 +294,20 @@ func (c *invocation) record(status journal.InvocationStatus) journal.Invocation 
 		Module: c.typ.Module.Hash, Key: c.key.Key(), Started: c.began, Ended: time.Now(), Compile: c.compile, Peak: c.peak,
 		Log: c.log, Effect: c.begun,
 	}
+}
+
+// properties are the literals that the file gives the node. A node that runs for each element of a group has them told nowhere: they would
+// be a row for each.
+func (c *invocation) properties() (list []journal.Named) {
+	if strings.Contains(c.Path, "[") {
+		return nil
+	}
+	for i := range c.Node.Inputs {
+		if in := &c.Node.Inputs[i]; len(in.Sources) == 1 && !in.Collect && in.Sources[0].Kind == graph.FromLiteral && !in.Sources[0].Default {
+			list = append(list, journal.Named{Name: c.typ.Inputs[i].Name, Value: in.Sources[0].Literal})
+		}
+	}
+	return list
 }
 
 // done records the end of an invocation and returns its outputs.

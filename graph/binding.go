@@ -143,7 +143,7 @@ func (b *binding) sources(in *Input, port *value.Port, literal *tree) {
 	case err != nil:
 		b.c.report.add(b.n.usesPos, "manifest", "the default of %s does not fit: %v", b.name(port.Name), err)
 	case hasDefault:
-		in.Sources = []Source{{Kind: FromLiteral, Literal: v, Type: v.Type, Pos: b.n.usesPos}}
+		in.Sources = []Source{{Kind: FromLiteral, Literal: v, Type: v.Type, Pos: b.n.usesPos, Default: true}}
 	case !port.Optional:
 		b.c.report.add(b.n.node.Pos, "missing", "%snode %q (%s) needs input %s (%s)", b.c.lacking(b.n, port.Name), b.n.node.ID, b.n.node.Type.Name, port.Name, port.Type)
 	}

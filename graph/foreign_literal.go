@@ -87,6 +87,9 @@ func (x *foreign) literal(n *foreignNode, f field, portName string) *tree {
 	if isEmptyRef(v) {
 		return nil
 	}
+	if none, ok := n.rule.Absent[f.key]; ok && v.kind == scalarTree && v.plain() == goTree(none, v.pos).plain() {
+		return nil
+	}
 	if between, ok := n.rule.Split[f.key]; ok {
 		if s, isText := v.text(); isText {
 			return splitTree(s, between, v.pos)

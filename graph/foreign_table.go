@@ -25,6 +25,7 @@ type rule struct {
 	Dynamic  string                                `json:"dynamic,omitempty"`  // the map port that takes properties of any name
 	Types    map[string]value.Type                 `json:"types,omitempty"`    // by property: what a value of no fixed type is made, where the port takes several
 	With     map[string]json.RawMessage            `json:"with,omitempty"`     // by port: literals that make the module do what the node does
+	Absent   map[string]json.RawMessage            `json:"absent,omitempty"`   // by property: the saved value that means none
 	Note     string                                `json:"note,omitempty"`     // what differs, for people
 
 	mapped bool // from --map: ports meet by name
@@ -47,6 +48,7 @@ const (
 	zipKind         = "zip"       // gives the items of two streams in pairs; with uses, those that this node makes of the two lists
 	referenceKind   = "reference" // a constant that names a file, or holds its content
 	saveKind        = "save"      // writes a file, whose path is saved as a folder and a name
+	refusedKind     = "refused"   // cannot run here, for the reason that the note says
 	repeatKind      = "repeat"    // takes back what the nodes behind it make of its value, turn by turn
 )
 
@@ -73,6 +75,10 @@ func (x *foreign) findTypes() {
 			n.rule = &rule{Uses: uses, mapped: true}
 		} else if n.rule = x.tableRule(rules, n.typ); n.rule == nil {
 			x.unknownType(n)
+			continue
+		} else if n.is(refusedKind) {
+			x.report.add(n.typePos, "uses", "%s cannot run here: %s; --map %s=MODULE names one that does its work", clipTo(n.typ, 128), n.rule.Note, clipTo(n.typ, 128))
+			n.rule = nil
 			continue
 		}
 		uses := n.rule.Uses

@@ -169,6 +169,7 @@ type Source struct {
 	Port    string // input, output or field name; "" for the whole element
 	Type    value.Type
 	Pos     Pos
+	Default bool // FromLiteral: the port's own, which the file does not say
 }
 
 // Output is a named result of a graph; File and Names ask for files (of a workflow's outputs only).

@@ -64,6 +64,8 @@ func (f *foreignType) here() string {
 		return fmt.Sprintf("a literal, `%s`", f.Type)
 	case "loop", "zip":
 		return "a group with `each`"
+	case "refused":
+		return "an error"
 	case "reference":
 		return fmt.Sprintf("what it refers to, `%s`", f.Type)
 	case "repeat":

@@ -26,11 +26,12 @@ type foreignType struct {
 	Enum     map[string]map[string]json.RawMessage
 	Dynamic  string
 	Split    map[string]string
+	Absent   map[string]json.RawMessage
 	Only     map[string]json.RawMessage // the one value of a property without a port that is understood
 	Note     string
 }
 
-var foreignKinds = []string{"input", "output", "constant", "comment", "preview", "loop", "group", "group_input", "group_output", "foreach", "collect", "stream", "zip", "repeat", "reference", "save"}
+var foreignKinds = []string{"input", "output", "constant", "comment", "preview", "loop", "group", "group_input", "group_output", "foreach", "collect", "stream", "zip", "repeat", "reference", "save", "refused"}
 
 func nodetoolTable(t *testing.T) map[string]foreignType {
 	doc, err := os.ReadFile(filepath.Join("..", "graph", "nodetool.json"))

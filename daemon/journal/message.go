@@ -65,6 +65,7 @@ type endData struct {
 	Type      string                     `json:"node_type"`
 	Attempt   int                        `json:"attempt"`
 	Status    string                     `json:"status"`
+	Props     map[string]json.RawMessage `json:"properties,omitempty"`
 	Cached    bool                       `json:"cached,omitempty"`
 	Result    map[string]json.RawMessage `json:"result,omitempty"`
 	Error     string                     `json:"error,omitempty"`
@@ -117,7 +118,18 @@ func (i *Invocation) Event() Event {
 }
 
 // Beginning is the message that the invocation runs.
-func (i *Invocation) Beginning() Event { return i.event(i.Started, "node_update", i.data("running")) }
+func (i *Invocation) Beginning() Event {
+	d := i.data("running")
+	left := int64(allProperties)
+	for n, p := range i.Properties {
+		if n == 0 {
+			d.Props = make(map[string]json.RawMessage, len(i.Properties))
+		}
+		d.Props[p.Name] = ForMessage(p.Value, min(left, inlineProperty))
+		left = max(0, left-int64(len(d.Props[p.Name])))
+	}
+	return i.event(i.Started, "node_update", d)
+}
 
 // messages is how many messages the row of an invocation's end is.
 func (i *Invocation) messages() int64 {

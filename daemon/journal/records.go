@@ -121,6 +121,9 @@ type Invocation struct {
 	Cause   string           `json:"cause,omitempty"`
 	Log     []byte           `json:"-"` // the first 64 KiB are kept
 
+	// Properties are the literals of the node, for the message that it runs; they have no place in its row.
+	Properties []Named `json:"-"`
+
 	// Began says that nobody was told of its beginning before its end: one row is both.
 	Began bool `json:"-"`
 	// Kept is set by Record when an earlier end of the same invocation stays, and this one is not recorded.

@@ -11,6 +11,11 @@ const (
 	// inlineResult is how large, in its encoding, a result may be that the message of a node's end carries. The row has its bytes, or
 	// it could not be told again.
 	inlineResult = 256
+
+	// inlineProperty is the same for a literal of a node, allProperties for all of them.
+	inlineProperty = 1 << 10
+	allProperties  = 4 << 10
+
 	// InlineOutput is the same for outputs of a run and items of a stream.
 	InlineOutput = 4 << 10
 )
