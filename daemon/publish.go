@@ -1,11 +1,13 @@
 package daemon
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -29,9 +31,11 @@ type publications struct {
 	err  error // the first; guarded by mu, as list
 }
 
-// publication is one of them.
+// publication is one of them. What the node's worker says of it is verified when it arrives.
 type publication struct {
-	head []byte        // how the value begins: the node's worker says so, and it is verified
+	typ  value.Type
+	size int64
+	head []byte        // how the value begins
 	file *os.File      // is filled with the value, and is the caller's no longer when done is closed
 	done chan struct{} // closed when the value is in the cache, or never will be
 	err  error         // set before that
@@ -68,14 +72,43 @@ func (p *publications) arrived(one *publication) {
 	close(one.done)
 }
 
-// of finds the publication of a value that has not arrived; nil: there is none.
+// of finds the publication of a value that has not arrived, or never will; nil: there is none.
 func (p *publications) of(d value.Digest) *publication {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if one := p.list[d]; one != nil && !one.ended() {
+	if one := p.list[d]; one != nil && (!one.ended() || one.err != nil) {
 		return one
 	}
 	return nil
+}
+
+// enter finds the publication of a value, or begins one, which the caller fills. When something else is said of what is on its way under
+// that digest it waits for that: what is verified of one is not what was said of the other.
+func (p *publications) enter(ctx context.Context, v value.Value, head []byte) (one *publication, begun bool, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for {
+		one = p.list[v.Digest]
+		if one == nil || one.ended() {
+			break
+		}
+		if one.typ == v.Type && one.size == v.Size && bytes.Equal(one.head, head) {
+			return one, false, nil
+		}
+		p.mu.Unlock()
+		_ = one.wait(ctx)
+		p.mu.Lock()
+		if ctx.Err() != nil {
+			return nil, false, context.Cause(ctx)
+		}
+	}
+	fd, err := unix.MemfdCreate("levee-value", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	if err != nil {
+		return nil, false, fmt.Errorf("memfd: %w", err)
+	}
+	one = &publication{typ: v.Type, size: v.Size, head: head, file: os.NewFile(uintptr(fd), "levee-value"), done: make(chan struct{})}
+	p.list[v.Digest] = one
+	return one, true, nil
 }
 
 func (p *publication) ended() bool {
@@ -148,22 +181,19 @@ func (w *Workflow) usedOnGPU(n *graph.Node, port string) (used bool) {
 }
 
 // publish begins to bring an output into the cache that the GPU's worker keeps. The value can be used from now on.
-func (c *invocation) publish(t value.Type, out runtime.Output) (value.Value, error) {
+func (c *invocation) publish(ctx context.Context, t value.Type, out runtime.Output) (value.Value, error) {
 	v := value.Stored(t, out.Digest, out.Size)
 	p := &c.run.pubs
 	lease := c.leases[0]
 	c.leases = c.leases[1:]
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	one := p.list[v.Digest]
-	if one == nil || one.ended() {
-		fd, err := unix.MemfdCreate("levee-value", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
-		if err != nil {
-			lease.Close()
-			return v, fmt.Errorf("memfd: %w", err)
-		}
-		one = &publication{head: out.Bytes, file: os.NewFile(uintptr(fd), "levee-value"), done: make(chan struct{})}
-		p.list[v.Digest] = one
+	one, begun, err := p.enter(ctx, v, out.Bytes)
+	if err != nil || !begun { // it is on its way already
+		lease.Close()
+	}
+	if err != nil {
+		return v, err
+	}
+	if begun {
 		c.run.daemon.log.Debug("a value is used on its GPU before it is stored", "node", c.Path, "size", v.Size)
 		p.all.Go(func() {
 			defer p.arrived(one)
@@ -172,8 +202,6 @@ func (c *invocation) publish(t value.Type, out runtime.Output) (value.Value, err
 				p.failed(one.err)
 			}
 		})
-	} else {
-		lease.Close() // it is on its way already
 	}
 	c.pubs = append(c.pubs, one)
 	return v, nil
@@ -203,6 +231,9 @@ func (c *invocation) letGo() {
 	c.leases = nil
 }
 
+// retrievePatience is how long a GPU worker may take to give the next MiB: beyond what a call of the driver may, after which it ends.
+const retrievePatience = time.Minute
+
 // retrieve fetches a value from the owner's GPU worker and stores it, if it is what it was said to be.
 func (r *Run) retrieve(ctx context.Context, lease *gpu.Lease, v value.Value, one *publication) error {
 	select {
@@ -214,7 +245,7 @@ func (r *Run) retrieve(ctx context.Context, lease *gpu.Lease, v value.Value, one
 	fd := int(lease.File.Fd())
 	stop := context.AfterFunc(ctx, func() { _ = unix.Shutdown(fd, unix.SHUT_RDWR) })
 	defer stop()
-	if err := gpu.Retrieve(fd, v.Digest, v.Size, one.file); err != nil {
+	if err := gpu.Retrieve(fd, v.Digest, v.Size, retrievePatience, one.file); err != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -252,7 +283,7 @@ func (c *invocation) early(v value.Value) (in runtime.Input, ok bool) {
 		return in, false
 	}
 	one := c.run.pubs.of(v.Digest)
-	if one == nil {
+	if one == nil || one.size != v.Size {
 		return in, false
 	}
 	f := c.run.pubs.open(one)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -63,4 +64,56 @@ func TestWhatIsNoLossIsNotOne(t *testing.T) {
 	require.NotErrorIs(t, lostOnGPU(op.Errorf(op.BadHandle, "x")), cache.ErrLost)
 	require.NotErrorIs(t, lostOnGPU(errUntrue), cache.ErrLost)
 	require.ErrorIs(t, lostOnGPU(op.Errorf(op.Unavailable, "x")), cache.ErrLost)
+}
+
+func TestWhatIsSaidOfAValueIsVerifiedOfItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var p publications
+		p.begin(t.Context())
+		d := value.Digest{1}
+		honest := value.Stored("tensor<u8,[n]>", d, 100)
+		first, begun, err := p.enter(t.Context(), honest, []byte("head"))
+		require.NoError(t, err)
+		require.True(t, begun)
+		same, begun, err := p.enter(t.Context(), honest, []byte("head"))
+		require.NoError(t, err)
+		require.False(t, begun)
+		require.Same(t, first, same)
+
+		entered := make(chan *publication, 3)
+		for _, lie := range []func(){
+			func() { enter(t, &p, value.Stored("image", d, 100), "head", entered) },
+			func() { enter(t, &p, value.Stored("tensor<u8,[n]>", d, 99), "head", entered) },
+			func() { enter(t, &p, honest, "tail", entered) },
+		} {
+			go lie()
+			synctest.Wait()
+			require.Empty(t, entered, "the first one is on its way")
+		}
+		p.arrived(first)
+		for range 3 {
+			other := <-entered
+			require.NotSame(t, first, other)
+			p.arrived(other)
+		}
+	})
+}
+
+func enter(t *testing.T, p *publications, v value.Value, head string, entered chan<- *publication) {
+	one, begun, err := p.enter(t.Context(), v, []byte(head))
+	require.NoError(t, err)
+	require.True(t, begun)
+	entered <- one
+}
+
+func TestAValueThatNeverArrivedIsNotLookedForElsewhere(t *testing.T) {
+	var p publications
+	p.begin(t.Context())
+	d := value.Digest{1}
+	one := onItsWay(t, &p, d)
+	one.err = errUntrue
+	p.failed(one.err)
+	p.arrived(one)
+	require.Same(t, one, p.of(d), "that another run stored something under this digest does not make it this one's")
+	require.ErrorIs(t, p.of(d).wait(t.Context()), errUntrue)
 }

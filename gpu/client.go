@@ -79,6 +79,8 @@ func (c *client) lost(err error) error {
 		text := err.Error()
 		if errors.Is(err, io.EOF) || errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) {
 			text = "the process that held the tensors has ended"
+		} else if errors.Is(err, unix.EAGAIN) {
+			text = "the process that holds the tensors does not answer"
 		}
 		c.failed = op.Errorf(op.Lost, "%s", text)
 	}

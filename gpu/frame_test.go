@@ -115,3 +115,17 @@ func readReplies(t *testing.T, fd int) {
 		require.LessOrEqual(t, binary.LittleEndian.Uint16(head[2:]), uint16(maxText))
 	}
 }
+
+func TestNobodyWaitsForeverForAValue(t *testing.T) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	require.NoError(t, err)
+	defer unix.Close(pair[0])
+	defer unix.Close(pair[1])
+	staging, err := greet(pair[1]) // a worker that says nothing from here on
+	require.NoError(t, err)
+	defer unix.Munmap(staging)
+	var fault *op.Error
+	require.ErrorAs(t, Retrieve(pair[0], [32]byte{1}, 1, time.Millisecond, io.Discard), &fault)
+	require.Equal(t, op.Lost, fault.Fault)
+	require.Contains(t, fault.Detail, "does not answer")
+}

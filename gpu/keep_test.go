@@ -134,7 +134,7 @@ func TestReferences(t *testing.T) {
 		require.NoError(t, err)
 		defer l.Close()
 		var got bytes.Buffer
-		err = Retrieve(int(l.File.Fd()), digest, int64(size), &got)
+		err = Retrieve(int(l.File.Fd()), digest, int64(size), time.Minute, &got)
 		return got.Bytes(), err
 	}
 	got, err := retrieve("a", g.referred[0], len(want))

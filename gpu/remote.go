@@ -120,8 +120,12 @@ func (c *client) release(digest [32]byte) error {
 }
 
 // Retrieve writes a value that the owner's worker keeps to w, over a session's socket, and lets the worker drop it. op.Lost: it is not
-// there, or not all of it.
-func Retrieve(fd int, digest [32]byte, size int64, w io.Writer) error {
+// there, or not all of it, or the worker has not answered one request for so long.
+func Retrieve(fd int, digest [32]byte, size int64, patience time.Duration, w io.Writer) error {
+	most := unix.NsecToTimeval(patience.Nanoseconds())
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &most); err != nil {
+		return op.Errorf(op.Unavailable, "SO_RCVTIMEO: %v", err)
+	}
 	e, err := Dial(fd)
 	if err != nil {
 		return err
