@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -180,6 +181,8 @@ func (g *gpus) serve() {
 		a := g.line[0]
 		if g.report.Outcome != inventory.Present {
 			a.err = &noGPUError{g.report.Reason}
+		} else if largest := g.largest(); a.memory > largest {
+			a.err = &noGPUError{fmt.Sprintf("%s of its memory are asked for, and no GPU that is left has more than %s for nodes", SizeText(a.memory), SizeText(largest))}
 		} else if a.grant = g.admit(a.memory); a.grant == nil {
 			break
 		}
@@ -193,6 +196,14 @@ func (g *gpus) serve() {
 		g.timer.Stop()
 		g.timer = nil
 	}
+}
+
+// largest is the most memory that a GPU could give if nobody else used it: who wants more would keep the line waiting for ever.
+func (g *gpus) largest() (n int64) {
+	for _, d := range g.report.Usable() {
+		n = max(n, most(d))
+	}
+	return n
 }
 
 // admit grants memory on the GPU with the most room; nil: none has enough.

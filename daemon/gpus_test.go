@@ -91,6 +91,35 @@ func TestWhoLeavesTheLineLetsOthersPass(t *testing.T) {
 	})
 }
 
+func TestWhoWantsMoreThanThereIsDoesNotKeepTheLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := quietGPUs()
+		large := gib(16, 16)
+		large.Devices[1].Memory, large.Devices[1].Free = 80<<30, 2<<30
+		var lost *noGPUError
+		var all sync.WaitGroup
+		all.Go(func() {
+			_, err := g.stand(t.Context(), large, 40<<30, func() {})
+			require.ErrorAs(t, err, &lost)
+		})
+		synctest.Wait()
+		all.Go(func() {
+			got, err := g.stand(t.Context(), large, 1<<30, func() {})
+			require.NoError(t, err)
+			g.give(got)
+		})
+		synctest.Wait()
+		left := gib(16) // the large one has fallen off the bus
+		left.At = left.At.Add(time.Second)
+		g.mu.Lock()
+		g.see(left)
+		g.serve()
+		g.mu.Unlock()
+		all.Wait()
+		require.ErrorContains(t, lost, "40 GiB")
+	})
+}
+
 func TestTheEmptiestGPUIsTaken(t *testing.T) {
 	g, r := quietGPUs(), gib(4, 16, 8)
 	for _, want := range []string{"b", "b", "b", "b", "b", "c", "b", "c", "a", "b", "c"} { // 2.7, 14.7 and 6.7 GiB can be had
