@@ -123,7 +123,9 @@ func (s *Session) estimate(args []uint64) {
 	put32(args, s.status(int64(len(b)), err))
 }
 
+// lastError tells what went wrong in words, which are the executor's own: the faults are the same everywhere, their texts are not.
 func (s *Session) lastError(args []uint64) {
+	s.device = s.device || s.last != ""
 	to := s.guest.View("last_error", uint32(args[0]), uint32(args[1]))
 	copy(to, s.last)
 	put32(args, int64(len(s.last)))

@@ -230,6 +230,15 @@ func TestSessionClass(t *testing.T) {
 	require.True(t, c.s.Close(), "elsewhere there may have been room")
 
 	c = newCaller(t)
+	require.Empty(t, c.lastError())
+	require.Equal(t, -int64(op.BadHandle), c.call("tensor_free", 1))
+	require.False(t, c.s.Close(), "that is the same everywhere")
+	c = newCaller(t)
+	c.call("tensor_free", 1)
+	require.NotEmpty(t, c.lastError())
+	require.True(t, c.s.Close(), "elsewhere it is said in other words")
+
+	c = newCaller(t)
 	c.s.open = func() (Executor, error) { return nil, op.Errorf(op.Lost, "it died") }
 	require.Equal(t, ended{"lost", "it died"}, c.ends("tensor_free", 1))
 	c = newCaller(t)

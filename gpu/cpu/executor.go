@@ -81,6 +81,9 @@ func (e *Executor) Alloc(d op.Desc) (op.Handle, error) {
 
 // Desc says what a tensor is.
 func (e *Executor) Desc(h op.Handle) (op.Desc, error) {
+	if err := e.broken(); err != nil {
+		return op.Desc{}, err
+	}
 	o, err := e.tensor(h)
 	if err != nil {
 		return op.Desc{}, err
@@ -109,12 +112,15 @@ func (e *Executor) Upload(h op.Handle, off int64, p []byte) error {
 
 // Download reads bytes of a tensor, from off, after everything that was submitted before.
 func (e *Executor) Download(h op.Handle, off int64, p []byte) error {
-	if err := e.Wait(e.fence, 0); err != nil {
+	mem, err := e.window(h, off, len(p))
+	if err != nil || len(p) == 0 {
 		return err
 	}
-	mem, err := e.window(h, off, len(p))
+	if err := e.tell(e.fence); err != nil {
+		return err
+	}
 	copy(p, mem)
-	return err
+	return nil
 }
 
 func (e *Executor) window(h op.Handle, off int64, n int) ([]byte, error) {
@@ -165,9 +171,17 @@ func (e *Executor) broken() error {
 
 // Wait gives the error of the graphs up to a fence, if one failed. The time does not matter here: they have all run.
 func (e *Executor) Wait(fence uint64, _ time.Duration) error {
-	if fence > e.fence {
-		return op.Errorf(op.BadHandle, "there is no fence %d yet", fence)
+	if err := e.broken(); err != nil {
+		return err
 	}
+	if fence == 0 || fence > e.fence {
+		return op.Errorf(op.BadHandle, "%d is no fence of this session", fence)
+	}
+	return e.tell(fence)
+}
+
+// tell gives the error of the graphs up to a fence.
+func (e *Executor) tell(fence uint64) error {
 	if e.failed != nil && e.at <= fence {
 		e.told = true
 	}

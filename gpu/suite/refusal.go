@@ -39,6 +39,7 @@ func testRefusals(t *testing.T, open func(t *testing.T) Executor) {
 		refused(t, op.BadHandle, err)
 		require.NoError(t, ex.Free(k))
 		refused(t, op.BadHandle, ex.Wait(77, time.Second))
+		refused(t, op.BadHandle, ex.Wait(0, time.Second))
 	})
 	t.Run("bounds of transfers", func(t *testing.T) {
 		ex := open(t)
