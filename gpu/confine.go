@@ -3,6 +3,7 @@ package gpu
 import (
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/elastic/go-seccomp-bpf"
 	"github.com/elastic/go-seccomp-bpf/arch"
@@ -13,7 +14,8 @@ import (
 // refusedCalls are what an opened driver has no need of: other programs, other processes, the kernel's own affairs. Which calls a driver
 // does need is nobody's promise, so this is a list of what is refused and not of what is allowed.
 var refusedCalls = []string{
-	"execve", "execveat", "ptrace", "process_vm_readv", "process_vm_writev", "kill", "tkill", "pidfd_send_signal", "mount", "umount2",
+	"execve", "execveat", "ptrace", "process_vm_readv", "process_vm_writev", "kill", "tkill", "pidfd_send_signal",
+	"rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_getfd", "process_madvise", "process_mrelease", "io_uring_setup", "mount", "umount2",
 	"pivot_root", "chroot", "setns", "unshare", "bpf", "perf_event_open", "init_module", "finit_module", "delete_module", "kexec_load",
 	"kexec_file_load", "reboot", "swapon", "swapoff", "add_key", "request_key", "keyctl", "userfaultfd", "setuid", "setgid", "setresuid", "setresgid",
 }
@@ -47,8 +49,16 @@ func refuseCalls() error {
 			names = append(names, n)
 		}
 	}
-	return seccomp.LoadFilter(seccomp.Filter{NoNewPrivs: true, Flag: seccomp.FilterFlagTSync, Policy: seccomp.Policy{
-		DefaultAction: seccomp.ActionAllow,
-		Syscalls:      []seccomp.SyscallGroup{{Names: names, Action: seccomp.ActionErrno}},
-	}})
+	load := func(group seccomp.SyscallGroup) error {
+		group.Action = seccomp.ActionErrno
+		return seccomp.LoadFilter(seccomp.Filter{NoNewPrivs: true, Flag: seccomp.FilterFlagTSync, Policy: seccomp.Policy{
+			DefaultAction: seccomp.ActionAllow, Syscalls: []seccomp.SyscallGroup{group},
+		}})
+	}
+	// A filter of its own, as in package runtime: a condition must be the last thing in one. The threads' own signals stay.
+	own := seccomp.NameWithConditions{Name: "tgkill", Conditions: []seccomp.Condition{{Argument: 0, Operation: seccomp.NotEqual, Value: uint64(os.Getpid())}}}
+	if err := load(seccomp.SyscallGroup{NamesWithCondtions: []seccomp.NameWithConditions{own}}); err != nil {
+		return err
+	}
+	return load(seccomp.SyscallGroup{Names: names})
 }

@@ -65,18 +65,24 @@ func receiveControl(fd int) (m control, handed int, err error) {
 			break
 		}
 	}
+	if err != nil {
+		return m, -1, err
+	}
+	handed, err = oneDescriptor(oob[:oobn])
 	switch {
 	case err != nil:
-		return m, -1, err
 	case n == 0:
-		return m, -1, io.EOF
+		err = io.EOF
 	case n > maxControl || flags&(unix.MSG_TRUNC|unix.MSG_CTRUNC) != 0:
-		return m, -1, errors.New("a control message that is too long")
+		err = errors.New("a control message that is too long")
+	default:
+		err = json.Unmarshal(b[:n], &m)
 	}
-	if handed, err = oneDescriptor(oob[:oobn]); err != nil {
-		return m, -1, err
+	if err != nil && handed >= 0 {
+		_ = unix.Close(handed)
+		handed = -1
 	}
-	return m, handed, json.Unmarshal(b[:n], &m)
+	return m, handed, err
 }
 
 // oneDescriptor takes the descriptor out of a message's ancillary data; -1 when it has none.
