@@ -130,6 +130,7 @@ func TestTablesGoWhenMemoryIsShort(t *testing.T) {
 		})
 		require.NoError(t, err)
 		require.NoError(t, l.play())
+		s.using = nil // as when an op is lowered
 		return at
 	}
 	first := table()
@@ -168,4 +169,29 @@ func TestAGraphThatIsRefusedLeavesNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, s.tables)
 	require.NoError(t, s.drain())
+}
+
+// TestTablesStayWhileTheirOpIsLowered: what an op wants next must not be where a table lies that its launches are going to read.
+func TestTablesStayWhileTheirOpIsLowered(t *testing.T) {
+	s := fakeSession(t, 1<<20)
+	old, table := lowerings[op.Copy], func() []byte { return make([]byte, 512<<10) }
+	t.Cleanup(func() { lowerings[op.Copy] = old })
+	lowerings[op.Copy] = func(l *lower, o *op.Op) error {
+		if _, err := l.table("mine", table); err != nil {
+			return err
+		}
+		_, err := l.scratch(768 << 10)
+		return err
+	}
+	h, err := s.Alloc(op.Desc{DType: op.U8, Shape: []int64{1}})
+	require.NoError(t, err)
+	g := &op.Graph{Tensors: []op.Tensor{{Handle: h}, {Desc: op.Desc{DType: op.U8, Shape: []int64{1}}}}, Ops: []op.Op{{Code: op.Copy, In: []uint16{0}, Out: []uint16{1}}}}
+	for range 2 {
+		_, err = s.Submit(g.Append(nil))
+		var fault *op.Error
+		require.ErrorAs(t, err, &fault)
+		require.Equal(t, op.OverQuota, fault.Fault)
+	}
+	_, err = s.Alloc(op.Desc{DType: op.U8, Shape: []int64{768 << 10}})
+	require.NoError(t, err, "nothing uses the table any more")
 }

@@ -167,7 +167,7 @@ func (l *lower) op(o *op.Op, outs []uint16) error {
 	for _, at := range l.scratches {
 		l.s.arena.free(at)
 	}
-	l.scratches = l.scratches[:0]
+	l.scratches, l.s.using = l.scratches[:0], l.s.using[:0]
 	return err
 }
 
@@ -180,8 +180,12 @@ func (l *lower) scratch(bytes int64) (cuda.Ptr, error) {
 	return at, err
 }
 
-// table gives a small table that the host makes, on the device: made once for each key, which says all that it depends on.
+// table gives a small table that the host makes, on the device: made once for each key, which says all that it depends on. It stays until
+// the op is lowered: what the op takes next must not lie there.
 func (l *lower) table(key string, make func() []byte) (cuda.Ptr, error) {
+	if !slices.Contains(l.s.using, key) {
+		l.s.using = append(l.s.using, key)
+	}
 	if at, ok := l.s.tables[key]; ok {
 		return at, nil
 	}

@@ -2,6 +2,7 @@ package device
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"levee/gpu/cuda"
@@ -16,6 +17,7 @@ type Session struct {
 	arena   arena
 	objects op.Table[object]
 	tables  map[string]cuda.Ptr
+	using   []string // keys of the tables that the op reads which is being lowered
 	limits  op.Limits
 	class   op.Class
 	closed  bool
@@ -272,7 +274,9 @@ func (s *Session) alloc(n int64) (cuda.Ptr, error) {
 		return at, s.dev.fault(err)
 	}
 	for key := range s.tables {
-		s.dropTable(key)
+		if !slices.Contains(s.using, key) {
+			s.dropTable(key)
+		}
 	}
 	if err = s.arena.shrink(); err == nil {
 		at, err = s.arena.alloc(n)
