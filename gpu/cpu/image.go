@@ -65,7 +65,7 @@ func filter[T uint8 | float32](dst, src []T, a, b picture, across, down *op.Taps
 			y := i % bands * rows
 			end := min(y+rows, b.h)
 			dst := dst[(i/bands*b.h+y)*b.w*b.c:][:(end-y)*b.w*b.c]
-			low, high := down.First[y], down.First[end-1]+down.Count[end-1] // of the input
+			low, high := reach(down, y, end)
 			if !first {
 				between, sums = slices.Grow(between[:0], int(a.w*a.c))[:a.w*a.c], slices.Grow(sums[:0], int(a.w*a.c))
 				weigh(between, src[int64(low)*a.w*a.c:], down, y, a.w*a.c, sums, keep)
@@ -83,6 +83,16 @@ func filter[T uint8 | float32](dst, src []T, a, b picture, across, down *op.Taps
 			}
 		}
 	})
+}
+
+// reach gives the rows of the input that rows [y, end) of the output are made of. Neither end of it is always the first or the last row's:
+// one that lies on a row of the input may have no other tap.
+func reach(t *op.Taps, y, end int64) (low, high int32) {
+	low = t.First[y]
+	for i := y; i < end; i++ {
+		low, high = min(low, t.First[i]), max(high, t.First[i]+t.Count[i])
+	}
+	return low, high
 }
 
 // maxBetween is how many numbers a processor keeps between the passes, or what one row of the output needs.

@@ -91,7 +91,7 @@ func TestResizeOfPhotographs(t *testing.T) {
 
 func TestResizeOfFloats(t *testing.T) {
 	r := rand.New(rand.NewPCG(15, 16))
-	for _, c := range [][4]int{{1, 1, 5, 3}, {7, 5, 1, 1}, {9, 13, 4, 31}, {6, 6, 6, 6}, {64, 3, 63, 2}} {
+	for _, c := range [][4]int{{1, 1, 5, 3}, {7, 5, 1, 1}, {9, 13, 4, 31}, {6, 6, 6, 6}, {64, 3, 63, 2}, {40, 2, 120, 2}, {2, 40, 6, 120}} {
 		h, w, outH, outW := c[0], c[1], c[2], c[3]
 		x := make([]float32, 2*h*w)
 		for i := range x {

@@ -195,3 +195,13 @@ func TestTablesStayWhileTheirOpIsLowered(t *testing.T) {
 	_, err = s.Alloc(op.Desc{DType: op.U8, Shape: []int64{768 << 10}})
 	require.NoError(t, err, "nothing uses the table any more")
 }
+
+// TestAGraphHasAnEnd: what a graph takes of the worker's own memory before it runs is bounded.
+func TestAGraphHasAnEnd(t *testing.T) {
+	s := fakeSession(t, 1<<20)
+	l := &lower{s: s, dev: s.dev, list: make([]command, maxCommands)}
+	err := l.launch("elementwise", "random", dim{}, dim{}, 0, l.args())
+	var fault *op.Error
+	require.ErrorAs(t, err, &fault)
+	require.Equal(t, op.OverBudget, fault.Fault)
+}

@@ -228,7 +228,13 @@ func (l *lower) launch(file, kernel string, grid, block dim, shared int, args *c
 	return l.launchFunction(f, grid, block, shared, args)
 }
 
+// maxCommands is how long the list of a graph may become: hours of launches that take as long as they should.
+const maxCommands = 1 << 18
+
 func (l *lower) launchFunction(f *function, grid, block dim, shared int, args *cuda.Args) error {
+	if len(l.list) >= maxCommands {
+		return op.Errorf(op.OverBudget, "it takes more than %d launches", maxCommands)
+	}
 	if err := l.dev.allow(f, shared); err != nil {
 		return l.dev.fault(err)
 	}
