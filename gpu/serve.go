@@ -78,8 +78,11 @@ func (s *server) begin() {
 	s.since.Store(time.Now().UnixNano())
 }
 
+// longest is how long a call of the driver may wait for what was submitted, whatever that may take.
+const longest = 10 * time.Minute
+
 // expect says until when the device may be busy with what was submitted.
-func (s *server) expect() { s.due.Store(time.Now().Add(s.patience()).UnixNano()) }
+func (s *server) expect() { s.due.Store(time.Now().Add(min(s.patience(), longest)).UnixNano()) }
 
 // request takes the next one, and sends replies before it waits for it.
 func (s *server) request() (r request, err error) {

@@ -48,3 +48,20 @@ func closeEndsLoops(t *testing.T, d *device.Device, n int, turns uint32) {
 		require.True(t, bytes.Equal(make([]byte, 400), read(t, s, y)))
 	}
 }
+
+// TestALongMapGoesOn has a map whose launches each take a while, and all together longer than anything may that makes no progress.
+func TestALongMapGoesOn(t *testing.T) {
+	d, _ := fakeDevice(t, "SLOW=250")
+	n := 6 * d.SMs * 2048
+	s := session(t, d, 16<<20)
+	x, y := alloc(t, s, op.I32, int64(n)), alloc(t, s, op.I32, int64(n))
+	upload(t, s, x, n, func(int) uint32 { return 1 })
+	upload(t, s, y, n, func(int) uint32 { return 9 })
+	k := kernel(t, s, count)
+	first := submit(t, s, one(op.Map, k, x, y))
+	begin := time.Now()
+	require.NoError(t, s.Wait(submit(t, s, one(op.Map, k, x, y)), -1))
+	t.Logf("two maps of six launches took %v", time.Since(begin))
+	require.NoError(t, s.Wait(first, 0))
+	require.True(t, bytes.Equal(make([]byte, 4*n), read(t, s, y)))
+}

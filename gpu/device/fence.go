@@ -14,7 +14,7 @@ const (
 	slack    = 4
 )
 
-// maxPending bounds how many marks are in the stream at once.
+// maxPending bounds how many graphs are in the stream at once.
 const maxPending = 64
 
 // fences are the places in a session's stream that somebody may wait for.
@@ -32,7 +32,7 @@ type trappedGraph struct {
 	told  bool // from then on the session is broken
 }
 
-// mark is the end of a graph, or of transfers, in the stream.
+// mark is the end of a graph, or of transfers, in the stream, or a place within a graph: that the device gets there is progress.
 type mark struct {
 	fence uint64
 	event cuda.Event
@@ -44,7 +44,7 @@ type mark struct {
 
 // room waits until one more graph can be in the stream.
 func (s *Session) room() error {
-	if len(s.pending) < maxPending {
+	if len(s.pending) == 0 || s.last-s.pending[0].fence < maxPending-1 {
 		return nil
 	}
 	return s.wait(s.pending[0].fence, -1)
@@ -52,13 +52,16 @@ func (s *Session) room() error {
 
 // mark puts the end of a graph into the stream and names it.
 func (s *Session) mark(l *lower) (uint64, error) {
-	most := max(patience, slack*(s.dev.Estimate(l.plan.Cost)+l.beyond))
+	most := max(patience, l.most())
 	if err := s.put(mark{fence: s.last + 1, most: most, maps: l.maps, loops: l.loops, begun: time.Now()}); err != nil {
 		return 0, err
 	}
 	s.last++
 	return s.last, nil
 }
+
+// most is how long what is not launched a part at a time may take.
+func (l *lower) most() time.Duration { return slack * (l.dev.Estimate(l.plan.Cost) + l.beyond) }
 
 func (s *Session) put(m mark) error {
 	var err error

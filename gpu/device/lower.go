@@ -94,6 +94,7 @@ const (
 	copyBytes
 	uploadBytes
 	callLibrary
+	markProgress // in n nanoseconds; the first of an op also has the time of what is before it
 )
 
 // graph lowers every op, each with the memory that its tensors need from there on.
@@ -262,6 +263,17 @@ func (l *lower) play() error {
 			err = l.dev.Upload(c.at, c.bytes, l.s.stream)
 		case callLibrary:
 			err = c.call(l.s.stream)
+		case markProgress:
+			most := time.Duration(c.n)
+			if c.v == 1 {
+				most += l.most()
+			}
+			if len(l.s.pending) >= 4*maxMarks { // the driver takes no more than some launches ahead, so most of these were reached
+				err = l.s.reap()
+			}
+			if err == nil {
+				err = l.s.put(mark{fence: l.s.last + 1, most: most})
+			}
 		}
 		if err != nil {
 			return err

@@ -42,10 +42,10 @@ const (
 	maxMaps = 512
 	// launchTime is what one launch may take by estimate: other sessions, and what else the device shows, get their turn in between.
 	launchTime = 50 * time.Millisecond
-	// waveTime is what a launch of a kernel with loops of which nothing is known is thought to take: a twentieth of its fuel. maxSteps is how
-	// many of these are believed, so that nobody waits for a graph for more than a minute or two beyond its estimate.
+	// waveTime is what a launch of a kernel with loops of which nothing is known is thought to take: a twentieth of its fuel.
 	waveTime = 5 * time.Millisecond
-	maxSteps = 3000
+	// maxMarks bounds how many places within a map are looked at to see whether it goes on.
+	maxMarks = 256
 	// mapThreads of a block, and mapBlocks of a multiprocessor at most: the fastest on an H200.
 	mapThreads = 128
 	mapBlocks  = 128
@@ -136,10 +136,16 @@ func lowerMap(l *lower, o *op.Op) error {
 		}
 	}
 	step := l.mapStep(k, code)
+	m := looped{code, n, (n + step - 1) / step}
+	each := launchTime / 2 // by what earlier ones took
+	if step <= l.dev.wave() {
+		each = waveTime
+	}
 	if k.Loops() {
-		m := looped{code, n, (n + step - 1) / step}
 		l.loops = append(l.loops, m)
-		l.beyond += m.estimate(step > l.dev.wave())
+		if m.steps == 1 {
+			l.beyond += each
+		}
 	}
 	for from := int64(0); from < n; from += step {
 		args := l.args()
@@ -158,8 +164,24 @@ func lowerMap(l *lower, o *op.Op) error {
 		if err := l.launchFunction(code, dim{X: uint32(blocks)}, dim{X: mapThreads}, 0, args); err != nil {
 			return err
 		}
+		if k.Loops() {
+			l.progress(m, from/step+1, each)
+		}
 	}
 	return nil
+}
+
+// progress marks a place behind so many launches of a map of several. However long the map takes, each of them has to end in time.
+func (l *lower) progress(m looped, launches int64, each time.Duration) {
+	every := (m.steps + maxMarks - 1) / maxMarks
+	if m.steps == 1 || launches%every != 0 && launches != m.steps {
+		return
+	}
+	first := uint32(0)
+	if launches <= every {
+		first = 1
+	}
+	l.list = append(l.list, command{kind: markProgress, n: every * int64(max(patience, slack*each)), v: first})
 }
 
 // mapStep is how many elements one launch takes.
@@ -185,15 +207,6 @@ type looped struct {
 	code  *function
 	n     int64 // elements
 	steps int64 // launches
-}
-
-// estimate is what the map may take. known: its launches were made long by what earlier ones took.
-func (m looped) estimate(known bool) time.Duration {
-	each := waveTime
-	if known {
-		each = launchTime / 2
-	}
-	return min(time.Duration(min(m.steps, maxSteps))*each, maxSteps*waveTime)
 }
 
 // took takes in how long the map took at most: the time since its graph was submitted.
