@@ -17,6 +17,7 @@ mod cell;
 mod csvread;
 mod csvwrite;
 mod describe;
+mod fill;
 mod filter;
 mod frame;
 mod fromjson;
@@ -51,4 +52,5 @@ pack! {
     "node_slice" => rows::slice,
     "node_unique" => rows::unique,
     "node_drop_missing" => rows::drop_missing,
+    "node_fill_missing" => fill::fill_missing,
 }
