@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -24,6 +25,10 @@ type Entry struct {
 
 	Cost    time.Duration // what it took to make
 	Created time.Time     // set by Put when zero; whole microseconds
+
+	// Ready waits until the outputs' bytes are where a reader looks for them; nil: they are. It is for those who share the work, and is not
+	// stored.
+	Ready func(context.Context) error
 }
 
 // Observation is something outside of its inputs that a node saw or left: the content of a file, the names in a folder.

@@ -33,9 +33,12 @@ func (r *Run) input(ctx context.Context, v value.Value) (runtime.Input, error) {
 
 // open returns the verified bytes of a value that is not inline. The caller closes the file.
 func (r *Run) open(ctx context.Context, v value.Value) (*os.File, error) {
-	if one := r.pubs.of(v.Digest); one != nil {
+	if one := r.pubs.known(v.Digest); one != nil {
 		if err := one.wait(ctx); err != nil {
 			return nil, err
+		}
+		if f := one.open(); f != nil { // there was no room for it in the cache
+			return f, nil
 		}
 	}
 	f, err := r.daemon.cache.Open(ctx, v)

@@ -123,8 +123,8 @@ func (c *invocation) join(ctx context.Context) (entry *cache.Entry, ran bool, er
 		return entry, true, err
 	}
 	same := c.key.Key()
-	if c.worksOnGPU() { // what runs on another device may give something else, and a run's outputs may be on their way
-		same = c.keyed("any " + c.run.flow.placed[c.Node] + " of " + c.run.rec.ID).Key()
+	if c.worksOnGPU() { // what runs on another device may give something else
+		same = c.keyed("any " + c.run.flow.placed[c.Node]).Key()
 	}
 	entry, _, err = c.run.daemon.cache.Join(ctx, same, func(ctx context.Context) (*cache.Entry, error) {
 		// Equal work may have ended between the lookup and here.
@@ -134,6 +134,9 @@ func (c *invocation) join(ctx context.Context) (entry *cache.Entry, ran bool, er
 		ran = true
 		return c.execute(ctx)
 	})
+	if err == nil && !ran {
+		err = c.run.shared(ctx, entry)
+	}
 	return entry, ran && err == nil, err
 }
 
@@ -172,7 +175,9 @@ func (c *invocation) execute(ctx context.Context) (*cache.Entry, error) {
 		return entry, nil
 	}
 	if len(c.pubs) > 0 { // what it depends on, or gave, is not in the cache yet
-		c.run.pubs.beside(c.pubs, func(ctx context.Context) { _ = c.put(ctx, entry) })
+		pubs := c.pubs
+		entry.Ready = func(ctx context.Context) error { return stored(ctx, pubs) }
+		c.run.pubs.beside(pubs, func(ctx context.Context) { _ = c.put(ctx, entry) })
 		return entry, nil
 	}
 	if err := c.put(ctx, entry); err != nil {

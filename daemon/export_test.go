@@ -2,3 +2,15 @@ package daemon
 
 // NodeExtension is for tests that use an engine of their own.
 var NodeExtension = nodeExtension
+
+// HoldPublishing keeps values on their GPU until it is released: they are used there, and are nowhere else.
+func (d *Daemon) HoldPublishing() (release func()) {
+	for range cap(d.publishing) {
+		d.publishing <- struct{}{}
+	}
+	return func() {
+		for range cap(d.publishing) {
+			<-d.publishing
+		}
+	}
+}

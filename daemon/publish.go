@@ -1,12 +1,9 @@
 package daemon
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -18,139 +15,6 @@ import (
 	"levee/graph/value"
 	"levee/runtime"
 )
-
-// publications are the values of a pass that lie on a GPU, on their way into the cache: nodes that have them there need not wait for
-// that. What made them, and what was made of them, is stored and recorded when they have arrived. A run ends after all have; when one was
-// lost, it begins again, as with a stored value that turns out to be damaged.
-type publications struct {
-	ctx context.Context // of the pass
-	all sync.WaitGroup
-
-	mu   sync.Mutex
-	list map[value.Digest]*publication
-	err  error // the first; guarded by mu, as list
-}
-
-// publication is one of them. What the node's worker says of it is verified when it arrives.
-type publication struct {
-	typ  value.Type
-	size int64
-	head []byte        // how the value begins
-	file *os.File      // is filled with the value, and is the caller's no longer when done is closed
-	done chan struct{} // closed when the value is in the cache, or never will be
-	err  error         // set before that
-}
-
-// begin readies the publications for a pass.
-func (p *publications) begin(ctx context.Context) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.ctx, p.list, p.err = ctx, map[value.Digest]*publication{}, nil
-}
-
-// end waits for all, and says what went wrong.
-func (p *publications) end() error {
-	p.all.Wait()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.err
-}
-
-func (p *publications) failed(err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.err == nil {
-		p.err = err
-	}
-}
-
-// arrived ends a publication.
-func (p *publications) arrived(one *publication) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	_ = one.file.Close()
-	close(one.done)
-}
-
-// of finds the publication of a value that has not arrived, or never will; nil: there is none.
-func (p *publications) of(d value.Digest) *publication {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if one := p.list[d]; one != nil && (!one.ended() || one.err != nil) {
-		return one
-	}
-	return nil
-}
-
-// enter finds the publication of a value, or begins one, which the caller fills. When something else is said of what is on its way under
-// that digest it waits for that: what is verified of one is not what was said of the other.
-func (p *publications) enter(ctx context.Context, v value.Value, head []byte) (one *publication, begun bool, err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for {
-		one = p.list[v.Digest]
-		if one == nil || one.ended() {
-			break
-		}
-		if one.typ == v.Type && one.size == v.Size && bytes.Equal(one.head, head) {
-			return one, false, nil
-		}
-		p.mu.Unlock()
-		_ = one.wait(ctx)
-		p.mu.Lock()
-		if ctx.Err() != nil {
-			return nil, false, context.Cause(ctx)
-		}
-	}
-	fd, err := unix.MemfdCreate("levee-value", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
-	if err != nil {
-		return nil, false, fmt.Errorf("memfd: %w", err)
-	}
-	one = &publication{typ: v.Type, size: v.Size, head: head, file: os.NewFile(uintptr(fd), "levee-value"), done: make(chan struct{})}
-	p.list[v.Digest] = one
-	return one, true, nil
-}
-
-func (p *publication) ended() bool {
-	select {
-	case <-p.done:
-		return true
-	default:
-		return false
-	}
-}
-
-// wait waits until the value has arrived.
-func (p *publication) wait(ctx context.Context) error {
-	select {
-	case <-p.done:
-		return p.err
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// beside does something when values have arrived; not, when one of them did not.
-func (p *publications) beside(list []*publication, do func(context.Context)) {
-	p.all.Go(func() {
-		for _, one := range list {
-			if one.wait(p.ctx) != nil {
-				return
-			}
-		}
-		do(p.ctx)
-	})
-}
-
-// late are the publications that an invocation's record waits for: its own, and those of outputs that others made.
-func (p *publications) late(own []*publication, outputs []value.Value) []*publication {
-	for _, v := range outputs {
-		if one := p.of(v.Digest); one != nil {
-			own = append(own, one)
-		}
-	}
-	return own
-}
 
 // referable are the outputs of which another node on a GPU makes use, so that they need not be there for anybody else at once.
 func (c *invocation) referable() (ports []int) {
@@ -195,13 +59,19 @@ func (c *invocation) publish(ctx context.Context, t value.Type, out runtime.Outp
 	}
 	if begun {
 		c.run.daemon.log.Debug("a value is used on its GPU before it is stored", "node", c.Path, "size", v.Size)
-		p.all.Go(func() {
-			defer p.arrived(one)
+		bring := func(ctx context.Context) {
+			defer one.arrived()
 			defer lease.Close()
-			if one.err = c.run.retrieve(p.ctx, lease, v, one); one.err != nil {
+			if one.err = c.run.retrieve(ctx, lease, v, one); one.err != nil {
 				p.failed(one.err)
 			}
-		})
+		}
+		if !p.start(bring) { // others who joined wait for it
+			defer one.arrived()
+			defer lease.Close()
+			one.err = fmt.Errorf("%w: the run that made it has ended", cache.ErrLost)
+			return v, one.err
+		}
 	}
 	c.pubs = append(c.pubs, one)
 	return v, nil
@@ -259,6 +129,10 @@ func (r *Run) retrieve(ctx context.Context, lease *gpu.Lease, v value.Value, one
 		return err
 	}
 	got, err := r.daemon.cache.PutFile(ctx, v.Type, one.file)
+	if errors.Is(err, cache.ErrFull) {
+		r.daemon.log.Warn("a value stays in memory", "size", v.Size, "why", err)
+		one.held, err = true, nil
+	}
 	if err == nil && got.Digest != v.Digest {
 		err = fmt.Errorf("the GPU's worker gave another value than it promised: %w", errUntrue)
 	}
@@ -286,7 +160,7 @@ func (c *invocation) early(v value.Value) (in runtime.Input, ok bool) {
 	if one == nil || one.size != v.Size {
 		return in, false
 	}
-	f := c.run.pubs.open(one)
+	f := one.open()
 	if f == nil { // it has just arrived
 		return in, false
 	}
@@ -295,18 +169,35 @@ func (c *invocation) early(v value.Value) (in runtime.Input, ok bool) {
 	return runtime.Input{Type: string(v.Type), File: f, Size: v.Size, Digest: v.Digest, Head: one.head, Filled: one.wait}, true
 }
 
-// open opens the file of a publication once more, for reading; nil: it has ended.
-func (p *publications) open(one *publication) *os.File {
-	p.mu.Lock() // so that the descriptor is not another file's meanwhile
-	defer p.mu.Unlock()
-	if one.ended() {
+// shared waits for what another run's work gave to be stored, unless it was this run's. What that run could not store this one makes itself.
+func (r *Run) shared(ctx context.Context, e *cache.Entry) error {
+	own := true
+	for _, v := range e.Outputs {
+		own = own && (v.Size <= value.InlineMax || r.pubs.known(v.Digest) != nil)
+	}
+	if e.Ready == nil || own {
 		return nil
 	}
-	f, err := os.Open(fmt.Sprintf("/proc/self/fd/%d", one.file.Fd()))
-	if err != nil {
-		return nil
+	err := e.Ready(ctx)
+	if err != nil && ctx.Err() == nil {
+		err = fmt.Errorf("%w: %v", cache.ErrLost, err)
 	}
-	return f
+	return err
+}
+
+// outlast gives an output of a run the bytes that are in memory only, and end with it.
+func (r *Run) outlast(v value.Value) (value.Value, error) {
+	one := r.pubs.known(v.Digest)
+	if one == nil || !one.held {
+		return v, nil
+	}
+	f := one.open()
+	defer f.Close()
+	enc := make([]byte, v.Size)
+	if _, err := f.ReadAt(enc, 0); err != nil {
+		return v, err
+	}
+	return value.Loaded(v.Type, v.Digest, enc), nil
 }
 
 // settle waits for the inputs of a call that were handed early to a node that runs on the processors after all.

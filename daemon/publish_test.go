@@ -32,15 +32,15 @@ func TestNothingIsRecordedBeforeItsValuesAreStored(t *testing.T) {
 	p.beside(p.late(nil, []value.Value{value.Stored("image", a, 1), value.OfInt(1)}), func(context.Context) { recorded <- "of a" })
 	p.beside(p.late([]*publication{first}, []value.Value{value.Stored("image", b, 1)}), func(context.Context) { recorded <- "of both" })
 	require.Empty(t, recorded)
-	p.arrived(first)
+	first.arrived()
 	require.Equal(t, "of a", <-recorded)
 	require.Empty(t, p.late(nil, []value.Value{value.Stored("image", a, 1)}), "that one has arrived")
-	require.Nil(t, p.open(first))
-	require.NotNil(t, p.open(second))
+	require.Nil(t, first.open())
+	require.NotNil(t, second.open())
 
 	second.err = lostOnGPU(op.Errorf(op.Lost, "the worker died"))
 	p.failed(second.err)
-	p.arrived(second)
+	second.arrived()
 	require.ErrorIs(t, p.end(), cache.ErrLost, "the run begins again")
 	require.Empty(t, recorded)
 	require.ErrorIs(t, second.wait(t.Context()), cache.ErrLost)
@@ -90,11 +90,11 @@ func TestWhatIsSaidOfAValueIsVerifiedOfItself(t *testing.T) {
 			synctest.Wait()
 			require.Empty(t, entered, "the first one is on its way")
 		}
-		p.arrived(first)
+		first.arrived()
 		for range 3 {
 			other := <-entered
 			require.NotSame(t, first, other)
-			p.arrived(other)
+			other.arrived()
 		}
 	})
 }
@@ -113,7 +113,7 @@ func TestAValueThatNeverArrivedIsNotLookedForElsewhere(t *testing.T) {
 	one := onItsWay(t, &p, d)
 	one.err = errUntrue
 	p.failed(one.err)
-	p.arrived(one)
+	one.arrived()
 	require.Same(t, one, p.of(d), "that another run stored something under this digest does not make it this one's")
 	require.ErrorIs(t, p.of(d).wait(t.Context()), errUntrue)
 }

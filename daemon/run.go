@@ -272,6 +272,7 @@ func (r *Run) walk(ctx context.Context) ([]journal.Named, []string, error) {
 		return nil, nil, err
 	}
 	defer dir.Close()
+	defer r.pubs.letGo()
 	r.dir = dir
 	r.files = make(map[value.Digest]string, len(r.req.Files))
 	for _, f := range r.req.Files {
@@ -313,6 +314,12 @@ func (r *Run) pass(ctx context.Context) ([]journal.Named, []string, error) {
 	}
 	if err != nil {
 		return nil, nil, err
+	}
+	for i := range got.Outputs {
+		o := &got.Outputs[i]
+		if o.Value, err = r.outlast(o.Value); err != nil {
+			return nil, nil, err
+		}
 	}
 	written, err := r.writeOutputs(ctx, got.Outputs)
 	var outputs []journal.Named
