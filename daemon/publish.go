@@ -84,7 +84,9 @@ func (c *invocation) reserve(ctx context.Context, res *runtime.Result) error {
 		if !res.Outputs[i].Refers {
 			continue
 		}
-		lease, err := c.run.daemon.pool.Session(ctx, c.grant.request(c.run.flow.Path, 1))
+		beside := c.grant.request(c.run.flow.Path, 1)
+		beside.Beside = true
+		lease, err := c.run.daemon.pool.Session(ctx, beside)
 		if err != nil {
 			return lostOnGPU(err)
 		}

@@ -24,6 +24,7 @@ type PoolConfig struct {
 	Stuck      time.Duration // how long a call of the driver may take; 0: 20 s
 	Start      time.Duration // how long a worker may take to open its device; 0: a minute
 	Dying      time.Duration // how long a worker may take to die, when it says that it does, and when it is killed; 0: 2 s
+	Turn       time.Duration // how long an owner waits until a worker of others, which is never without sessions, gets no more; 0: 10 s
 	Backoff    []time.Duration
 	// OnLost is called when a worker died, and with it everything that its sessions held on the device.
 	OnLost func(device, reason string)
@@ -37,6 +38,7 @@ type Pool struct {
 
 	mu     sync.Mutex
 	hosts  map[hostKey]*host // guarded by mu, as all below
+	next   map[string]string // by device: the owner for whom a worker there gets no more sessions
 	undead map[string]string // devices with a worker that was killed and does not die, and why it was
 	change chan struct{}     // closed, and made anew, when a worker or a session ends
 	closed bool
@@ -52,6 +54,7 @@ type Request struct {
 	Memory int64  // bytes that the session may hold
 	Total  int64  // bytes of the device; 0: not known
 	Alone  bool   // the device lets one process use it at a time
+	Beside bool   // it goes with a session that the owner has: it does not wait for others' turns
 }
 
 // smallDevice has room for one context beside the tensors; others for two.
@@ -80,6 +83,7 @@ func NewPool(cfg PoolConfig) *Pool {
 	cfg.Idle = cmp.Or(cfg.Idle, time.Minute)
 	cfg.Stuck = cmp.Or(cfg.Stuck, 20*time.Second)
 	cfg.Start = cmp.Or(cfg.Start, time.Minute)
+	cfg.Turn = cmp.Or(cfg.Turn, 10*time.Second)
 	cfg.Dying = cmp.Or(cfg.Dying, 2*time.Second)
 	if cfg.Backoff == nil {
 		cfg.Backoff = []time.Duration{time.Second, 4 * time.Second, 16 * time.Second}
@@ -90,7 +94,7 @@ func NewPool(cfg PoolConfig) *Pool {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Pool{cfg: cfg, hosts: map[hostKey]*host{}, undead: map[string]string{}, change: make(chan struct{})}
+	return &Pool{cfg: cfg, hosts: map[hostKey]*host{}, next: map[string]string{}, undead: map[string]string{}, change: make(chan struct{})}
 }
 
 // errClosed is what a closed pool answers.
@@ -99,8 +103,10 @@ var errClosed = op.Errorf(op.Unavailable, "levee is stopping")
 // Session opens a session, in the owner's worker for the device, which is started if need be. It waits while too many other workers are
 // at the device, and after a worker died. The error is the context's, or an *op.Error: Unavailable.
 func (p *Pool) Session(ctx context.Context, r Request) (*Lease, error) {
+	began := time.Now()
+	defer p.leaveLine(r)
 	for {
-		w, wait, err := p.reserve(r)
+		w, wait, err := p.reserve(r, time.Since(began))
 		if err == nil && w == nil {
 			if err = wait.over(ctx); err == nil {
 				continue
@@ -149,7 +155,7 @@ func (p *pause) over(ctx context.Context) error {
 }
 
 // reserve takes a place in the owner's worker, so that it does not leave, or says what to wait for.
-func (p *Pool) reserve(r Request) (*process, *pause, error) {
+func (p *Pool) reserve(r Request, waited time.Duration) (*process, *pause, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -166,12 +172,13 @@ func (p *Pool) reserve(r Request) (*process, *pause, error) {
 			return nil, nil, err
 		case wait > 0:
 			return nil, &pause{after: wait, change: p.change}, nil
-		case !p.makeRoom(&r):
-			return nil, &pause{change: p.change}, nil
+		case !p.makeRoom(&r, waited):
+			return nil, &pause{after: p.cfg.Turn - waited, change: p.change}, nil
 		}
 		h.now = p.start(h, &r)
+		p.hasTurn(r)
 	}
-	if h.now.leaving || h.now.doomed {
+	if h.now.leaving || h.now.doomed || h.now.yields && !r.Beside {
 		return nil, &pause{change: p.change}, nil
 	}
 	h.now.leases++
@@ -188,10 +195,14 @@ func (p *Pool) host(key hostKey) *host {
 	return h
 }
 
-// makeRoom says whether one more worker may be at a device now. One without sessions gives way. Called with the lock held.
-func (p *Pool) makeRoom(r *Request) bool {
+// makeRoom says whether one more worker may be at a device now. One without sessions gives way, and for an owner who has waited for long
+// enough one that has some gets no more. Called with the lock held.
+func (p *Pool) makeRoom(r *Request, waited time.Duration) bool {
+	if next := p.next[r.Device]; next != "" && next != r.Owner {
+		return false
+	}
 	live := 0
-	var gives *process
+	var gives, busy *process
 	for key, h := range p.hosts {
 		if key.device != r.Device || h.now == nil {
 			continue
@@ -199,6 +210,8 @@ func (p *Pool) makeRoom(r *Request) bool {
 		live++
 		if h.now.leases == 0 {
 			gives = h.now
+		} else if busy == nil || h.now.begun.Before(busy.begun) {
+			busy = h.now
 		}
 	}
 	if live < r.most() {
@@ -206,8 +219,26 @@ func (p *Pool) makeRoom(r *Request) bool {
 	}
 	if gives != nil {
 		gives.leave()
+	} else if waited >= p.cfg.Turn {
+		busy.yields = true
+		p.next[r.Device] = r.Owner
 	}
 	return false
+}
+
+// leaveLine is called when somebody waits no more.
+func (p *Pool) leaveLine(r Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.hasTurn(r)
+}
+
+// hasTurn lets others be the next at a device. Called with the lock held.
+func (p *Pool) hasTurn(r Request) {
+	if p.next[r.Device] == r.Owner {
+		delete(p.next, r.Device)
+		p.changed()
+	}
 }
 
 // errGone says that the worker has ended meanwhile.
@@ -256,7 +287,9 @@ func (p *Pool) release(w *process) {
 	defer p.mu.Unlock()
 	w.leases--
 	if w.leases == 0 && !w.gone {
-		w.idle.Reset(p.cfg.Idle)
+		if w.idle.Reset(p.cfg.Idle); w.yields {
+			w.leave()
+		}
 		p.changed()
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	goruntime "runtime"
 	"testing"
 	"time"
 
@@ -315,6 +316,54 @@ func TestPoolTurns(t *testing.T) {
 	first.Close()
 	e, _ := session(t, p, "c")
 	require.NoError(t, sums(t, e))
+}
+
+// An owner whose sessions overlap for ever does not keep a device for itself.
+func TestPoolYields(t *testing.T) {
+	p := newPool(t, fakeDriver(t), func(c *PoolConfig) { c.Turn, c.Idle = time.Nanosecond, time.Hour })
+	request := func(owner string) Request {
+		return Request{Device: "fake", Owner: owner, Memory: testMemory, Alone: true}
+	}
+	first, err := p.Session(t.Context(), request("a"))
+	require.NoError(t, err)
+	got := make(chan *Lease)
+	go func() {
+		l, err := p.Session(t.Context(), request("b"))
+		if err != nil {
+			t.Error(err)
+		}
+		got <- l
+	}()
+	for waits := false; !waits; goruntime.Gosched() {
+		p.mu.Lock()
+		waits = p.next["fake"] == "b"
+		p.mu.Unlock()
+	}
+	w, wait, err := p.reserve(request("a"), time.Hour)
+	require.NoError(t, err)
+	require.Nil(t, w, "it is another one's turn")
+	require.NotNil(t, wait)
+	w, wait, err = p.reserve(request("c"), time.Hour)
+	require.NoError(t, err)
+	require.Nil(t, w)
+	require.NotNil(t, wait)
+	beside := request("a")
+	beside.Beside = true
+	second, err := p.Session(t.Context(), beside)
+	require.NoError(t, err, "what a session gave is still brought away")
+	first.Close()
+	select {
+	case <-got:
+		t.Fatal("two workers at a device for one")
+	default:
+	}
+	second.Close()
+	theirs := <-got
+	require.Empty(t, p.next)
+	theirs.Close()
+	again, err := p.Session(t.Context(), request("a"))
+	require.NoError(t, err)
+	again.Close()
 }
 
 func TestPoolIdle(t *testing.T) {

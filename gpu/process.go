@@ -60,6 +60,8 @@ type process struct {
 	lost    string        // why it dies, as it said itself or we did
 	leases  int
 	idle    *time.Timer
+	begun   time.Time
+	yields  bool // it gets no more sessions, and leaves when it has none: others have their turn
 	leaving bool // it was told to go
 	doomed  bool // it gets no more sessions: its end is near
 	gone    bool
@@ -70,7 +72,7 @@ type process struct {
 
 // start starts a worker. Called with the lock held.
 func (p *Pool) start(h *host, r *Request) *process {
-	w := &process{pool: p, host: h, control: -1, ready: make(chan struct{})}
+	w := &process{pool: p, host: h, control: -1, ready: make(chan struct{}), begun: time.Now()}
 	w.idle = time.AfterFunc(p.cfg.Idle, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
