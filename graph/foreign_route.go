@@ -9,24 +9,20 @@ type route struct {
 // routes are the ways to each node. What leads into a loop, at any depth, is for the whole of it: its elements run in the stream
 // that it comes from. What leads into a plain group is for the inputs in it, and what leads out of one comes from its outputs.
 func (x *foreign) routes() map[*foreignNode][]route {
-	routes, ends := map[*foreignNode][]route{}, map[*foreignNode][]*foreignNode{}
+	routes, ends := map[*foreignNode][]route{}, groupEnds{}
 	for _, n := range x.nodes {
 		if n.realm != nil {
 			routes[n] = append(routes[n], route{n.realm, nil})
 		}
-		if n.is(groupInputKind, groupOutputKind) && n.parent.is(groupKind) {
-			ends[n.parent] = append(ends[n.parent], n)
-		}
+		ends.add(n)
 	}
 	for _, e := range x.edges {
 		if e.control || e.back() {
 			continue
 		}
-		from := endsOf(e.source, ends[e.source], groupOutputKind, e.sourceHandle)
-		for _, to := range endsOf(e.target, ends[e.target], groupInputKind, e.targetHandle) {
-			for _, f := range from {
-				x.route(routes, f, to, e)
-			}
+		from, to := ends.find(e.source, groupOutputKind, e.sourceHandle), ends.find(e.target, groupInputKind, e.targetHandle)
+		if from != nil && to != nil {
+			x.route(routes, from, to, e)
 		}
 	}
 	return routes
@@ -48,17 +44,35 @@ func (x *foreign) route(routes map[*foreignNode][]route, from, to *foreignNode, 
 	}
 }
 
-// endsOf are the nodes that stand for a plain group at the end of an edge; the node itself if it is none.
-func endsOf(n *foreignNode, ends []*foreignNode, kind, handle string) (list []*foreignNode) {
-	if !n.is(groupKind) {
-		return []*foreignNode{n}
+// groupEnds are the inputs and outputs of plain groups, by their names; under "" the first one.
+type groupEnds map[groupEnd]*foreignNode
+
+type groupEnd struct {
+	group        *foreignNode
+	kind, handle string
+}
+
+func (ends groupEnds) add(n *foreignNode) {
+	if n.parent == nil || !n.parent.is(groupKind) || !n.is(groupInputKind, groupOutputKind) {
+		return
 	}
-	for _, end := range ends {
-		if name, _ := literalText(end.get("name")); end.is(kind) && (name == handle || name == "" || len(ends) == 1) {
-			list = append(list, end)
+	name, _ := literalText(n.get("name"))
+	for _, handle := range []string{name, ""} {
+		if key := (groupEnd{n.parent, n.rule.Kind, handle}); ends[key] == nil {
+			ends[key] = n
 		}
 	}
-	return list
+}
+
+// find is the node that stands for a plain group at the end of an edge; the node itself if it is none.
+func (ends groupEnds) find(n *foreignNode, kind, handle string) *foreignNode {
+	if !n.is(groupKind) {
+		return n
+	}
+	if end := ends[groupEnd{n, kind, handle}]; end != nil {
+		return end
+	}
+	return ends[groupEnd{n, kind, ""}]
 }
 
 // back reports whether an edge brings a value to the next turn of a Loop.

@@ -135,14 +135,18 @@ func TestForeignCostsLittle(t *testing.T) {
 		return b.String()
 	}
 	for name, text := range map[string]string{
-		"names of one kind": graphOf(list(8000, `# nodetool.constant.Bool "data": {}`), ""),
-		"outputs":           graphOf(list(8000, `# nodetool.output.Output "data": {"name": "!#!", "value": 1}`), ""),
-		"outputs alike":     graphOf(list(6000, `# nodetool.output.Output "data": {"name": "`+"\u00e9"+`#", "value": 1}`), ""),
-		"ends of a group":   graphOf("g nodetool.workflows.base_node.Group\n"+list(3000, `i# nodetool.input.GroupInput "parent_id": "g"`), list(3000, "i#.output -> g.input")+list(3000, "g.output -> i#.input")),
-		"previews":          graphOf(list(4000, `p# nodetool.workflows.base_node.Preview`)+"t nodetool.text.FormatText", chainOf(4000)+list(4000, "p3999.output -> t.a#")),
-		"casts":             graphOf("d nodetool.constant.Dict\n"+list(4000, "a# nodetool.text.ToUppercase"), list(4000, "d.output -> a#.text")),
-		"params":            `{"type": "run_job_request", "params": {"x": 1` + strings.ReplaceAll(list(20000, `, "#": 1`), "\n", "") + `}, "graph": {"nodes": [], "edges": []}}`,
-		"control edges":     graphOf(list(100, "a# nodetool.constant.Bool"), list(5000, "a1.output -> a2.x")),
+		"names of one kind":    graphOf(list(8000, `# nodetool.constant.Bool "data": {}`), ""),
+		"outputs":              graphOf(list(8000, `# nodetool.output.Output "data": {"name": "!#!", "value": 1}`), ""),
+		"outputs alike":        graphOf(list(6000, `# nodetool.output.Output "data": {"name": "`+"\u00e9"+`#", "value": 1}`), ""),
+		"ends of a group":      graphOf("g nodetool.workflows.base_node.Group\n"+list(3000, `i# nodetool.input.GroupInput "parent_id": "g"`), list(3000, "i#.output -> g.input")+list(3000, "g.output -> i#.input")),
+		"streams into a group": graphOf("g nodetool.workflows.base_node.Group\nf nodetool.control.ForEach\n"+list(2500, `i# nodetool.input.GroupInput "parent_id": "g"`), "f.output -> i1.input\n"+list(2500, "i#.output -> g.input")+list(2500, "g.output -> i#.input")),
+		"streams":              graphOf(list(3000, `f# nodetool.control.ForEach`), strings.NewReplacer("output", "output", "p", "f", "value", "input_list").Replace(chainOf(3000))),
+		"pairs":                graphOf("f nodetool.control.ForEach \"data\": {\"input_list\": [1]}\n"+list(3000, `z# nodetool.control.Zip`), list(3000, "f.output -> z#.left")+list(3000, "f.output -> z#.right")),
+		"turns":                graphOf(list(1500, `l# nodetool.control.Loop "data": {"initial": 1}`)+list(1500, `a# nodetool.math.Add`), list(1500, "l#.value -> a#.a")+list(1500, "a#.output -> l#.next")),
+		"previews":             graphOf(list(4000, `p# nodetool.workflows.base_node.Preview`)+"t nodetool.text.FormatText", chainOf(4000)+list(4000, "p3999.output -> t.a#")),
+		"casts":                graphOf("d nodetool.constant.Dict\n"+list(4000, "a# nodetool.text.ToUppercase"), list(4000, "d.output -> a#.text")),
+		"params":               `{"type": "run_job_request", "params": {"x": 1` + strings.ReplaceAll(list(20000, `, "#": 1`), "\n", "") + `}, "graph": {"nodes": [], "edges": []}}`,
+		"control edges":        graphOf(list(100, "a# nodetool.constant.Bool"), list(5000, "a1.output -> a2.x")),
 	} {
 		require.LessOrEqual(t, len(text), MaxFileSize, name)
 		began := time.Now()
