@@ -17,7 +17,8 @@ const half = stagingSize / 2
 // so that it refuses what can be refused without asking; the worker believes none of it and checks again. What has no result is sent
 // and not waited for.
 type client struct {
-	fd      int
+	fd int
+	reader
 	mem     []byte // staging
 	info    op.Info
 	tensors map[op.Handle]op.Desc
@@ -130,7 +131,7 @@ func (c *client) receive() (reply, error) {
 
 func (c *client) readFull(b []byte) error {
 	for len(b) > 0 {
-		n, err := unix.Read(c.fd, b)
+		n, err := c.read(c.fd, b)
 		switch {
 		case err == unix.EINTR:
 		case err != nil:

@@ -19,7 +19,8 @@ var errNonsense = errors.New("the other side of the session speaks nonsense")
 // server is the worker's side of one session. It believes nothing: requests are checked, graphs and kernels are copied before they are
 // looked at, and the executor checks handles, bounds and graphs itself.
 type server struct {
-	fd     int
+	fd int
+	reader
 	mem    []byte // staging
 	exec   Executor
 	work   int64
@@ -92,7 +93,7 @@ func (s *server) request() (r request, err error) {
 		}
 		s.in = s.in[:copy(s.in, s.in[s.next:])]
 		s.next = 0
-		n, err := unix.Read(s.fd, s.in[len(s.in):cap(s.in)])
+		n, err := s.read(s.fd, s.in[len(s.in):cap(s.in)])
 		switch {
 		case err == unix.EINTR:
 			continue
