@@ -35,10 +35,12 @@ type server struct {
 
 	pin      func([]byte) error // lets the device reach the staging memory; nil: it cannot, or does
 	pinned   bool
-	moved    int64                // bytes that went through it
-	patience func() time.Duration // what the graphs that were submitted may still take
-	since    atomic.Int64         // when the present request was begun, in nanoseconds; 0: none is in hand
-	due      atomic.Int64         // when the device must be done with what was submitted
+	moved    int64                        // bytes that went through it
+	patience func() time.Duration         // what the graphs that were submitted may still take
+	since    atomic.Int64                 // when the present request was begun, in nanoseconds; 0: none is in hand
+	launched atomic.Pointer[atomic.Int64] // of the executor
+	seen     int64                        // of launched, by the watchdog
+	due      atomic.Int64                 // when the device must be done with what was submitted
 }
 
 // run serves requests until the session's socket is closed, or the device is lost, which is the error.

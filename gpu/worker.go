@@ -127,6 +127,7 @@ func (w *gpuWorker) session(fd int, m *sessionMsg) {
 		return
 	}
 	s.exec, s.patience = exec, exec.Patience
+	s.launched.Store(&exec.Launched)
 	if s.mem, err = greet(fd); err == nil { // else nobody is there any more
 		defer unix.Munmap(s.mem)
 		s.since.Store(0)
@@ -181,6 +182,20 @@ func (w *gpuWorker) watch(s *server) {
 	}
 }
 
+// alive says since when a request, if one is in hand, has not got on: with each launch that the driver takes it does.
+func (s *server) alive(now time.Time) (since int64) {
+	since = s.since.Load()
+	launched := s.launched.Load()
+	if launched == nil || launched.Load() == s.seen {
+		return since
+	}
+	s.seen = launched.Load()
+	if since != 0 && s.since.CompareAndSwap(since, now.UnixNano()) {
+		return now.UnixNano()
+	}
+	return since
+}
+
 // watchdog ends the process when a request of a session takes longer than the driver may, from when the device must be done with what
 // any session submitted: some calls of the driver wait for all of it. What the device never finishes the session notices itself; this
 // is for calls of the driver that never return.
@@ -199,7 +214,7 @@ func (w *gpuWorker) watchdog() {
 			due = max(due, s.due.Load())
 		}
 		for s := range w.sessions {
-			since := s.since.Load()
+			since := s.alive(now)
 			late = late || since != 0 && now.UnixNano()-max(since, due) > int64(w.stuck)
 		}
 		w.mu.Unlock()

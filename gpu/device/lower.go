@@ -253,6 +253,7 @@ func (l *lower) play() error {
 		switch c.kind {
 		case launchKernel:
 			err = l.dev.Launch(c.f, c.grid, c.block, c.shared, l.s.stream, l.params[c.from:c.to])
+			l.s.Launched.Add(1)
 		case setBytes:
 			err = l.dev.Set8(c.at, byte(c.v), c.n, l.s.stream)
 		case setWords:

@@ -3,6 +3,7 @@ package device
 import (
 	"errors"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"levee/gpu/cuda"
@@ -22,6 +23,7 @@ type Session struct {
 	class   op.Class
 	closed  bool
 	fences
+	Launched atomic.Int64 // counts launches: the driver may hold them up for as long as earlier ones take
 }
 
 // object is what a handle names: a tensor, or else a kernel.
