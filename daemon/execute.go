@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -171,11 +172,10 @@ func (c *invocation) execute(ctx context.Context) (*cache.Entry, error) {
 		Key: key.Key(), Outputs: outputs, Node: c.typ.FullName, Site: c.site(), Parts: key.Parts(), Log: c.log,
 		Observations: seen, Cost: res.Duration,
 	}
-	if !whole {
+	if !whole || slices.ContainsFunc(c.pubs, (*publication).rests) { // of what rests nothing was verified
 		return entry, nil
 	}
-	if len(c.pubs) > 0 { // what it depends on, or gave, is not in the cache yet
-		pubs := c.pubs
+	if pubs := c.pubs; len(pubs) > 0 { // what it depends on, or gave, is not in the cache yet
 		entry.Ready = func(ctx context.Context) error { return stored(ctx, pubs) }
 		c.run.pubs.beside(pubs, func(ctx context.Context) { _ = c.put(ctx, entry) })
 		return entry, nil
@@ -324,8 +324,9 @@ func (c *invocation) done(ctx context.Context, got *cache.Entry, status journal.
 	}
 	rec := c.record(status)
 	rec.Key = got.Key.Observed(got.Observations)
+	defer c.run.pubs.leave(c.Inputs)
 	for i, p := range c.Node.Outputs {
-		if !got.Outputs[i].IsZero() {
+		if v := got.Outputs[i]; !v.IsZero() && !c.run.pubs.rest(v) { // that one may never be anywhere
 			rec.Outputs = append(rec.Outputs, journal.Named{Name: p.Name, Value: got.Outputs[i]})
 		}
 	}

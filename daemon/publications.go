@@ -24,6 +24,7 @@ type publications struct {
 	list map[value.Digest]*publication // guarded by mu, as all below
 	err  error                         // the first
 	over bool                          // nothing begins any more
+	ends chan struct{}                 // closed then
 }
 
 // publication is one of them. What the node's worker says of it is verified when it arrives.
@@ -34,9 +35,14 @@ type publication struct {
 	done chan struct{} // closed when the value is in the cache, or never will be
 	err  error         // set before that
 	held bool          // likewise: there was no room in the cache, so the value is in file only
+	ends chan struct{} // closed when the pass has ended: nobody needs the value any more
 
-	mu   sync.Mutex
-	file *os.File // is filled with the value; guarded by mu; nil when it can be had elsewhere, or nowhere
+	mu      sync.Mutex
+	file    *os.File      // is filled with the value; guarded by mu, as all below; nil when it can be had elsewhere, or nowhere
+	decide  chan struct{} // closed when somebody needs the value elsewhere than on its GPU, or nobody ever will
+	decided bool          // decide is closed
+	unread  bool          // nobody will
+	readers int           // nodes on its GPU that are still to use it
 }
 
 // begin readies the publications for a pass.
@@ -44,7 +50,7 @@ func (p *publications) begin(ctx context.Context) {
 	p.letGo()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.ctx, p.list, p.err, p.over = ctx, map[value.Digest]*publication{}, nil, false
+	p.ctx, p.list, p.err, p.over, p.ends = ctx, map[value.Digest]*publication{}, nil, false, make(chan struct{})
 }
 
 // letGo forgets the values that are in memory only.
@@ -62,6 +68,7 @@ func (p *publications) letGo() {
 func (p *publications) end() error {
 	p.mu.Lock()
 	p.over = true // what a node does for others, when this run has ended, does not come into it
+	close(p.ends)
 	p.mu.Unlock()
 	p.all.Wait()
 	p.mu.Lock()
@@ -110,8 +117,8 @@ func (p *publications) known(d value.Digest) *publication {
 }
 
 // enter finds the publication of a value, or begins one, which the caller fills. When something else is said of what is on its way under
-// that digest it waits for that: what is verified of one is not what was said of the other.
-func (p *publications) enter(ctx context.Context, v value.Value, head []byte) (one *publication, begun bool, err error) {
+// that digest it waits for that: what is verified of one is not what was said of the other. Readers are those of use.
+func (p *publications) enter(ctx context.Context, v value.Value, head []byte, readers int) (one *publication, begun bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for {
@@ -120,7 +127,7 @@ func (p *publications) enter(ctx context.Context, v value.Value, head []byte) (o
 		if one == nil || one.ended() && !(same && one.held) {
 			break
 		}
-		if same {
+		if same && one.use(readers) {
 			return one, false, nil
 		}
 		p.mu.Unlock()
@@ -134,7 +141,9 @@ func (p *publications) enter(ctx context.Context, v value.Value, head []byte) (o
 	if err != nil {
 		return nil, false, fmt.Errorf("memfd: %w", err)
 	}
-	one = &publication{typ: v.Type, size: v.Size, head: head, file: os.NewFile(uintptr(fd), "levee-value"), done: make(chan struct{})}
+	one = &publication{typ: v.Type, size: v.Size, head: head, file: os.NewFile(uintptr(fd), "levee-value"), done: make(chan struct{}), ends: p.ends,
+		decide: make(chan struct{})}
+	one.use(readers)
 	p.list[v.Digest] = one
 	return one, true, nil
 }
@@ -148,8 +157,9 @@ func (p *publication) ended() bool {
 	}
 }
 
-// wait waits until the value has arrived.
+// wait waits until the value has arrived, which it does now if it did not have to before.
 func (p *publication) wait(ctx context.Context) error {
+	p.need()
 	select {
 	case <-p.done:
 		return p.err
@@ -198,14 +208,19 @@ func (p *publications) beside(list []*publication, do func(context.Context)) {
 	})
 }
 
-// late are the publications that an invocation's record waits for: its own, and those of outputs that others made.
-func (p *publications) late(own []*publication, outputs []value.Value) []*publication {
+// late are the publications that an invocation's record waits for: its own, and those of outputs that others made, but for what rests.
+func (p *publications) late(own []*publication, outputs []value.Value) (list []*publication) {
 	for _, v := range outputs {
 		if one := p.of(v.Digest); one != nil {
 			own = append(own, one)
 		}
 	}
-	return own
+	for _, one := range own {
+		if !one.rests() {
+			list = append(list, one)
+		}
+	}
+	return list
 }
 
 // open opens the file of a publication once more, for reading; nil: the value can be had elsewhere, or nowhere.

@@ -45,12 +45,16 @@ func (w *Workflow) usedOnGPU(n *graph.Node, port string) (used bool) {
 }
 
 // publish begins to bring an output into the cache that the GPU's worker keeps. The value can be used from now on.
-func (c *invocation) publish(ctx context.Context, t value.Type, out runtime.Output) (value.Value, error) {
-	v := value.Stored(t, out.Digest, out.Size)
+func (c *invocation) publish(ctx context.Context, to value.Port, out runtime.Output) (value.Value, error) {
+	v := value.Stored(to.Type, out.Digest, out.Size)
 	p := &c.run.pubs
 	lease := c.leases[0]
 	c.leases = c.leases[1:]
-	one, begun, err := p.enter(ctx, v, out.Bytes)
+	readers := 0
+	if c.run.keepsLess() {
+		readers = c.run.flow.readersOnGPU(c.Node, to.Name)
+	}
+	one, begun, err := p.enter(ctx, v, out.Bytes, readers)
 	if err != nil || !begun { // it is on its way already
 		lease.Close()
 	}
@@ -62,6 +66,10 @@ func (c *invocation) publish(ctx context.Context, t value.Type, out runtime.Outp
 		bring := func(ctx context.Context) {
 			defer one.arrived()
 			defer lease.Close()
+			if one.err = one.decision(ctx); one.err != nil {
+				_ = gpu.Release(int(lease.File.Fd()), v.Digest) // a worker that is gone has let it go
+				return
+			}
 			if one.err = c.run.retrieve(ctx, lease, v, one); one.err != nil {
 				p.failed(one.err)
 			}
@@ -117,6 +125,7 @@ func (r *Run) retrieve(ctx context.Context, lease *gpu.Lease, v value.Value, one
 	fd := int(lease.File.Fd())
 	stop := context.AfterFunc(ctx, func() { _ = unix.Shutdown(fd, unix.SHUT_RDWR) })
 	defer stop()
+	r.daemon.log.Debug("a value is read back from its GPU", "size", v.Size)
 	if err := gpu.Retrieve(fd, v.Digest, v.Size, retrievePatience, one.file); err != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)

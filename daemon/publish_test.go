@@ -18,7 +18,8 @@ import (
 func onItsWay(t *testing.T, p *publications, d value.Digest) *publication {
 	f, err := os.CreateTemp(t.TempDir(), "")
 	require.NoError(t, err)
-	one := &publication{file: f, done: make(chan struct{})}
+	one := &publication{file: f, done: make(chan struct{}), decide: make(chan struct{})}
+	one.use(0)
 	p.list[d] = one
 	return one
 }
@@ -72,10 +73,10 @@ func TestWhatIsSaidOfAValueIsVerifiedOfItself(t *testing.T) {
 		p.begin(t.Context())
 		d := value.Digest{1}
 		honest := value.Stored("tensor<u8,[n]>", d, 100)
-		first, begun, err := p.enter(t.Context(), honest, []byte("head"))
+		first, begun, err := p.enter(t.Context(), honest, []byte("head"), 0)
 		require.NoError(t, err)
 		require.True(t, begun)
-		same, begun, err := p.enter(t.Context(), honest, []byte("head"))
+		same, begun, err := p.enter(t.Context(), honest, []byte("head"), 0)
 		require.NoError(t, err)
 		require.False(t, begun)
 		require.Same(t, first, same)
@@ -100,7 +101,7 @@ func TestWhatIsSaidOfAValueIsVerifiedOfItself(t *testing.T) {
 }
 
 func enter(t *testing.T, p *publications, v value.Value, head string, entered chan<- *publication) {
-	one, begun, err := p.enter(t.Context(), v, []byte(head))
+	one, begun, err := p.enter(t.Context(), v, []byte(head), 0)
 	require.NoError(t, err)
 	require.True(t, begun)
 	entered <- one

@@ -113,7 +113,7 @@ func (c *invocation) take(ctx context.Context, res *runtime.Result) ([]value.Val
 			return nil, c.badOutput(p, "it was never written")
 		}
 		if out.Refers {
-			v, err := c.publish(ctx, p.Type, out)
+			v, err := c.publish(ctx, p, out)
 			if err != nil {
 				return nil, err
 			}

@@ -148,6 +148,16 @@ func Retrieve(fd int, digest [32]byte, size int64, patience time.Duration, w io.
 	return c.release(digest)
 }
 
+// Release lets the owner's worker drop a value that it keeps, over a session's socket.
+func Release(fd int, digest [32]byte) error {
+	e, err := Dial(fd)
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	return e.(*client).release(digest)
+}
+
 // fresh says whether a handle can be a new one.
 func (c *client) fresh(h op.Handle) bool {
 	_, tensor := c.tensors[h]

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"levee/gpu/op"
+	"levee/graph/value"
 )
 
 func (s *Session) tensorNew(args []uint64) {
@@ -92,8 +93,7 @@ func (s *Session) takeInput(port uint32, typ string, size int64) (int64, error) 
 	if size < 0 {
 		return 0, op.Errorf(op.BadHandle, "input %d is absent", port)
 	}
-	head := make([]byte, maxHead)
-	head = head[:s.guest.ReadInput(port, head, 0)]
+	head := s.inputHead(port, typ)
 	d, at, err := readHead(typ, head)
 	if err != nil {
 		return 0, op.Errorf(op.BadGraph, "input %d: %v", port, err)
@@ -130,6 +130,19 @@ func (s *Session) takeInput(port uint32, typ string, size int64) (int64, error) 
 		err = k.Keep(h, head[:at])
 	}
 	return int64(h), err
+}
+
+// inputHead reads what stands before the elements of an input, and not a byte more: the others may still be on their way from the device.
+func (s *Session) inputHead(port uint32, typ string) []byte {
+	head := make([]byte, maxHead)
+	if value.Type(typ).Base() == "image" {
+		return head[:s.guest.ReadInput(port, head[:imageHead], 0)]
+	}
+	n := s.guest.ReadInput(port, head[:4], 0)
+	if rank := min(binary.LittleEndian.Uint32(head), op.MaxRank); n == 4 && rank > 0 {
+		n += s.guest.ReadInput(port, head[4:][:8*rank], 4)
+	}
+	return head[:n]
 }
 
 // keepFrom is the size from which on a tensor is worth keeping on a device.
