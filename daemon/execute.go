@@ -98,15 +98,20 @@ func (c *invocation) checkRanges() error {
 // lookup finds a result that is the same everywhere, else one of a device on which the node would run now.
 func (c *invocation) lookup(ctx context.Context) (*cache.Entry, error) {
 	entry, err := c.stored(ctx, c.key.Key())
-	if !errors.Is(err, cache.ErrMiss) || !c.worksOnGPU() {
-		return entry, err
-	}
-	for _, device := range c.run.daemon.devices.fingerprints(ctx, c.run.flow.placed[c.Node]) {
-		if entry, err = c.stored(ctx, c.keyed(device).Key()); !errors.Is(err, cache.ErrMiss) {
-			return entry, err
+	if errors.Is(err, cache.ErrMiss) && c.worksOnGPU() {
+		for _, device := range c.run.daemon.devices.fingerprints(ctx, c.run.flow.placed[c.Node]) {
+			if entry, err = c.stored(ctx, c.keyed(device).Key()); !errors.Is(err, cache.ErrMiss) {
+				break
+			}
 		}
 	}
-	return nil, cache.ErrMiss
+	if err == nil {
+		err = c.run.pubs.verified(ctx, c.Inputs)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return entry, nil
 }
 
 func (c *invocation) stored(ctx context.Context, k cache.Key) (*cache.Entry, error) {
@@ -136,7 +141,9 @@ func (c *invocation) join(ctx context.Context) (entry *cache.Entry, ran bool, er
 		return c.execute(ctx)
 	})
 	if err == nil && !ran {
-		err = c.run.shared(ctx, entry)
+		if err = c.run.shared(ctx, entry); err == nil {
+			err = c.run.pubs.verified(ctx, c.Inputs)
+		}
 	}
 	return entry, ran && err == nil, err
 }

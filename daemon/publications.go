@@ -178,6 +178,12 @@ func arrive(ctx context.Context, list []*publication) error {
 	return nil
 }
 
+// verified waits until inputs have arrived that are on their way: a worker that was taken over can name any digest, and gets nothing by it
+// that others made of what has that digest.
+func (p *publications) verified(ctx context.Context, inputs []value.Value) error {
+	return arrive(ctx, p.late(nil, inputs))
+}
+
 // stored waits until all of a list are in the cache, where others find them.
 func stored(ctx context.Context, list []*publication) error {
 	err := arrive(ctx, list)

@@ -118,3 +118,22 @@ func TestAValueThatNeverArrivedIsNotLookedForElsewhere(t *testing.T) {
 	require.Same(t, one, p.of(d), "that another run stored something under this digest does not make it this one's")
 	require.ErrorIs(t, p.of(d).wait(t.Context()), errUntrue)
 }
+
+func TestNothingStoredIsGivenForAnInputThatIsNotVerified(t *testing.T) {
+	var p publications
+	p.begin(t.Context())
+	d := value.Digest{1}
+	one := onItsWay(t, &p, d)
+	inputs := []value.Value{{}, value.OfInt(1), value.Stored("image", d, 1)}
+	said := make(chan error)
+	go func() { said <- p.verified(t.Context(), inputs) }()
+	select {
+	case <-said:
+		t.Fatal("it is not there")
+	default:
+	}
+	one.err = errUntrue
+	one.arrived()
+	require.ErrorIs(t, <-said, errUntrue)
+	require.NoError(t, p.verified(t.Context(), inputs[:2]))
+}
