@@ -24,7 +24,7 @@ build() {
     done
     go build -trimpath -ldflags='-s -w' -o "$dir/levee" ./daemon/levee || exit 1
     cp -r gpu/kernel/testdata/. gpu/ptx/testdata/. "$dir/testdata/"
-    cp gpu/builtin/kernels/*.ptx "$dir/testdata/"
+    for f in gpu/builtin/kernels/*.ptx.gz; do zcat "$f" >"$dir/testdata/$(basename "$f" .gz)"; done
     mkdir -p "$dir/demo/inbox"
     cp testdata/demo/alike.flow.yaml "$dir/demo/"
     cp testdata/samples/photos/*.jpg "$dir/demo/inbox/"

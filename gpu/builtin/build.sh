@@ -1,5 +1,5 @@
 #!/bin/sh
-# build.sh compiles every kernel file in kernels/ to PTX, which is committed: the program is built without clang.
+# build.sh compiles every kernel file in kernels/ to PTX, which is committed, compressed: the program is built without clang.
 # build.sh --check changes nothing: it compiles to another place and compares; without clang-19 it compares the hashes in the PTX
 # files' first line: of the source with its headers, and of the text below that line.
 # build.sh FILE.c... compiles only these.
@@ -33,17 +33,18 @@ compile() { # file.c, output
 	{
 		echo "// $1 by build.sh: sources $(sources "$1" | hash) text $(hash <"$2.body")"
 		cat "$2.body"
-	} >"$2"
+	} | gzip -n -9 >"$2.gz"
 	rm "$2.body"
 }
 
 check() { # file.c
 	ptx=${1%.c}.ptx
-	want="// $1 by build.sh: sources $(sources "$1" | hash) text $(tail -n +2 "$ptx" | hash)"
-	[ "$(head -n 1 "$ptx")" = "$want" ] || { echo "$ptx is not what $1 gives: run build.sh $1" >&2; exit 1; }
+	want="// $1 by build.sh: sources $(sources "$1" | hash) text $(zcat "$ptx.gz" | tail -n +2 | hash)"
+	[ "$(zcat "$ptx.gz" | sed -n 1p)" = "$want" ] || { echo "$ptx is not what $1 gives: run build.sh $1" >&2; exit 1; }
 	[ -z "$tmp" ] && return
 	compile "$1" "$tmp/$ptx"
-	cmp "$ptx" "$tmp/$ptx" >&2 || exit 1
+	zcat "$ptx.gz" >"$tmp/$ptx" # the text, for not every gzip writes the same bytes
+	zcat "$tmp/$ptx.gz" | cmp "$tmp/$ptx" - >&2 || exit 1
 }
 
 if [ "${1:-}" != --check ]; then

@@ -1,18 +1,30 @@
-// Package builtin holds the kernels of the built-in ops: C sources in kernels/, and the PTX that build.sh makes of them, which is committed.
+// Package builtin holds the kernels of the built-in ops: C sources in kernels/, and the PTX that build.sh makes of them, which is
+// committed, compressed: it is 7 MB of text, of which a machine needs a few kernels.
 package builtin
 
 import (
+	"compress/gzip"
 	"embed"
+	"io"
 	"regexp"
 	"strings"
 )
 
-//go:embed kernels/*.ptx
+//go:embed kernels/*.ptx.gz
 var files embed.FS
 
 // PTX gives the PTX made of a kernel file, "elementwise" for elementwise.c. The names of its kernels are those of the C functions.
 func PTX(file string) (string, bool) {
-	text, err := files.ReadFile("kernels/" + file + ".ptx")
+	f, err := files.Open("kernels/" + file + ".ptx.gz")
+	if err != nil {
+		return "", false
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		return "", false
+	}
+	text, err := io.ReadAll(z)
 	return string(text), err == nil
 }
 
