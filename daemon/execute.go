@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -72,6 +71,7 @@ type invocation struct {
 	limits runtime.Limits
 	grant  *grant         // the place on a GPU that it had; nil: it ran on the processors
 	handed *os.File       // its session there
+	lease  *gpu.Lease     // likewise
 	pubs   []*publication // of its outputs and inputs, which are on their way into the cache
 	leases []*gpu.Lease   // for those of its outputs that are to be published
 	began  time.Time      // when it was asked for, or when it ran
@@ -159,6 +159,9 @@ func (c *invocation) execute(ctx context.Context) (*cache.Entry, error) {
 	res, err := c.call(ctx, access)
 	if lostTensors(err) && !c.typ.writes() && ctx.Err() == nil { // through no fault of the node's
 		c.run.daemon.log.Warn("a node runs once more", "node", c.Path, "why", err)
+		if c.lease != nil {
+			c.lease.Settle(ctx)
+		}
 		res, err = c.call(ctx, access)
 	}
 	seen, whole := access.end()
@@ -374,37 +377,4 @@ func (c *invocation) compare(stored, fresh *cache.Entry) {
 			c.run.mu.Unlock()
 		}
 	}
-}
-
-// keepLog makes one text of what the guest said, a line each, at most 64 KiB a stream.
-func (c *invocation) keepLog(res *runtime.Result, err error) {
-	var failure *runtime.Error
-	switch {
-	case res != nil:
-		c.peak, c.compile = res.PeakMemory, res.Compile
-		c.log = logText(res.Log, res.Stdout, res.Stderr, res.Dropped)
-	case errors.As(err, &failure):
-		c.log = logText(failure.Log, failure.Stdout, failure.Stderr, failure.Dropped)
-	}
-}
-
-var levels = [...]string{"debug", "info", "warning", "error"}
-
-func logText(lines []runtime.LogLine, stdout, stderr []byte, dropped int64) []byte {
-	var b bytes.Buffer
-	for _, l := range lines {
-		fmt.Fprintf(&b, "%s: %s\n", levels[min(max(l.Level, 0), len(levels)-1)], l.Text)
-	}
-	for _, s := range []struct {
-		name string
-		text []byte
-	}{{"stdout", stdout}, {"stderr", stderr}} {
-		for line := range bytes.Lines(s.text) {
-			fmt.Fprintf(&b, "%s: %s\n", s.name, bytes.TrimRight(line, "\n"))
-		}
-	}
-	if dropped > 0 {
-		fmt.Fprintf(&b, "(%s more were dropped)\n", SizeText(dropped))
-	}
-	return b.Bytes()
 }

@@ -129,7 +129,7 @@ func (c *invocation) place(ctx context.Context) (give func(), err error) {
 	if device == "" {
 		return func() {}, nil
 	}
-	c.grant, c.handed = nil, nil // of a call that was lost
+	c.grant, c.handed, c.lease = nil, nil, nil // of a call that was lost
 	waited := false
 	waits := func() {
 		waited = true
@@ -171,7 +171,7 @@ func (c *invocation) onGPU(ctx context.Context, waits func()) (give func(), err 
 			give()
 			return nil, err
 		}
-		c.handed = lease.File
+		c.handed, c.lease = lease.File, lease
 		give = func() {
 			lease.Close()
 			d.devices.gpus.give(got)

@@ -1,6 +1,7 @@
 package gpu
 
 import (
+	"context"
 	"fmt"
 	"os"
 	goruntime "runtime"
@@ -68,6 +69,8 @@ type process struct {
 
 	watched    bool
 	ping, pong uint64
+
+	asked, told uint64 // see Settle
 }
 
 // start starts a worker. Called with the lock held.
@@ -228,6 +231,9 @@ func (w *process) heard(m *control) {
 	w.pool.mu.Lock()
 	defer w.pool.mu.Unlock()
 	switch {
+	case m.Ping&settling != 0:
+		w.told = m.Ping &^ settling
+		w.pool.changed()
 	case m.Ping != 0:
 		w.pong = m.Ping
 	case m.Lost != "":
@@ -294,7 +300,7 @@ func (w *process) died(words string) {
 	if reason == "" {
 		reason = words
 	}
-	bad := !w.leaving || w.leases > 0 && !p.closed
+	bad := !w.leaving || (w.leases > 0 || w.lost != "") && !p.closed // it may be told to leave while it dies
 	if bad {
 		h.failed(p.cfg.Backoff, reason)
 	} else if h.failures == 0 {
@@ -339,4 +345,34 @@ func (w *process) look() {
 	w.ping++
 	_ = sendControl(w.control, control{Ping: w.ping}, -1)
 	time.AfterFunc(p.cfg.Stuck/2, w.look)
+}
+
+// settling marks the pings of Settle.
+const settling = 1 << 63
+
+// Settle waits until it is known what the worker said before now. Whoever has lost a session calls it before it asks for another one: the
+// worker says that it dies before it ends its sessions, but that is heard on another way.
+func (l *Lease) Settle(ctx context.Context) {
+	p, w := l.pool, l.on
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if w.gone || w.doomed {
+		return
+	}
+	w.asked++
+	n := w.asked
+	if sendControl(w.control, control{Ping: settling | n}, -1) != nil {
+		w.doomed = true // it has ended, which we are about to hear
+		go w.kill("it does not listen")
+		return
+	}
+	for w.told < n && !w.gone && !w.doomed {
+		wait := pause{change: p.change}
+		p.mu.Unlock()
+		err := wait.over(ctx)
+		p.mu.Lock()
+		if err != nil {
+			return
+		}
+	}
 }
