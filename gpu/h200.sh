@@ -124,7 +124,7 @@ run() {
     wait
     step worker 120 ./gpu.test -test.v -test.run OnAGPU
     step rivals 60 "$0" rivals
-    step products 120 ./gpu-device.test -test.run '^$' -test.bench 'Products|Convolutions' -test.benchtime 5x
+    step products 120 ./gpu-device.test -test.run '^$' -test.bench 'Fusion|Products|Convolutions' -test.benchtime 3x
     step maps 60 ./gpu-kernel.test -test.run '^$' -test.bench Maps -test.benchtime 1x
     step speed 120 ./gpu-device.test -test.run '^$' -test.bench '^Benchmark(GPU|Ops|Rows|TheLibrarysFFT|Launch|Submit|Map|Transfer)$' -test.benchtime 20x
     step start 120 env CUDA_CACHE_DISABLE=1 ./gpu-device.test -test.run '^$' -test.bench '^Benchmark(Context|Session|JIT)$' -test.benchtime 1x
