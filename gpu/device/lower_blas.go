@@ -22,7 +22,7 @@ func (d *Device) openBlas() *cuda.Blas {
 }
 
 // product lets cuBLASLt do a Gemm of f16 or bf16, and says whether it does: it may not be there, not know the shape, or have no memory
-// to work in. lowerGemm asks it only where our own kernels are not the faster ones.
+// to work in.
 func (l *lower) product(o *op.Op) (bool, error) {
 	a, b, c := l.in[0], l.in[1], l.out[0]
 	shape := o.GemmShape(a.Desc, b.Desc)

@@ -42,7 +42,7 @@ func lowerGemm(l *lower, o *op.Op) error {
 	if len(l.in) == 3 {
 		p.bias = l.in[2].at
 	}
-	if l.fusion == nil && !l.canMap(p) { // our own kernels for the copy engine are faster than the library
+	if l.fusion == nil { // the library has no place for a map
 		if done, err := l.product(o); done || err != nil {
 			return err
 		}
