@@ -17,7 +17,7 @@ import (
 func TestMessages(t *testing.T) {
 	call := callMsg{seq: 9, abi: Stdio, export: "f", outputs: 2, streams: []int64{1}, limits: Limits{Memory: 1, Output: 2, Log: 3, Companion: 4}, seed: [32]byte{4},
 		args: []string{"a", ""}, types: []string{"int", "bytes", "any"},
-		inputs: []wireValue{{how: valueInline, bytes: []byte("xy"), size: 2, fd: -1}, {how: valueFD, size: 70, fd: 5}, {how: valueAbsent, fd: -1}}, outputTypes: []string{"image"}, digests: [][32]byte{{1}, {2}}, heads: [][]byte{nil, []byte("h")}, referable: []int64{0}, handed: true, handedFD: 6}
+		inputs: []wireValue{{how: valueInline, bytes: []byte("xy"), size: 2, fd: -1}, {how: valueFD, size: 70, fd: 5}, {how: valueAbsent, fd: -1}}, outputTypes: []string{"image"}, digests: [][32]byte{{1}, {2}}, heads: [][]byte{{}, []byte("h")}, referable: []int64{0}, handed: true, handedFD: 6}
 	var got callMsg
 	require.NoError(t, got.read(call.append(nil), []int{5, 6}))
 	require.Equal(t, call, got)
