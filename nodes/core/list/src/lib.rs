@@ -48,4 +48,6 @@ pack! {
     "node_flatten_deep" => nested::flatten_deep,
     "node_shuffle" => order::shuffle,
     "node_cross" => make::cross,
+    "node_tile" => make::tile,
+    "node_repeat_each" => make::repeat_each,
 }

@@ -43,6 +43,28 @@ pub fn repeat() {
     (0..times).for_each(|_| out.push(&item));
 }
 
+/// The items of input 0 and how often input 1 wants them, as many together as a list may have.
+fn items_and_times() -> (Items, usize) {
+    let (items, times) = (Items::of(0), levee::int(1));
+    if items.len() as i128 * times as i128 > MOST as i128 {
+        fail!("{} items {times} times: a list has at most {MOST}", items.len());
+    }
+    (items, times as usize)
+}
+
+/// Inputs: list, times. Output: list.
+pub fn tile() {
+    let (items, times) = items_and_times();
+    let n = items.len();
+    put_some(&items, (0..n * times).map(|i| i % n));
+}
+
+/// Inputs: list, times. Output: list.
+pub fn repeat_each() {
+    let (items, times) = items_and_times();
+    put_some(&items, (0..items.len() * times).map(|i| i / times));
+}
+
 /// Input: items, a list port that takes several wires. Outputs: list, count.
 pub fn collect() {
     let items = Items::of(0);
