@@ -21,18 +21,13 @@ var refusedCalls = []string{
 }
 
 // confine shuts the worker in once the driver is open: before, the driver may have to run a program that makes the device's files. What
-// is left to it: to read, to use devices, to write into the folder of compiled kernels, and no network. What the kernel lacks of
-// this is left out, as `levee doctor` says.
+// is left to it of the file system is what reach says, and no network. What the kernel lacks of this is left out, as `levee doctor` says.
 func confine(cache string) error {
 	err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
 	if e := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); e != nil {
 		err = errors.Join(err, fmt.Errorf("prctl: %w", e))
 	}
-	rules := []landlock.Rule{landlock.RODirs("/"), landlock.RWDirs("/dev").WithIoctlDev()}
-	if cache != "" {
-		rules = append(rules, landlock.RWDirs(cache).IgnoreIfMissing())
-	}
-	if e := landlock.V11.BestEffort().Restrict(rules...); e != nil {
+	if e := landlock.V11.BestEffort().Restrict(reach(cache)...); e != nil {
 		err = errors.Join(err, fmt.Errorf("landlock: %w", e))
 	}
 	return errors.Join(err, refuseCalls())

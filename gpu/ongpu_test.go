@@ -17,9 +17,13 @@ import (
 // Tests named OnAGPU run a real driver, where there is one, and say what they measured.
 
 // realPool makes a pool over the machine's driver, and opens the first session of owner a.
-func realPool(t *testing.T) (*Pool, Executor, *Lease) {
+func realPool(t *testing.T, change ...func(*PoolConfig)) (*Pool, Executor, *Lease) {
 	t.Helper()
-	p := NewPool(PoolConfig{Idle: time.Second})
+	cfg := PoolConfig{Idle: time.Second}
+	for _, c := range change {
+		c(&cfg)
+	}
+	p := NewPool(cfg)
 	t.Cleanup(p.Close)
 	begin := time.Now()
 	l, err := p.Session(t.Context(), realRequest("a"))

@@ -5,7 +5,7 @@
 //   INITHANG   cuInit never returns             CALLHANG=n  from the n-th launch on cuLaunchKernel never returns
 //   HANG=n     the n-th launch never ends       SLOW=n      a launch takes n ms       ABORT=n    the n-th launch aborts the process
 //   STICKY=c   the launch number STICKYAT (1) loses the context with the code c
-//   REFUSE=c   modules are refused with the code c
+//   REFUSE=c   modules are refused with the code c, and, with PEEK="PATH:...", the log says which of these could be opened
 //   NOREGISTER no cuMemHostRegister_v2          NOLAUNCH    no cuLaunchKernel         BARE       nothing optional
 //   DESCENDING the last block and warp run first   RACES    races in global memory are looked for too
 #define _GNU_SOURCE
