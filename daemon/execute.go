@@ -156,13 +156,10 @@ func (c *invocation) execute(ctx context.Context) (*cache.Entry, error) {
 		}
 	}
 	access := c.run.fileAccess(c.typ)
-	res, err := c.call(ctx, access)
+	res, err := c.try(ctx, access)
 	if lostTensors(err) && !c.typ.writes() && ctx.Err() == nil { // through no fault of the node's
 		c.run.daemon.log.Warn("a node runs once more", "node", c.Path, "why", err)
-		if c.lease != nil {
-			c.lease.Settle(ctx)
-		}
-		res, err = c.call(ctx, access)
+		res, err = c.try(ctx, access)
 	}
 	seen, whole := access.end()
 	if err != nil {
@@ -212,6 +209,20 @@ func (c *invocation) put(ctx context.Context, entry *cache.Entry) error {
 func lostTensors(err error) bool {
 	var failure *runtime.Error
 	return errors.As(err, &failure) && failure.Code == runtime.CodeLost
+}
+
+// try is call; where the process that held the tensors has died, the error says why.
+func (c *invocation) try(ctx context.Context, access *fileAccess) (*runtime.Result, error) {
+	res, err := c.call(ctx, access)
+	if c.lease == nil || !lostTensors(err) {
+		return res, err
+	}
+	const most = 300 // bytes of what a driver says, or the one who took over its process
+	why := Printable(c.lease.Settle(ctx))
+	if failure, ok := errors.AsType[*runtime.Error](err); ok && why != "" {
+		failure.Detail += ": " + strings.ToValidUTF8(why[:min(len(why), most)], "")
+	}
+	return res, err
 }
 
 // call hands the invocation to the engine.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"levee/daemon"
 	"levee/daemon/journal"
@@ -46,6 +47,40 @@ outputs: { rows: rows.rows }
 	require.Equal(t, 1, strings.Count(b.log.String(), "a GPU worker died"))
 }
 
+// What a GPU worker died of is in the error of the node that had work there, for whoever reads it: nothing of it moves a terminal.
+func TestTheErrorOfANodeSaysWhatItsGPUWorkerDiedOf(t *testing.T) {
+	b := newBox(t)
+	b.drop("w.flow.yaml", onMatrix("tensor/softmax"))
+	const ended = ": the process that held the tensors has ended: "
+	for _, tc := range []struct {
+		name, want string
+		macros     []string
+		fault      func(pid int, kernel string) int
+	}{
+		{"the driver reports an error", "the device failed: cuEventCreate: CUDA_ERROR_ILLEGAL_ADDRESS (poisoned)", nil, func(int, string) int { return lost }},
+		{"an error without a name", "the device failed: cuEventCreate: error 714 (poisoned)", []string{"BARE"}, func(int, string) int { return 714 }},
+		{"a launch does not end", "graph 1 is not done after 1s", nil, func(int, string) int { return fake.Endless }},
+		{"the driver aborts", "exit status 2: SIGABRT: abort", []string{"ABORT=1"}, nil},
+		{"the system wants memory", "it was killed (SIGKILL), as the system does when the machine has no memory left", nil, func(pid int, _ string) int {
+			_ = unix.Kill(pid, unix.SIGKILL)
+			return 0
+		}},
+		{"the driver writes what it likes", "the device failed: cuEventCreate: [31mred  (poisoned)", []string{`NAME="\033[31mred\n\342\200\256"`}, func(int, string) int { return lost }},
+		{"the driver writes much", "the device failed: cuEventCreate: xxxxxxx", []string{`NAME="` + strings.Repeat("x", 2000) + `"`}, func(int, string) int { return lost }},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c := withGPU(t, tc.macros...)
+			c.OnLaunch(tc.fault)
+			d := b.open()
+			defer d.shut()
+			got := d.run("w.flow.yaml")
+			require.ErrorContains(t, got.Err, "E_LOST: module tensor")
+			require.ErrorContains(t, got.Err, ended+tc.want)
+			require.Less(t, len(got.Err.Error()), 500)
+		})
+	}
+}
+
 // Workflows that use the same GPU at the same time: one's work never ends, one's work poisons its context, one wants all the memory, and
 // one is honest. The GPU, and the daemon, go on for who is honest.
 func TestBadNeighboursAtAGPU(t *testing.T) {
@@ -80,7 +115,7 @@ func TestBadNeighboursAtAGPU(t *testing.T) {
 	const rows = "[[7.5,10.600000381469727,0.5299999713897705],[16,23.200000762939453,1.1600000858306885],[24.5,35.79999923706055,1.790000081062317]]"
 	require.Equal(t, rows, output(t, s.ended("honest.flow.yaml").Result, "rows"))
 	for name, want := range map[string]string{
-		"endless.flow.yaml": "E_LOST", "poison.flow.yaml": "E_LOST", "greedy.flow.yaml": "there is no room for u8[16777216]: 16777216 bytes, 0 of 67108864 are left",
+		"endless.flow.yaml": "is not done after", "poison.flow.yaml": "CUDA_ERROR_ILLEGAL_ADDRESS", "greedy.flow.yaml": "there is no room for u8[16777216]: 16777216 bytes, 0 of 67108864 are left",
 	} {
 		answers()
 		s.again()

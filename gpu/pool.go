@@ -261,8 +261,7 @@ func (p *Pool) open(w *process, memory int64) (*Lease, error) {
 		err = errGone
 	default:
 		if err = sendControl(w.control, control{Session: &sessionMsg{Memory: memory}}, pair[1]); err != nil {
-			w.doomed = true // it has ended, which we are about to hear, or it is deaf
-			go w.kill("it takes no sessions")
+			w.deaf(err)
 			err = errGone
 		}
 	}

@@ -132,12 +132,20 @@ func (w *process) run(r Request) {
 	<-heard
 	words := fmt.Sprint(err)
 	if err == nil {
-		words = state.String()
+		words = endOf(state)
 	}
 	if said := lastWords(stderr); said != "" {
 		words += ": " + said
 	}
 	w.died(words)
+}
+
+// endOf is how a process ended, as far as the system tells.
+func endOf(state *os.ProcessState) string {
+	if s, ok := state.Sys().(syscall.WaitStatus); ok && s.Signaled() && s.Signal() == syscall.SIGKILL {
+		return "it was killed (SIGKILL), as the system does when the machine has no memory left"
+	}
+	return state.String()
 }
 
 // index is the driver's number of the device: where the device has an identity, the worker sees no other.
@@ -239,6 +247,7 @@ func (w *process) heard(m *control) {
 	case m.Lost != "":
 		w.lost, w.doomed = m.Lost, true
 		w.dies()
+		w.pool.changed()
 	case m.Refused != "":
 		w.refused, w.lost, w.doomed = m.Refused, m.Refused, true
 		w.dies()
@@ -296,11 +305,12 @@ func (w *process) died(words string) {
 	p.mu.Lock()
 	w.gone, h.now = true, nil
 	delete(p.undead, h.key.device)
-	reason := w.lost
-	if reason == "" {
-		reason = words
+	said := w.lost != ""
+	if !said {
+		w.lost = words
 	}
-	bad := !w.leaving || (w.leases > 0 || w.lost != "") && !p.closed // it may be told to leave while it dies
+	reason := w.lost
+	bad := !w.leaving || (w.leases > 0 || said) && !p.closed // it may be told to leave while it dies
 	if bad {
 		h.failed(p.cfg.Backoff, reason)
 	} else if h.failures == 0 {
@@ -350,29 +360,48 @@ func (w *process) look() {
 // settling marks the pings of Settle.
 const settling = 1 << 63
 
-// Settle waits until it is known what the worker said before now. Whoever has lost a session calls it before it asks for another one: the
-// worker says that it dies before it ends its sessions, but that is heard on another way.
-func (l *Lease) Settle(ctx context.Context) {
+// Settle waits until it is known what the worker said before now, and gives why it is lost: "" while it goes on. Whoever has lost a session
+// calls it before it asks for another one: the worker says that it dies before it ends its sessions, but that is heard on another way.
+func (l *Lease) Settle(ctx context.Context) (lost string) {
 	p, w := l.pool, l.on
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if w.gone || w.doomed {
-		return
-	}
-	w.asked++
-	n := w.asked
-	if sendControl(w.control, control{Ping: settling | n}, -1) != nil {
-		w.doomed = true // it has ended, which we are about to hear
-		go w.kill("it does not listen")
-		return
-	}
-	for w.told < n && !w.gone && !w.doomed {
-		wait := pause{change: p.change}
-		p.mu.Unlock()
-		err := wait.over(ctx)
-		p.mu.Lock()
-		if err != nil {
-			return
+	if !w.gone && !w.doomed {
+		w.asked++
+		n := w.asked
+		if err := sendControl(w.control, control{Ping: settling | n}, -1); err != nil {
+			w.deaf(err)
+		}
+		for w.told < n && !w.gone && !w.doomed {
+			if w.await(ctx, 0) != nil {
+				return ""
+			}
 		}
 	}
+	// One that said nothing has ended, or is about to: how, its end tells. What does not end has been killed by then.
+	for until := time.Now().Add(6 * p.cfg.Dying); w.doomed && w.lost == "" && time.Now().Before(until); {
+		if w.await(ctx, time.Until(until)) != nil {
+			break
+		}
+	}
+	return w.lost
+}
+
+// await waits for a change in the pool, at most so long. Called with the lock held, which it lets go meanwhile.
+func (w *process) await(ctx context.Context, most time.Duration) error {
+	wait := pause{after: most, change: w.pool.change}
+	w.pool.mu.Unlock()
+	defer w.pool.mu.Lock()
+	return wait.over(ctx)
+}
+
+// deaf takes note of a worker that could not be sent a message: it has ended, which we are about to hear, or it does not listen. Called with
+// the lock held.
+func (w *process) deaf(err error) {
+	w.doomed = true
+	reason := ""
+	if err == unix.EAGAIN {
+		reason = "it does not listen"
+	}
+	go w.kill(reason)
 }
