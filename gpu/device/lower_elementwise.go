@@ -3,7 +3,6 @@ package device
 import (
 	"fmt"
 	"math/bits"
-	"slices"
 
 	"levee/gpu/cuda"
 	"levee/gpu/op"
@@ -105,103 +104,4 @@ func lowerRandom(l *lower, o *op.Op) error {
 	n := out.Elems()
 	args := l.args().Ptr(out.at).I64(n).I64(o.Int(0)).I64(o.Int(1)).U32(floats)
 	return l.launch("elementwise", "random", l.blocks(n/4+1), eachThread, 0, args)
-}
-
-// lowerStrided moves squares through shared memory where the output's last dimension is not the input's, else units.
-func lowerStrided(l *lower, o *op.Op) error {
-	in, out := l.in[0], l.out[0]
-	size := in.DType.Size()
-	run, s := o.Strided(in.Desc, out.Desc).Widen(size, 16)
-	last := len(s.Dims) - 1
-	if near := nearest(s); near >= 0 && s.Dims[near] >= 8 && s.Dims[last] >= 8 {
-		return l.tiles(s, near, size*run)
-	}
-	n := out.Elems() / run
-	args := l.args().Ptr(out.at).Ptr(in.at).I64(n).I64(s.Start).U32(uint32(last + 1))
-	slices.Reverse(s.Dims)
-	slices.Reverse(s.Strides)
-	kernel := "strided"
-	if side := map[int64]int64{1: 4, 2: 2, 4: 2}[size*run]; side > 0 && s.Dims[0]%side == 0 {
-		kernel = "runs" // so many are stored at once
-	}
-	for i := range op.MaxRank - 1 {
-		args.I64(at(s.Dims, i, 1))
-	}
-	for i := range op.MaxRank {
-		args.I64(at(s.Strides, i, 0))
-	}
-	return l.launch("strided", fmt.Sprint(kernel, size*run), l.blocks(n/4), eachThread, 0, args)
-}
-
-// at gives an entry of a list, or none where it has fewer.
-func at(list []int64, i int, none int64) int64 {
-	if i >= len(list) {
-		return none
-	}
-	return list[i]
-}
-
-// nearest is the dimension in which the input's elements lie nearest to each other; -1: the last one.
-func nearest(s op.Strided) int {
-	last := len(s.Dims) - 1
-	near := last
-	for i := range s.Dims {
-		if s.Strides[i] < s.Strides[near] {
-			near = i
-		}
-	}
-	if near == last {
-		return -1
-	}
-	return near
-}
-
-func (l *lower) tiles(s op.Strided, near int, size int64) error {
-	last := len(s.Dims) - 1
-	n, count := s.Dims[last], s.Dims[near]
-	side := int64(64) // of a square, as in kernels/strided.c
-	if size > 4 {
-		side = 32
-	}
-	kernel := "tiles"
-	if words := 4 / size; words > 1 && s.Strides[near] == 1 && wholeWords(s, near, words) {
-		kernel, side = "word_tiles", 32*words
-	}
-	all := (n + side - 1) / side * ((count + side - 1) / side)
-	var dims, from, to []int64 // of what is outside of the two
-	pitch, nearPitch := n, int64(0)
-	for i := last - 1; i >= 0; i-- {
-		if i == near {
-			nearPitch = pitch
-		} else {
-			dims, from, to = append(dims, s.Dims[i]), append(from, s.Strides[i]), append(to, pitch)
-			all *= s.Dims[i]
-		}
-		pitch *= s.Dims[i]
-	}
-	args := l.args().Ptr(l.out[0].at).Ptr(l.in[0].at).I64(s.Start).I64(n).I64(s.Strides[last]).I64(count).I64(s.Strides[near]).I64(nearPitch).I64(all)
-	for i := range op.MaxRank - 3 { // the fourth is what is left
-		args.I64(at(dims, i, 1))
-	}
-	for _, list := range [2][]int64{from, to} {
-		for i := range op.MaxRank - 2 {
-			args.I64(at(list, i, 0))
-		}
-	}
-	grid := dim{X: uint32(min(all, int64(l.dev.sms)*32))}
-	return l.launch("strided", fmt.Sprint(kernel, size), grid, eachThread, 0, args)
-}
-
-// wholeWords says whether the input's rows, which lie along near, and the output's rows begin and end with words of so many elements.
-func wholeWords(s op.Strided, near int, words int64) bool {
-	last := len(s.Dims) - 1
-	if s.Start%words != 0 || s.Dims[last]%words != 0 || s.Dims[near]%words != 0 {
-		return false
-	}
-	for i, stride := range s.Strides {
-		if i != near && stride%words != 0 {
-			return false
-		}
-	}
-	return true
 }

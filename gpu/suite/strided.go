@@ -17,6 +17,13 @@ func stridedCases(r *rand.Rand) (list []Case) {
 		} {
 			list = append(list, transposeCase(r, d, c.shape, c.perm))
 		}
+		for _, c := range []struct{ shape, perm []int64 }{ // tiles of 16 bytes and of words, and their edges; pixels to planes and back
+			{[]int64{144, 272}, []int64{1, 0}}, {[]int64{136, 4400}, []int64{1, 0}}, {[]int64{2, 16, 3, 80}, []int64{0, 3, 2, 1}}, {[]int64{20, 260}, []int64{1, 0}}, {[]int64{260, 20}, []int64{1, 0}}, {[]int64{8, 9}, []int64{1, 0}},
+			{[]int64{2, 4, 40, 2}, []int64{0, 3, 1, 2}}, {[]int64{3, 20, 4, 3}, []int64{0, 3, 1, 2}}, {[]int64{333, 3}, []int64{1, 0}}, {[]int64{3, 5, 64, 4}, []int64{3, 0, 1, 2}},
+			{[]int64{2, 2, 4, 40}, []int64{0, 2, 3, 1}}, {[]int64{3, 3, 20, 4}, []int64{0, 2, 3, 1}}, {[]int64{3, 333}, []int64{1, 0}}, {[]int64{4, 5, 64}, []int64{2, 1, 0}}, {[]int64{4, 5, 64}, []int64{1, 2, 0}},
+		} {
+			list = append(list, transposeCase(r, d, c.shape, c.perm))
+		}
 		for _, c := range []struct{ shape, start, step, out []int64 }{
 			{[]int64{10}, []int64{3}, []int64{1}, []int64{6}}, {[]int64{100}, []int64{1}, []int64{3}, []int64{33}}, {[]int64{8, 32}, []int64{2, 8}, []int64{2, 1}, []int64{3, 16}},
 			{[]int64{9, 5, 33}, []int64{1, 0, 2}, []int64{4, 1, 3}, []int64{2, 5, 10}}, {[]int64{4, 4}, []int64{3, 0}, []int64{1 << 60, 1}, []int64{1, 4}},
