@@ -200,27 +200,53 @@ func (d *Daemon) TriggerFiles(flow *Workflow) ([]value.FileRef, error) {
 	return files, nil
 }
 
-// InputFile makes the value of a workflow's input of a file's content: bytes and texts as they are, everything else as JSON.
+// InputFile makes the value of a workflow's input of a file's content: bytes and texts as they are, tables of CSV or JSON, everything
+// else of JSON.
 func (d *Daemon) InputFile(ctx context.Context, p *value.Port, name string) (value.Value, error) {
-	f, err := os.Open(filepath.Clean(name))
-	if err != nil {
-		return value.Value{}, err
-	}
-	defer f.Close()
 	if p.Type == value.Bytes {
+		f, err := os.Open(filepath.Clean(name))
+		if err != nil {
+			return value.Value{}, err
+		}
+		defer f.Close()
 		return d.cache.PutReader(ctx, f)
 	}
-	text, err := io.ReadAll(io.LimitReader(f, maxInputText+1))
+	text, err := readInput(name, maxInputText)
 	if err != nil {
 		return value.Value{}, err
-	}
-	if len(text) > maxInputText {
-		return value.Value{}, fmt.Errorf("%s has more than %s", name, SizeText(maxInputText))
 	}
 	return d.InputText(ctx, p, string(text))
 }
 
 const maxInputText = 256 << 20
+
+// InputFiles makes the value of an input that is a list of bytes of the contents of files.
+func (d *Daemon) InputFiles(ctx context.Context, names []string) (value.Value, error) {
+	var items [][]byte
+	left := int64(maxInputText)
+	for _, name := range names {
+		item, err := readInput(name, left)
+		if err != nil {
+			return value.Value{}, err
+		}
+		items, left = append(items, item), left-int64(len(item))
+	}
+	return d.cache.PutValue(ctx, value.ListOf(value.Bytes), value.EncodeList(items))
+}
+
+// readInput reads a file of at most so many bytes.
+func readInput(name string, most int64) ([]byte, error) {
+	f, err := os.Open(filepath.Clean(name))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	content, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(content)) > most {
+		err = fmt.Errorf("%s: the files of an input have more than %s", name, SizeText(maxInputText))
+	}
+	return content, err
+}
 
 // InputText makes the value of a workflow's input of what a person typed.
 func (d *Daemon) InputText(ctx context.Context, p *value.Port, text string) (value.Value, error) {

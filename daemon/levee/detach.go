@@ -1,13 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"levee/daemon"
 	"levee/graph/value"
@@ -74,34 +74,41 @@ func (a *app) detach(file string, set, input []string, req daemon.Request) error
 
 // addInput adds a value to a request, as JSON.
 func addInput(inputs map[string]json.RawMessage, flow *daemon.Workflow, flag, arg string) error {
-	name, text, ok := strings.Cut(arg, "=")
-	if !ok {
-		return usageError{fmt.Errorf("--%s %s: wants NAME=VALUE", flag, arg)}
+	port, text, err := inputOf(flow, flag, arg)
+	if err != nil {
+		return err
 	}
-	ports := value.Signature{Inputs: flow.Graph.Inputs}
-	if ours, ok := flow.Graph.Aliases[name]; ok {
-		name = ours
+	doc, err := inputJSON(port, text, flag == "input", inputs[port.Name])
+	if err != nil {
+		return usageError{fmt.Errorf("--%s %s: %w", flag, port.Name, err)}
 	}
-	port, ok := ports.Input(name)
-	if !ok {
-		return usageError{fmt.Errorf("--%s %s: the workflow has no input %q%s", flag, arg, name, inputNames(flow))}
-	}
-	if file, isFile := strings.CutPrefix(text, "@"); isFile && flag == "input" {
-		content, err := os.ReadFile(filepath.Clean(file))
+	inputs[port.Name] = doc
+	return nil
+}
+
+// inputJSON is what somebody gave for an input as JSON; before is what he gave for it already.
+func inputJSON(port *value.Port, text string, file bool, before json.RawMessage) (json.RawMessage, error) {
+	if name, isFile := fileOf(port, text, file); isFile {
+		content, err := os.ReadFile(filepath.Clean(name))
 		if err != nil {
-			return usageError{fmt.Errorf("--input %s: %w", name, err)}
+			return nil, err
+		}
+		if port.Type == filesType {
+			var items [][]byte
+			if err := json.Unmarshal([]byte(cmp.Or(string(before), "[]")), &items); err != nil {
+				return nil, err
+			}
+			return json.Marshal(append(items, content))
 		}
 		text = string(content)
 	}
 	v, err := value.ParseText(port.Type, text)
 	if err != nil {
-		return usageError{fmt.Errorf("--%s %s: %w", flag, name, err)}
+		return nil, err
 	}
 	enc, _ := v.Inline()
-	doc, err := value.ToJSON(v.Type, enc, -1)
-	if err != nil {
-		return usageError{fmt.Errorf("--%s %s: %w", flag, name, err)}
+	if port.Type == value.Table {
+		return value.TableLiteral(enc)
 	}
-	inputs[name] = doc
-	return nil
+	return value.ToJSON(v.Type, enc, -1)
 }

@@ -270,9 +270,12 @@ func TestEndlessNodeIsCancelledAtOnce(t *testing.T) {
 
 func TestDetachedRun(t *testing.T) {
 	p := newPlace(t)
-	p.write("w.flow.yaml", "levee: 1\ninputs: { name: string, data: bytes, n: { type: int, default: 7 } }\nnodes:\n"+
-		"  a: { uses: text/format, with: { template: \"{a} {b} {c}\" }, in: { a: inputs.name, b: inputs.n, c: data.text } }\n"+
+	p.write("w.flow.yaml", "levee: 1\ninputs: { name: string, data: bytes, n: { type: int, default: 7 }, rows: { type: table, default: [] }, files: { type: list<bytes>, default: [] } }\nnodes:\n"+
+		"  a: { uses: text/format, with: { template: \"{a} {b} {c} {e} {d}\" }, in: { a: inputs.name, b: inputs.n, c: data.text, d: kinds.text, e: count.length } }\n"+
+		"  kinds: { uses: table/to_text, in: { table: described.table } }\n  described: { uses: table/describe, in: { table: inputs.rows } }\n"+
+		"  count: { uses: list/length, in: { list: inputs.files } }\n"+
 		"  data: { uses: text/decode, in: { data: inputs.data } }\noutputs: { text: a.text }\n")
+	p.write("rows.csv", "n\n1.0\n2.0\n")
 	p.write("data.txt", "from a file")
 	file := filepath.Join(p.dir, "w.flow.yaml")
 	detached := func(args ...string) *running {
@@ -284,7 +287,8 @@ func TestDetachedRun(t *testing.T) {
 
 	serve := p.start("serve", "--settle", "20ms", p.dir)
 	serve.until(serve.stderr, "= w.flow.yaml  waiting: it needs a value")
-	r = detached("--set", "name=Ada", "--input", "data=@"+filepath.Join(p.dir, "data.txt"), "--set", "n=-2")
+	data, rows := "=@"+filepath.Join(p.dir, "data.txt"), "rows=@"+filepath.Join(p.dir, "rows.csv")
+	r = detached("--set", "name=Ada", "--input", "data"+data, "--set", "n=-2", "--set", rows, "--input", "files"+data, "--input", "files"+data)
 	require.True(t, r.stdout.Scan())
 	id := r.stdout.Text()
 	require.Regexp(t, "^[0-9a-f]{16}$", id)
@@ -294,7 +298,8 @@ func TestDetachedRun(t *testing.T) {
 	require.Zero(t, follow.code())
 	require.Equal(t, journal.Completed, p.lastRun().Status)
 	show := p.start("inspect", id, "--output", "text")
-	show.until(show.stdout, "Ada -2 from a file")
+	show.until(show.stdout, "Ada -2 from a file 2 ")
+	show.until(show.stdout, "float")
 
 	for _, wrong := range [][]string{{}, {"--set", "name"}, {"--set", "none=1"}, {"--set", "name=a", "--set", "n=x"}, {"--verify"}} {
 		r = detached(wrong...)

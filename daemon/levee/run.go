@@ -66,8 +66,8 @@ func (a *app) runCommand() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringArrayVar(&set, "set", nil, "NAME=VALUE: an input; VALUE is a text, number or JSON as its type says")
-	f.StringArrayVar(&input, "input", nil, "NAME=@FILE: an input from a file")
+	f.StringArrayVar(&set, "set", nil, "NAME=VALUE: an input; VALUE is a text, number or JSON as its type says, or @FILE for a table")
+	f.StringArrayVar(&input, "input", nil, "NAME=@FILE: an input from a file; may be repeated for a list of files")
 	f.BoolVar(&req.NoCache, "no-cache", false, "run every node")
 	f.StringArrayVar(&req.Only, "only", nil, "NODE: run only this node, afresh, and what it needs; may be repeated")
 	f.StringArrayVar(&req.From, "from", nil, "NODE: run this node and all that hangs on it afresh; may be repeated")
@@ -98,29 +98,26 @@ func workflowFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompD
 // fill gives the request its inputs and files.
 func (a *app) fill(ctx context.Context, d *daemon.Daemon, flow *daemon.Workflow, req *daemon.Request, set []string, inputFlag string, input []string) (err error) {
 	req.Inputs = make(map[string]value.Value)
-	ports := value.Signature{Inputs: flow.Graph.Inputs}
+	files := map[string][]string{} // of inputs that are lists of files
 	give := func(flag, arg string) error {
-		name, text, ok := strings.Cut(arg, "=")
-		if !ok {
-			return usageError{fmt.Errorf("--%s %s: wants NAME=VALUE", flag, arg)}
-		}
-		if ours, ok := flow.Graph.Aliases[name]; ok {
-			name = ours
-		}
-		port, ok := ports.Input(name)
-		if !ok {
-			return usageError{fmt.Errorf("--%s %s: %sthe workflow has no input %q%s", flag, arg, noInputNode(flow, name), name, inputNames(flow))}
+		port, text, err := inputOf(flow, flag, arg)
+		if err != nil {
+			return err
 		}
 		var v value.Value
-		if file, isFile := strings.CutPrefix(text, "@"); isFile && flag == inputFlag {
+		switch file, isFile := fileOf(port, text, flag == inputFlag); {
+		case isFile && port.Type == filesType:
+			files[port.Name] = append(files[port.Name], file)
+			v, err = d.InputFiles(ctx, files[port.Name])
+		case isFile:
 			v, err = d.InputFile(ctx, port, file)
-		} else {
+		default:
 			v, err = d.InputText(ctx, port, text)
 		}
 		if err != nil {
-			return usageError{fmt.Errorf("--%s %s: %w", flag, name, err)}
+			return usageError{fmt.Errorf("--%s %s: %w", flag, port.Name, err)}
 		}
-		req.Inputs[name] = v
+		req.Inputs[port.Name] = v
 		return nil
 	}
 	for _, arg := range set {
@@ -143,6 +140,34 @@ func (a *app) fill(ctx context.Context, d *daemon.Daemon, flow *daemon.Workflow,
 		return usageError{fmt.Errorf("the workflow runs once per file of %s: serve its folder", strings.Join(t.Files, ", "))}
 	}
 	return err
+}
+
+// filesType is the type of an input that takes several files.
+var filesType = value.ListOf(value.Bytes)
+
+// inputOf splits NAME=VALUE, and finds the input of that name.
+func inputOf(flow *daemon.Workflow, flag, arg string) (*value.Port, string, error) {
+	name, text, ok := strings.Cut(arg, "=")
+	if !ok {
+		return nil, "", usageError{fmt.Errorf("--%s %s: wants NAME=VALUE", flag, arg)}
+	}
+	if ours, ok := flow.Graph.Aliases[name]; ok {
+		name = ours
+	}
+	ports := value.Signature{Inputs: flow.Graph.Inputs}
+	port, ok := ports.Input(name)
+	if !ok {
+		return nil, "", usageError{fmt.Errorf("--%s %s: %sthe workflow has no input %q%s", flag, arg, noInputNode(flow, name), name, inputNames(flow))}
+	}
+	return port, text, nil
+}
+
+// fileOf is the file that @FILE names. A table can also be given so by --set: no table begins with an @.
+func fileOf(port *value.Port, text string, file bool) (name string, ok bool) {
+	if name, ok = strings.CutPrefix(text, "@"); !ok || !file && port.Type != value.Table {
+		return "", false
+	}
+	return name, true
 }
 
 // noInputNode is what nodetool says of a parameter that no input takes.

@@ -48,13 +48,15 @@ func FromJSON(t Type, doc []byte) (Value, error) {
 	return FromGo(t, tree)
 }
 
-// ParseText makes a value of what a person typed: texts as they are, everything else as JSON.
+// ParseText makes a value of what a person typed: texts as they are, tables as JSON or CSV, everything else as JSON.
 func ParseText(t Type, text string) (Value, error) {
 	switch t {
 	case String:
 		return FromGo(t, text)
 	case Bytes:
 		return OfBytes([]byte(text)), nil
+	case Table:
+		return parseTable(text)
 	}
 	if scalar := t == Bool || t == Int || t == Float; scalar && !json.Valid([]byte(text)) {
 		return Value{}, &LiteralError{Want: t, Got: strconv.Quote(text[:min(len(text), 40)])}
@@ -113,6 +115,8 @@ func encodeGo(t Type, x any, path string) ([]byte, error) {
 			return bad(err.Error())
 		}
 		return appendJSON(nil, tree), nil
+	case Table:
+		return encodeGoTable(x, path)
 	case Any:
 		inner := naturalType(x)
 		enc, err := encodeGo(inner, x, path)
