@@ -13,6 +13,16 @@ import (
 //go:embed kernels/*.ptx.gz
 var files embed.FS
 
+// Files are the names of all kernel files.
+func Files() []string {
+	list, _ := files.ReadDir("kernels")
+	names := make([]string, len(list))
+	for i, f := range list {
+		names[i] = strings.TrimSuffix(f.Name(), ".ptx.gz")
+	}
+	return names
+}
+
 // PTX gives the PTX made of a kernel file, "elementwise" for elementwise.c. The names of its kernels are those of the C functions.
 func PTX(file string) (string, bool) {
 	f, err := files.Open("kernels/" + file + ".ptx.gz")

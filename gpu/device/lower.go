@@ -222,7 +222,7 @@ func (l *lower) args() *cuda.Args { return l.next.Reset() }
 
 // launch runs a built-in kernel: file as builtin.PTX has it, shared the dynamic bytes of a block.
 func (l *lower) launch(file, kernel string, grid, block dim, shared int, args *cuda.Args) error {
-	f, err := l.dev.builtin(file, kernel)
+	f, err := l.s.builtin(file, kernel)
 	if err != nil {
 		return l.dev.fault(err)
 	}

@@ -13,6 +13,9 @@ func lowerStrided(l *lower, o *op.Op) error {
 	size := in.DType.Size()
 	run, s := o.Strided(in.Desc, out.Desc).Widen(size, 16)
 	last := len(s.Dims) - 1
+	if last > 0 && s.Dims[last] == 1 { // all of it is one run
+		s.Dims, s.Strides, last = s.Dims[:last], s.Strides[:last], last-1
+	}
 	if near := nearest(s); near >= 0 {
 		if done, err := l.tiles(s, near, size*run); done {
 			return err

@@ -200,7 +200,7 @@ func (s *Session) hashLeaves(sums []byte, at cuda.Ptr, n int64) error {
 		return err
 	}
 	defer s.arena.free(out)
-	f, err := s.dev.builtin("hash", "hash_leaves")
+	f, err := s.builtin("hash", "hash_leaves")
 	if err != nil {
 		return s.dev.fault(err)
 	}

@@ -23,7 +23,8 @@ type Session struct {
 	class   op.Class
 	closed  bool
 	fences
-	Launched atomic.Int64 // counts launches: the driver may hold them up for as long as earlier ones take
+	Launched  atomic.Int64              // counts launches: the driver may hold them up for as long as earlier ones take
+	launching func(file, kernel string) // nil, but for tests that count what goes through which built-in kernel
 }
 
 // object is what a handle names: a tensor, or else a kernel.
@@ -304,6 +305,14 @@ func (s *Session) give(slab span) error {
 		return err
 	}
 	return s.dev.keepSlab(slab)
+}
+
+// builtin finds a built-in kernel for a launch.
+func (s *Session) builtin(file, kernel string) (*function, error) {
+	if s.launching != nil {
+		s.launching(file, kernel)
+	}
+	return s.dev.builtin(file, kernel)
 }
 
 // dropTable forgets a table. What is in the stream still finds it, like a tensor that was freed.

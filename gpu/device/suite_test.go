@@ -3,8 +3,6 @@ package device_test
 import (
 	"testing"
 
-	"github.com/stretchr/testify/require"
-
 	"levee/gpu/device"
 	"levee/gpu/op"
 	"levee/gpu/suite"
@@ -18,15 +16,6 @@ func TestSuite(t *testing.T) {
 		d, _ := fakeDevice(t, "DESCENDING", "RACES")
 		suite.Run(t, func(t *testing.T) suite.Executor { return session(t, d, suite.Quota) })
 	})
-}
-
-func TestSuiteBig(t *testing.T) {
-	d, err := realDevice()
-	if err != nil {
-		t.Skipf("no GPU here: %v", err)
-	}
-	require.Greater(t, d.Memory, int64(suite.BigQuota))
-	suite.RunBig(t, func(t *testing.T) suite.Executor { return session(t, d, suite.BigQuota) }, 1<<22)
 }
 
 // Devices of other compute capabilities have other kernels for matrices.

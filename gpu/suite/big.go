@@ -1,87 +1,274 @@
 package suite
 
 import (
-	"math"
+	"bytes"
+	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"levee/gpu/op"
 )
 
-// bigCases have about n elements each; what they give is compared with the executor on the processors.
-func bigCases(n int64) (list []Case) {
-	r := rand.New(rand.NewPCG(uint64(n), 5))
-	side := int64(math.Sqrt(float64(n)))
-	add := func(c Case) {
-		c.Want = nil
-		list = append(list, c)
-	}
-	add(Case{Name: "all", Code: op.Random, Params: []uint64{r.Uint64(), r.Uint64()}, Out: []op.Desc{desc(op.F32, n)}})
-	add(Case{Name: "all", Code: op.Fill, Params: []uint64{float(1.5)}, Out: []op.Desc{desc(op.F16, n+3)}})
-	bits := quick(r, op.I64, n)
-	for _, from := range allTypes {
-		in := Tensor{desc(from, n), bits.Data[:n*from.Size()]}
-		for _, to := range allTypes {
-			add(Case{Name: from.String() + " to " + to.String(), Code: op.Cast, In: []Tensor{in}, Out: []op.Desc{desc(to, n)}})
-		}
-		for kind := op.Sum; kind <= op.Mean; kind++ {
-			if kind == op.Mean && !from.Float() {
-				continue
-			}
-			values := in
-			if from.Float() {
-				values = quick(r, from, n)
-			}
-			k := []uint64{uint64(kind)}
-			add(Case{Name: "all " + from.String(), Code: op.Reduce, Params: append(k, 0), In: []Tensor{values}, Out: []op.Desc{reduced(from, int64(kind), 1)}})
-			values = Tensor{desc(from, side, side), values.Data[:side*side*from.Size()]}
-			add(Case{Name: "rows " + from.String(), Code: op.Reduce, Params: append(k, 1), In: []Tensor{values}, Out: []op.Desc{reduced(from, int64(kind), side, 1)}})
-			add(Case{Name: "columns " + from.String(), Code: op.Reduce, Params: append(k, 0), In: []Tensor{values}, Out: []op.Desc{reduced(from, int64(kind), 1, side)}})
-		}
-		square := Tensor{desc(from, side, side), bits.Data[:side*side*from.Size()]}
-		c := transposeCase(r, from, []int64{1, 1}, []int64{1, 0})
-		c.In, c.Out = []Tensor{square}, []op.Desc{square.Desc}
-		add(c)
-		c = sliceCase(r, from, []int64{1, 1}, []int64{1, 2}, []int64{2, 3}, []int64{1, 1})
-		c.In, c.Out = []Tensor{square}, []op.Desc{desc(from, (side-1)/2, (side-4)/3)}
-		add(c)
-	}
-	for _, d := range rowTypes {
-		for _, row := range []int64{7, 200, 1000, 2000, 8000, 100_000} {
-			rows := max(1, n/row)
-			in := Tensor{desc(d, rows, row), quick(r, d, rows*row).Data}
-			add(softmaxCase(in))
-			add(normCase(r, in, 1e-5))
-		}
-		add(mapCase("axpb", []Tensor{quick(r, d, n), quick(r, op.F32, 1), quick(r, op.F32, n)}, nil, desc(d, n)))
-	}
-	add(mapCase("mandel", []Tensor{quick(r, op.F32, n), quick(r, op.F16, n)}, nil, desc(op.I32, n)))
-	add(mapCase("length", []Tensor{quick(r, op.F64, n), quick(r, op.F64, n)}, nil, desc(op.F64, n)))
-	add(mapCase("stencil", []Tensor{quick(r, op.F32, n)}, nil, desc(op.F32, n)))
-	return slices.Concat(list, bigMatrixCases(r), bigSortCases(r, n), bigPictureCases(r, n), bigFFTCases(r, n))
+// Big is how RunBig goes: random inputs through every kernel of an executor, compared with the processors bit for bit.
+type Big struct {
+	Chunk  int64 // about so many inputs in a case
+	Inputs int64 // and in all, for each kernel
+	Until  time.Time
+	Seats  []Seat // they work side by side
+	Named  map[string]int64
+
+	mu sync.Mutex // guards Named: the inputs that went through each kernel, by its name
 }
 
-// quick makes many random numbers: floats are between -2 and 2.
-func quick(r *rand.Rand, d op.DType, n int64) Tensor {
-	t := Zeros(d, n)
-	for i := 0; i+8 <= len(t.Data); i += 8 {
-		le.PutUint64(t.Data[i:], r.Uint64())
-	}
-	if !d.Float() {
-		return t
-	}
-	size := int(d.Size())
-	for i := size - 1; i < len(t.Data); i += size { // the exponent: not above that of 1
-		t.Data[i] &= 0xbf
-		if t.Data[i]&0x7f == 0x3f && d != op.F16 {
-			t.Data[i-1] &= 0xbf
-		}
-	}
-	return t
+// Seat is one who runs cases.
+type Seat struct {
+	On       Executor
+	Launched func() [][2]string // file and name of the kernels that On has launched since the last call
+	Room     []byte             // for inputs and results, which the device may reach straight away. What does not fit goes elsewhere
+	cpu      Executor
+	back     []byte // what the processors gave
 }
 
-func quickOf(r *rand.Rand, d op.DType, shape ...int64) Tensor {
-	t := Tensor{Desc: desc(d, shape...)}
-	t.Data = quick(r, d, t.Elems()).Data
-	return t
+// family are cases for kernels of one op. make gives those of a round: each has about m.n inputs.
+type family struct {
+	name string
+	make func(m *made) []Case
+}
+
+// Run runs all families.
+func (b *Big) Run(t *testing.T) {
+	b.Named = map[string]int64{}
+	for i := range b.Seats {
+		b.Seats[i].cpu = Processors(t, BigQuota)
+	}
+	for _, f := range families {
+		t.Run(f.name, func(t *testing.T) { b.family(t, f) })
+	}
+}
+
+// rounds is how many it takes until each case has had enough inputs.
+func (b *Big) rounds(f family) int {
+	least := b.Inputs
+	for _, c := range f.make(&made{Rand: rand.New(rand.NewPCG(0, 0)), n: b.Chunk, dry: true}) {
+		least = min(least, c.inputs())
+	}
+	return int((b.Inputs+least-1)/least) + 1 // rounds are not all equal
+}
+
+func (b *Big) family(t *testing.T, f family) {
+	seed, start := uint64(time.Now().UnixNano()), time.Now() // other numbers each time
+	rounds := b.rounds(f)
+	var next, results atomic.Int64
+	var wg sync.WaitGroup
+	for i := range b.Seats {
+		wg.Go(func() {
+			for round := int(next.Add(1)) - 1; round < rounds && !t.Failed(); round = int(next.Add(1)) - 1 {
+				if !b.Until.IsZero() && time.Now().After(b.Until) {
+					t.Errorf("the time was up after %d of %d rounds", round, rounds)
+					return
+				}
+				n, err := b.round(&b.Seats[i], f, round, seed)
+				if err != nil {
+					t.Errorf("round %d of seed %d: %v", round, seed, err)
+				}
+				results.Add(n)
+			}
+		})
+	}
+	wg.Wait()
+	t.Logf("%d rounds, %d results compared, %v", rounds, results.Load(), time.Since(start).Round(time.Millisecond))
+}
+
+// round runs the cases of a round at a seat, and counts what went through which kernel.
+func (b *Big) round(s *Seat, f family, round int, seed uint64) (compared int64, err error) {
+	results := s.Room[:len(s.Room)/4]
+	m := &made{Rand: rand.New(rand.NewPCG(seed, uint64(round))), n: b.Chunk, round: round, room: s.Room[len(results):]}
+	for _, c := range f.make(m) {
+		n, err := s.run(&c, results)
+		if err != nil {
+			return compared, fmt.Errorf("%v, %s: %w", c.Code, c.Name, err)
+		}
+		compared += n
+		b.count(&c, s.Launched())
+	}
+	return compared, nil
+}
+
+func (b *Big) count(c *Case, launched [][2]string) {
+	names := map[string]bool{}
+	for i, k := range launched {
+		if counts(c.Code, i, k[0]) {
+			names[k[1]] = true
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for name := range names {
+		b.Named[name] += c.inputs()
+	}
+}
+
+// counts says whether all inputs of an op went through its launch number i: not where a kernel only goes on with the few sums, places or
+// counts that others made. Those for places that were found already are nothing but that.
+func counts(code op.Code, i int, file string) bool {
+	switch code {
+	case op.Reduce:
+		return i == 0 || file == "reduce_found"
+	case op.Softmax, op.LayerNorm:
+		return strings.HasPrefix(file, "norm_")
+	case op.Sort:
+		return file == "sort"
+	}
+	return true
+}
+
+// inputs is how many elements a case reads, or writes where it does not read all, or nothing.
+func (c *Case) inputs() (n int64) {
+	if len(c.In) == 0 || c.Code == op.Gather || c.Code == op.Slice {
+		return c.Out[0].Elems()
+	}
+	for _, in := range c.In {
+		n += in.Elems()
+	}
+	return n
+}
+
+// run runs a case on both, and says how many results were equal.
+func (s *Seat) run(c *Case, room []byte) (n int64, err error) {
+	size := int64(0)
+	for _, d := range c.Out {
+		size += d.Bytes()
+	}
+	if int64(len(room)) < size {
+		room = make([]byte, size)
+	}
+	if int64(len(s.back)) < size {
+		s.back = make([]byte, size)
+	}
+	if err := s.on(s.On, c, room); err != nil {
+		return 0, err
+	}
+	if err := s.on(s.cpu, c, s.back); err != nil {
+		return 0, fmt.Errorf("on the processors: %w", err)
+	}
+	got, want := room, s.back
+	for i, d := range c.Out {
+		k := d.Bytes()
+		if !bytes.Equal(got[:k], want[:k]) {
+			return 0, fmt.Errorf("output %d: %w", i, Same(d, got[:k], want[:k]))
+		}
+		got, want, n = got[k:], want[k:], n+d.Elems()
+	}
+	return n, nil
+}
+
+// on computes a case, and puts its outputs into room, one behind the other.
+func (s *Seat) on(ex Executor, c *Case, room []byte) error {
+	o := op.Op{Code: c.Code, Params: c.Params}
+	if c.Kernel != "" {
+		k, err := ex.Kernel(Kernels, c.Kernel)
+		if err != nil {
+			return err
+		}
+		defer ex.Free(k)
+		o.Params = []uint64{uint64(k)}
+	}
+	var g op.Graph
+	add := func(d op.Desc, list *[]uint16) (op.Handle, error) {
+		h, err := ex.Alloc(d)
+		*list = append(*list, uint16(len(g.Tensors)))
+		g.Tensors = append(g.Tensors, op.Tensor{Handle: h})
+		return h, err
+	}
+	for _, in := range c.In {
+		h, err := add(in.Desc, &o.In)
+		if err != nil {
+			return err
+		}
+		if err := ex.Upload(h, 0, in.Data); err != nil {
+			return err
+		}
+	}
+	for _, d := range c.Out {
+		if _, err := add(d, &o.Out); err != nil {
+			return err
+		}
+	}
+	g.Ops = []op.Op{o}
+	fence, err := ex.Submit(g.Append(nil))
+	if err != nil {
+		return err
+	}
+	if err := ex.Wait(fence, time.Minute); err != nil {
+		return err
+	}
+	for i, d := range c.Out {
+		if err := ex.Download(g.Tensors[len(c.In)+i].Handle, 0, room[:d.Bytes()]); err != nil {
+			return err
+		}
+		room = room[d.Bytes():]
+	}
+	for _, t := range g.Tensors {
+		if err := ex.Free(t.Handle); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Plan counts what Run would put through which kernel. lower says what an executor would launch for a graph, whose tensor number i has
+// the handle i + 1.
+func (b *Big) Plan(lower func(g *op.Graph, tensors []op.Desc) ([][2]string, error)) error {
+	b.Named = map[string]int64{}
+	for _, f := range families {
+		for round := range b.rounds(f) {
+			for _, c := range f.make(&made{Rand: rand.New(rand.NewPCG(1, uint64(round))), n: b.Chunk, round: round, dry: true}) {
+				if c.Kernel != "" { // a node's
+					continue
+				}
+				var tensors []op.Desc
+				for _, in := range c.In {
+					tensors = append(tensors, in.Desc)
+				}
+				tensors = append(tensors, c.Out...)
+				o, g := op.Op{Code: c.Code, Params: c.Params}, op.Graph{}
+				for i := range tensors {
+					g.Tensors = append(g.Tensors, op.Tensor{Handle: op.Handle(i + 1)})
+					if i < len(c.In) {
+						o.In = append(o.In, uint16(i))
+					} else {
+						o.Out = append(o.Out, uint16(i))
+					}
+				}
+				g.Ops = []op.Op{o}
+				launched, err := lower(&g, tensors)
+				if err != nil {
+					return fmt.Errorf("%s, round %d: %v, %s: %w", f.name, round, c.Code, c.Name, err)
+				}
+				b.count(&c, launched)
+			}
+		}
+	}
+	return nil
+}
+
+// Report says how many inputs went through each kernel, and fails for those of the list that had not enough.
+func (b *Big) Report(t *testing.T, kernels []string) {
+	for _, name := range slices.Sorted(maps.Keys(b.Named)) {
+		t.Logf("%s: %d inputs", name, b.Named[name])
+	}
+	for _, name := range kernels {
+		if n := b.Named[name]; n < b.Inputs {
+			t.Errorf("%s: only %d inputs", name, n)
+		}
+	}
+	require.NotEmpty(t, kernels)
 }

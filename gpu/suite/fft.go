@@ -24,14 +24,3 @@ func fftCases(r *rand.Rand) (list []Case) {
 func fftCase(a Tensor, inverse uint64) Case {
 	return Case{Name: fmt.Sprintf("%v, %d", a.Desc, inverse), Code: op.FFT, Params: []uint64{inverse}, In: []Tensor{a}, Out: []op.Desc{a.Desc}}
 }
-
-// bigFFTCases are of about n numbers.
-func bigFFTCases(r *rand.Rand, n int64) (list []Case) {
-	log := min(op.FFTLog(n), 24)
-	for _, s := range [][2]int64{{1, 1 << log}, {3, 1 << (log - 3)}, {n >> 12, 1 << 9}, {1, n/2 + 1}, {5, n/40 + 1}, {n / 4000, 1000}} {
-		for inverse := range uint64(2) {
-			list = append(list, fftCase(quickOf(r, op.F32, s[0], s[1], 2), inverse))
-		}
-	}
-	return list
-}

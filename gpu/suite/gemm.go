@@ -112,18 +112,3 @@ func convCase(r *rand.Rand, make maker, in, out op.DType, images, channels, outp
 	c.Near = nearSum(in, kernel[0]*kernel[1]*channels)
 	return c
 }
-
-// bigMatrixCases have products of some hundred millions.
-func bigMatrixCases(r *rand.Rand) (list []Case) {
-	one, three := [2]int64{1, 1}, [2]int64{3, 3}
-	for _, d := range matrixTypes {
-		for ways := range uint64(4) {
-			list = append(list, gemmCase(r, quickOf, d.in, d.out, op.GemmShape{Batch: 1, M: 1000, N: 777, K: 513}, ways, true, 0),
-				gemmCase(r, quickOf, d.in, d.out, op.GemmShape{Batch: 2, M: 640, N: 1024, K: 320}, ways, false, 1))
-		}
-		list = append(list, gemmCase(r, quickOf, d.in, d.out, op.GemmShape{Batch: 40, M: 64, N: 72, K: 64, SharedB: true}, 0, true, 0),
-			convCase(r, quickOf, d.in, d.out, 2, 16, 40, [2]int64{112, 112}, three, one, one, one, 1),
-			convCase(r, quickOf, d.in, d.out, 1, 3, 64, [2]int64{224, 224}, [2]int64{7, 7}, [2]int64{2, 2}, three, one, 0))
-	}
-	return list
-}

@@ -42,13 +42,3 @@ func normaliseCase(r *rand.Rand, planar uint64, shape ...int64) Case {
 	}
 	return c
 }
-
-// bigPictureCases are of about n elements.
-func bigPictureCases(r *rand.Rand, n int64) (list []Case) {
-	for _, d := range []op.DType{op.U8, op.F32} {
-		for filter := range uint64(op.Lanczos3 + 1) {
-			list = append(list, resizeCase(quickOf(r, d, 1, n/3000, 1000, 3), filter, 500, 701), resizeCase(quickOf(r, d, n/196_608, 256, 256, 3), filter, 320, 200))
-		}
-	}
-	return append(list, normaliseCase(r, 0, n/150_528, 224, 224, 3), normaliseCase(r, 1, n/150_528, 224, 224, 3))
-}

@@ -59,17 +59,3 @@ func histogramCase(a Tensor, bins int64, low, high float64) Case {
 	return Case{Name: fmt.Sprintf("%v in %d from %v to %v", a.Desc, bins, low, high), Code: op.Histogram, Params: []uint64{float(low), float(high)},
 		In: []Tensor{a}, Out: []op.Desc{desc(op.I32, bins)}}
 }
-
-// bigSortCases are of about n elements.
-func bigSortCases(r *rand.Rand, n int64) (list []Case) {
-	for _, d := range []op.DType{op.F32, op.I64} {
-		list = append(list, sortCase(quickOf(r, d, 1, n), n, 0), sortCase(quickOf(r, d, 3, n/3), 100, 1), sortCase(quickOf(r, d, n/1000, 1000), 1000, 1))
-	}
-	for _, d := range []op.DType{op.F32, op.I32, op.I64} {
-		list = append(list, scanCase(quickOf(r, d, 1, n), 0), scanCase(quickOf(r, d, n/100, 100), 1))
-	}
-	for _, d := range []op.DType{op.F32, op.I32, op.U8} {
-		list = append(list, histogramCase(quickOf(r, d, n), 1000, -1e9, 1e9), histogramCase(quickOf(r, d, n), 1<<20, -3, 250))
-	}
-	return list
-}

@@ -42,10 +42,10 @@ var Late = []byte("\x00asm\x01\x00\x00\x00" + "\x01\x0d\x02\x60\x02\x7d\x7d\x01\
 	"\x07\x14\x02\x05twice\x00\x00\x08quotient\x00\x01" +
 	"\x0a\x17\x02\x0d\x00\x20\x00\x43\x00\x00\x00\x40\x94\x20\x01\x92\x0b" + "\x07\x00\x20\x00\x20\x01\x6d\x0b")
 
-// Quota is what a session of the suite may hold; BigQuota is that of one for RunBig.
+// Quota is what a session of the suite may hold; BigQuota is that of one for Big.
 const (
 	Quota    = 64 << 20
-	BigQuota = 6 << 30
+	BigQuota = 1 << 30
 )
 
 // Tensor is one with its bytes.
@@ -80,12 +80,6 @@ func Run(t *testing.T, open func(t *testing.T) Executor) {
 // RunOps tests only some ops.
 func RunOps(t *testing.T, open func(t *testing.T) Executor, codes ...op.Code) {
 	runCases(t, open, slices.DeleteFunc(Cases(1), func(c Case) bool { return !slices.Contains(codes, c.Code) }))
-}
-
-// RunBig tests an executor with tensors of about n elements, which takes a real device: each op on random input, compared with what the
-// processors give.
-func RunBig(t *testing.T, open func(t *testing.T) Executor, n int64) {
-	runCases(t, open, bigCases(n))
 }
 
 // Cases are all cases of the usual sizes, with random input of a seed.
