@@ -122,6 +122,7 @@ run() {
     step kernels 180 ./gpu-kernel.test -test.v -test.run OnAGPU &
     step instructions 60 ./gpu-ptx.test -test.v -test.run OnAGPU
     wait
+    step big 240 env LEVEE_TEST_BIG=100000000 LEVEE_TEST_BIG_SECONDS=200 ./gpu-device.test -test.v -test.run '^TestSuiteBig$'
     step worker 120 ./gpu.test -test.v -test.run OnAGPU
     step rivals 60 "$0" rivals
     step products 120 ./gpu-device.test -test.run '^$' -test.bench 'Fusion|Products|Convolutions' -test.benchtime 3x
@@ -129,7 +130,8 @@ run() {
     step speed 120 ./gpu-device.test -test.run '^$' -test.bench '^Benchmark(GPU|Ops|Rows|TheLibrarysFFT|Launch|Submit|Map|Transfer)$' -test.benchtime 20x
     step start 120 env CUDA_CACHE_DISABLE=1 ./gpu-device.test -test.run '^$' -test.bench '^Benchmark(Context|Session|JIT)$' -test.benchtime 1x
     step assembler 240 "$0" assembler
-    for name in suite kernels instructions worker; do show $name '^ *--- (FAIL|SKIP)|^panic|^FAIL|^ok|^PASS'; done
+    for name in suite kernels instructions big worker; do show $name '^ *--- (FAIL|SKIP)|^panic|^FAIL|^ok|^PASS'; done
+    show big 'kernels,|only|rounds'
     show demo 'same files|level|diff'
     show rivals rival
     for name in products maps speed start; do show $name Benchmark; done
