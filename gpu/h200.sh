@@ -125,7 +125,9 @@ run() {
     step big 240 env LEVEE_TEST_BIG=100000000 LEVEE_TEST_BIG_SECONDS=200 ./gpu-device.test -test.v -test.run '^TestSuiteBig$'
     step worker 120 ./gpu.test -test.v -test.run OnAGPU
     step rivals 60 "$0" rivals
-    step products 120 ./gpu-device.test -test.run '^$' -test.bench 'Fusion|Products|Convolutions' -test.benchtime 3x
+    step beside 90 ./gpu-device.test -test.run '^$' -test.bench ProductsBesideTorch -test.benchtime 1x
+    step products 120 ./gpu-device.test -test.run '^$' -test.bench 'Tiled|Mapped|Exact|LibrarysProducts|Convolutions' -test.benchtime 3x
+    step fusion 60 ./gpu-device.test -test.run '^$' -test.bench Fusion -test.benchtime 20x
     step maps 60 ./gpu-kernel.test -test.run '^$' -test.bench Maps -test.benchtime 1x
     step speed 120 ./gpu-device.test -test.run '^$' -test.bench '^Benchmark(GPU|Ops|Rows|TheLibrarysFFT|Launch|Submit|Map|Transfer)$' -test.benchtime 20x
     step start 120 env CUDA_CACHE_DISABLE=1 ./gpu-device.test -test.run '^$' -test.bench '^Benchmark(Context|Session|JIT)$' -test.benchtime 1x
@@ -134,7 +136,8 @@ run() {
     show big 'kernels,|only|rounds'
     show demo 'same files|level|diff'
     show rivals rival
-    for name in products maps speed start; do show $name Benchmark; done
+    show beside beside
+    for name in products fusion maps speed start; do show $name Benchmark; done
     show worker 'OnAGPU|_test.go'
     cat "$out/summary.txt"
 }

@@ -45,7 +45,7 @@ struct levee_plan {
 };
 
 // The library's numbers. None of ours and none of the driver's is as large as OFFSET: what it answers is told apart by it.
-enum { OFFSET = 100000, NOT_SUPPORTED = 15 };
+enum { OFFSET = 100000, NOT_SUPPORTED = 15, CHOICES = 8 };
 enum { COMPUTE_32F = 68, R_32F = 0 };
 enum { DESC_TRANSA = 3, DESC_TRANSB = 4, DESC_EPILOGUE = 7, DESC_BIAS_POINTER = 8, LAYOUT_BATCH = 5, LAYOUT_STRIDE = 6, PREFERENCE_WORKSPACE = 1 };
 enum { EPILOGUE_DEFAULT = 1, EPILOGUE_RELU = 2, EPILOGUE_BIAS = 4 };
@@ -133,6 +133,8 @@ static int describe(levee_blas *b, levee_plan *plan, const levee_product *p)
 
 int levee_blas_plan(levee_blas *b, const levee_cuda *cu, uintptr_t ctx, const levee_product *p, size_t workspace, levee_plan **out)
 {
+	if (p->choice < 0 || p->choice >= CHOICES)
+		return answer(NOT_SUPPORTED);
 	int rc = cu->CtxSetCurrent(ctx);
 	if (rc)
 		return rc;
@@ -140,12 +142,13 @@ int levee_blas_plan(levee_blas *b, const levee_cuda *cu, uintptr_t ctx, const le
 	if (!plan)
 		return answer(3); // of the library's: it could not allocate
 	void *preference = NULL;
+	heuristic list[CHOICES];
 	int found = 0;
 	rc = describe(b, plan, p);
 	rc = rc ? rc : b->PreferenceCreate(&preference);
 	rc = rc ? rc : b->PreferenceSet(preference, PREFERENCE_WORKSPACE, &workspace, sizeof workspace);
-	rc = rc ? rc : b->Heuristic(b->handle, plan->desc, plan->a, plan->b, plan->c, plan->c, preference, 1, &plan->how, &found);
-	if (rc == 0 && (!found || plan->how.state))
+	rc = rc ? rc : b->Heuristic(b->handle, plan->desc, plan->a, plan->b, plan->c, plan->c, preference, p->choice + 1, list, &found);
+	if (rc == 0 && (found <= p->choice || list[p->choice].state))
 		rc = NOT_SUPPORTED;
 	if (preference)
 		b->PreferenceDestroy(preference);
@@ -153,7 +156,7 @@ int levee_blas_plan(levee_blas *b, const levee_cuda *cu, uintptr_t ctx, const le
 		levee_blas_drop(b, plan);
 		return answer(rc);
 	}
-	plan->bias = p->bias, plan->alpha = p->alpha;
+	plan->how = list[p->choice], plan->bias = p->bias, plan->alpha = p->alpha;
 	*out = plan;
 	return 0;
 }

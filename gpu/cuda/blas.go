@@ -18,6 +18,9 @@ var BlasLibraries = []string{"libcublasLt.so.13", "libcublasLt.so.12", "libcubla
 // BlasWorkspace is how much memory a product is lent.
 const BlasWorkspace = 32 << 20
 
+// BlasChoices is how many ways to make a product the library may be asked for.
+const BlasChoices = 8
+
 // Blas is cuBLASLt in a context: products of f16 and bf16 matrices, added up as f32. Results may differ in their last bits between
 // versions of it and between devices.
 type Blas struct {
@@ -39,6 +42,7 @@ type Product struct {
 	Out32                       bool // C is f32; else it is as A and B are
 	Bias, ReLU                  bool // the bias is as C is, and has as many elements as C has columns
 	Alpha                       float32
+	Choice                      int // which of the library's up to BlasChoices ways: but where they are measured the first, which it thinks best
 }
 
 // Blas opens cuBLASLt: the first of the names under which there is one.
@@ -153,7 +157,7 @@ func (p Product) turned() C.levee_product {
 		rows: C.int64_t(p.Columns), columns: C.int64_t(p.Rows), depth: C.int64_t(p.Depth), batch: C.int64_t(p.Batch),
 		stride_a: C.int64_t(p.Depth * p.Columns), stride_b: C.int64_t(p.Rows * p.Depth), stride_c: C.int64_t(p.Rows * p.Columns),
 		trans_a: number(p.TransB), trans_b: number(p.TransA), type_in: in, type_out: out,
-		bias: number(p.Bias), relu: number(p.ReLU), alpha: C.float(p.Alpha),
+		bias: number(p.Bias), relu: number(p.ReLU), choice: C.int32_t(p.Choice), alpha: C.float(p.Alpha),
 	}
 	if p.OneB {
 		t.stride_a = 0

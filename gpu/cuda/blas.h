@@ -14,6 +14,7 @@ typedef struct levee_product {
 	int32_t trans_a, trans_b;
 	int32_t type_in, type_out; // cudaDataType_t
 	int32_t bias, relu;
+	int32_t choice; // which of the ways that the library proposes, from 0, the first, to CHOICES - 1
 	float alpha;
 } levee_product;
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"math"
 	"math/rand/v2"
 	goruntime "runtime"
 	"slices"
@@ -132,12 +133,15 @@ func (p *pair) compare(e Entry, f cuda.Function, r *rand.Rand, from, n int) erro
 	if trap[0] != 0 {
 		return Trapped(trap[0])
 	}
+	if err := gpu.fetch(gpu.pinned[:8], cuda.Ptr(word)); err != nil {
+		return err
+	}
+	if trap := binary.LittleEndian.Uint64(gpu.pinned); trap != math.MaxUint64 {
+		return op.Errorf(op.Lost, "the device trapped: %#x", trap)
+	}
 	for i, d := range sig.Results {
 		want, _ := mem.Read(outs[i], uint32(n)*uint32(d.Size()))
-		if err := gpu.c.Download(gpu.pinned[:len(want)], cuda.Ptr(device[i]), gpu.s); err != nil {
-			return err
-		}
-		if err := gpu.c.WaitStream(gpu.s); err != nil {
+		if err := gpu.fetch(gpu.pinned[:len(want)], cuda.Ptr(device[i])); err != nil {
 			return err
 		}
 		if got := gpu.pinned[:len(want)]; !bytes.Equal(got, want) {
@@ -150,6 +154,14 @@ func (p *pair) compare(e Entry, f cuda.Function, r *rand.Rand, from, n int) erro
 		}
 	}
 	return nil
+}
+
+// fetch reads from the device's memory when all before is done.
+func (d *driven) fetch(p []byte, at cuda.Ptr) error {
+	if err := d.c.Download(p, at, d.s); err != nil {
+		return err
+	}
+	return d.c.WaitStream(d.s)
 }
 
 // madeUp fills b with values of a type: any bits, floats near 1, small integers, and now and then a special one.
