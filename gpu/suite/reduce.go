@@ -29,6 +29,16 @@ func reduceCases(r *rand.Rand) (list []Case) {
 	for _, kind := range kinds { // in more than one chunk
 		list = append(list, reduceCase(r, op.F32, kind, []int64{70_001}, 0), reduceCase(r, op.F16, kind, []int64{1, 66_000, 2}, 1))
 	}
+	for _, d := range allTypes {
+		for _, shape := range [][]int64{{3, 1501}, {3, 34_003}, {90, 16}, {90, 7}} {
+			for _, kind := range []int64{op.Min, op.Max, op.ArgMin, op.ArgMax} {
+				c := reduceCase(r, d, kind, shape, 1)
+				scarce(r, c.In[0])
+				c.Name = "few of " + c.Name
+				list = append(list, c)
+			}
+		}
+	}
 	for _, d := range []op.DType{op.F16, op.BF16, op.F32, op.F64} {
 		for _, kind := range kinds {
 			zeros := T(d, []int64{4}, 0, math.Copysign(0, -1), 0, math.Copysign(0, -1))
@@ -42,6 +52,26 @@ func reduceCases(r *rand.Rand) (list []Case) {
 		}
 	}
 	return list
+}
+
+// scarce gives a tensor so few different elements that the first place of equal ones counts. The second row has but one, the greatest of all;
+// the third has NaNs, of both signs.
+func scarce(r *rand.Rand, t Tensor) {
+	greatest := ^uint64(0) >> (65 - 8*t.DType.Size()) // for floats a NaN
+	if t.DType == op.U8 {
+		greatest = 255
+	}
+	for i := range t.Elems() {
+		t.setBits(i, uint64(r.IntN(3)))
+		switch row := i / t.Shape[1]; {
+		case t.DType.Float() && (row == 1 || row == 2 && r.IntN(500) == 0):
+			t.setBits(i, greatest-uint64(r.IntN(2))<<(8*t.DType.Size()-1))
+		case row == 1:
+			t.setBits(i, greatest)
+		case t.DType.Float():
+			t.Set(i, []float64{1, -1, 0, math.Copysign(0, -1)}[r.IntN(4)])
+		}
+	}
 }
 
 func handMade(x float64) func([]Tensor, []op.Desc) [][]byte {

@@ -1,9 +1,8 @@
 // Reduce to extremes and their places. No order matters here: each element becomes an integer that sorts as the extreme wants it, the
-// least first, NaN before all and -0 before 0; of equal ones the first place counts. For
-// includers of device.h and sum.h.
+// least first, NaN before all and -0 before 0; of equal ones the first place counts. For includers of device.h and sum.h.
 #pragma once
 
-// Pieces of rows, as in sum.h, but shorter: nothing depends on how long they are.
+// Pieces of columns, as in sum.h, but shorter: nothing depends on how long they are.
 enum { PIECE = 4096 };
 
 // found is the least key so far and its place along the axis.
@@ -15,23 +14,37 @@ INLINE i32 order32(u32 b) { return (i32)(b ^ ((u32)((i32)b >> 31) & 0x7fffffffu)
 INLINE i64 order64(u64 b) { return (i64)(b ^ ((u64)((i64)b >> 63) & 0x7fffffffffffffffull)); }
 #define LEAST32 (-0x7fffffff - 1)
 #define LEAST64 (-0x7fffffffffffffffll - 1)
+#define MOST_i32 0x7fffffff
+#define MOST_i64 0x7fffffffffffffffll
 
-// key_T gives an element's key, of 32 bits where they are enough; flip is all ones for the largest, which has the least complement.
-INLINE i32 key_u8(u8 v, i64 flip) { return v ^ (i32)flip; }
+// key_T gives an element's key, of 32 bits where they are enough; flip is all ones for the largest, which has the least complement. A
+// float of 16 bits sorts as the upper half of a word.
+INLINE i32 key_u8(u8 v, i64 flip) { return v ^ (u8)flip; }
 INLINE i32 key_i32(i32 v, i64 flip) { return v ^ (i32)flip; }
 INLINE i64 key_i64(i64 v, i64 flip) { return v ^ flip; }
 INLINE i32 float_key(f32 x, i64 flip) { return x != x ? LEAST32 : order32(bits_of(x)) ^ (i32)flip; }
+INLINE i32 half_key(u32 b, u32 inf, i64 flip) { return (b & 0x7fff) > inf ? LEAST32 : order32(b << 16) ^ (i32)flip; }
 INLINE i32 key_f32(f32 v, i64 flip) { return float_key(v, flip); }
-INLINE i32 key_f16(f16 v, i64 flip) { return float_key(f16_to_f32(v), flip); }
-INLINE i32 key_bf16(bf16 v, i64 flip) { return float_key(bf16_to_f32(v), flip); }
+INLINE i32 key_f16(f16 v, i64 flip) { return half_key(v.bits, 0x7c00, flip); }
+INLINE i32 key_bf16(bf16 v, i64 flip) { return half_key(v.bits, 0x7f80, flip); }
 INLINE i64 key_f64(f64 v, i64 flip) { return v != v ? LEAST64 : order64(bits_of64(v)) ^ flip; }
 
-INLINE f32 float_back(i64 key, i64 flip) { return key == LEAST32 ? float_of(0x7fc00000) : float_of((u32)order32((u32)(key ^ flip))); }
+// wider_T makes of a key what is stored of it, that of an f32 of all floats up to there; bits_back gives the bits of a float.
+INLINE u32 bits_back(i64 key, i64 flip) { return (u32)order32((u32)(key ^ flip)); }
+INLINE i64 wider_u8(i32 key, i64 flip) { return key; }
+INLINE i64 wider_i32(i32 key, i64 flip) { return key; }
+INLINE i64 wider_i64(i64 key, i64 flip) { return key; }
+INLINE i64 wider_f32(i32 key, i64 flip) { return key; }
+INLINE i64 wider_f64(i64 key, i64 flip) { return key; }
+INLINE i64 wider_bf16(i32 key, i64 flip) { return key; }
+INLINE i64 wider_f16(i32 key, i64 flip) { return key == LEAST32 ? key : float_key(f16_to_f32((f16){(u16)(bits_back(key, flip) >> 16)}), flip); }
+
+INLINE f32 float_back(i64 key, i64 flip) { return key == LEAST32 ? float_of(0x7fc00000) : float_of(bits_back(key, flip)); }
 
 // put stores what was found: all of it (type 0: another pass follows), its place (i32), or the element as type.
 INLINE void put(GLOBAL void *out, u64 i, found f, i64 flip, u32 places, u32 type) {
-	if (places) ((GLOBAL i32 *)out)[i] = (i32)f.place;
-	else if (type == 0) ((GLOBAL found *)out)[i] = f;
+	if (type == 0) ((GLOBAL found *)out)[i] = f;
+	else if (places) ((GLOBAL i32 *)out)[i] = (i32)f.place;
 	else if (type == U8) ((GLOBAL u8 *)out)[i] = (u8)(f.key ^ flip);
 	else if (type == I32) ((GLOBAL i32 *)out)[i] = (i32)(f.key ^ flip);
 	else if (type == I64) ((GLOBAL i64 *)out)[i] = f.key ^ flip;
@@ -41,9 +54,10 @@ INLINE void put(GLOBAL void *out, u64 i, found f, i64 flip, u32 places, u32 type
 	else store_bf16((GLOBAL bf16 *)out + i, float_back(f.key, flip));
 }
 
-INLINE i64 xor64(i64 v, u32 d) { return (i64)((u64)lane_xor((u32)((u64)v >> 32), d) << 32 | lane_xor((u32)v, d)); }
+INLINE i32 xor_i32(i32 v, u32 d) { return (i32)lane_xor((u32)v, d); }
+INLINE i64 xor_i64(i64 v, u32 d) { return (i64)((u64)lane_xor((u32)((u64)v >> 32), d) << 32 | lane_xor((u32)v, d)); }
 
-#define NONE ((found){0x7fffffffffffffffll, 0x7fffffffffffffffll})
+#define NONE ((found){MOST_i64, MOST_i64})
 
 // LEAST_OF goes through the elements x[i * inner] for i from first on in steps, and leaves the least in f. Four are under way at once; in
 // each of the four a later element wins only if it is less.
@@ -65,52 +79,13 @@ INLINE i64 xor64(i64 v, u32 d) { return (i64)((u64)lane_xor((u32)((u64)v >> 32),
 			if (i + k * STEP < left && v < key[k]) key[k] = v, at[k] = i + k * STEP; \
 		} \
 		f = NONE; \
-		REPEAT(k, 4) if (at[k] < left) f = least(f, (found){key[k], (i64)(from + at[k])}); \
+		REPEAT(k, 4) if (at[k] < left) f = least(f, (found){wider_##T(key[k], flip), (i64)(from + at[k])}); \
 	}
-
-// WORDS_OF is the same for rows whose elements are loaded as words: a thread has the least of each of a word's places.
-#define WORDS_OF(T, K, V, MOST, FIRST, STEP) { \
-		GLOBAL const word_##T *words = (GLOBAL const word_##T *)x; \
-		K key[V]; \
-		u32 at[V], w = FIRST, all = left / V; \
-		REPEAT(b, V) key[b] = MOST, at[b] = w < all ? V * w + b : left; \
-		for (; w < all; w += 4 * STEP) { \
-			word_##T q[4]; \
-			REPEAT(k, 4) q[k] = w + k * STEP < all ? words[w + k * STEP] : words[w]; /* once more: it changes nothing */ \
-			REPEAT(k, 4) REPEAT(b, V) { \
-				K v = key_##T(part_##T(q[k], b), flip); \
-				if (v < key[b]) key[b] = v, at[b] = V * (w + k * STEP) + b; \
-			} \
-		} \
-		f = NONE; \
-		REPEAT(b, V) if (at[b] < left) f = least(f, (found){key[b], (i64)(from + at[b])}); \
-	}
-#define ROWS_1(T, K, FIRST, STEP) LEAST_OF(T, K, FIRST, STEP)
-#define ROWS_2(T, K, FIRST, STEP) if (n % 2 == 0) WORDS_OF(T, K, 2, 0x7fffffff, FIRST, STEP) else LEAST_OF(T, K, FIRST, STEP)
-#define ROWS_4(T, K, FIRST, STEP) if (n % 4 == 0) WORDS_OF(T, K, 4, 0x7fffffff, FIRST, STEP) else LEAST_OF(T, K, FIRST, STEP)
 
 // FOUND_OF is the same for what was found in pieces.
 #define FOUND_OF(T, K, FIRST, STEP) \
 	f = NONE; \
 	for (u32 i = FIRST; i < left; i += STEP) f = least(f, x[i * inner]);
-
-// extreme_rows_T: one warp for each piece of a row whose elements lie side by side. width is 32, or a smaller power of two when rows are
-// shorter: then each row has so many threads.
-#define EXTREME_ROWS(T, K, OF) \
-	KERNEL extreme_rows_##T(GLOBAL void *out, GLOBAL const T *__restrict in, u64 rows, u64 n, u32 width, i64 flip, u32 places, u32 type) { \
-		const u64 inner = 1; \
-		u64 pieces = (n + PIECE - 1) / PIECE, all = rows * pieces; \
-		u32 t = tid() % width; \
-		for (u64 p = gid() / width; p - (tid() & 31) / width < all; p += gstride() / width) { \
-			u64 q = p < all ? p : all - 1, row = pieces == 1 ? q : share(q, pieces), from = (q - row * pieces) * PIECE; \
-			u32 left = n - from < PIECE ? (u32)(n - from) : PIECE; \
-			GLOBAL const T *x = in + row * n + from; \
-			found f; \
-			OF(T, K, t, width) \
-			for (u32 s = width / 2; s > 0; s /= 2) f = least(f, (found){xor64(f.key, s), xor64(f.place, s)}); \
-			if (t == 0 && p < all) put(out, p, f, flip, places, type); \
-		} \
-	}
 
 // extreme_columns_T: an axis that is not the last: a block of 256 threads reduces a piece of width neighbouring columns, width a power of two.
 #define EXTREME_COLUMNS(T, K, OF) \
@@ -134,5 +109,3 @@ INLINE i64 xor64(i64 v, u32 d) { return (i64)((u64)lane_xor((u32)((u64)v >> 32),
 			sync(); \
 		} \
 	}
-
-#define EXTREMES(T, K, V) EXTREME_ROWS(T, K, ROWS_##V) EXTREME_COLUMNS(T, K, LEAST_OF)

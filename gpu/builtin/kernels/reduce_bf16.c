@@ -1,8 +1,11 @@
 // Reduce of bf16.
 // bounds: sum_columns_bf16 1024 1
+// bounds: extreme_rows_bf16 256 4
 #include "device.h"
 #include "sum.h"
 #include "extreme.h"
+#include "extreme_rows.h"
 
 SUMS(bf16, f32, 2)
-EXTREMES(bf16, i32, 2)
+EXTREME_ROWS(bf16, i32)
+EXTREME_COLUMNS(bf16, i32, LEAST_OF)

@@ -1,8 +1,11 @@
 // Reduce of f16.
 // bounds: sum_columns_f16 1024 1
+// bounds: extreme_rows_f16 256 4
 #include "device.h"
 #include "sum.h"
 #include "extreme.h"
+#include "extreme_rows.h"
 
 SUMS(f16, f32, 2)
-EXTREMES(f16, i32, 2)
+EXTREME_ROWS(f16, i32)
+EXTREME_COLUMNS(f16, i32, LEAST_OF)

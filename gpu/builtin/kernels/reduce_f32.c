@@ -1,8 +1,11 @@
 // Reduce of f32.
 // bounds: sum_columns_f32 1024 1
+// bounds: extreme_rows_f32 256 4
 #include "device.h"
 #include "sum.h"
 #include "extreme.h"
+#include "extreme_rows.h"
 
 SUMS(f32, f32, 1)
-EXTREMES(f32, i32, 1)
+EXTREME_ROWS(f32, i32)
+EXTREME_COLUMNS(f32, i32, LEAST_OF)

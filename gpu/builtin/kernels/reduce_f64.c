@@ -1,8 +1,11 @@
 // Reduce of f64.
 // bounds: sum_columns_f64 1024 1
+// bounds: extreme_rows_f64 256 4
 #include "device.h"
 #include "sum.h"
 #include "extreme.h"
+#include "extreme_rows.h"
 
 SUMS(f64, f64, 1)
-EXTREMES(f64, i64, 1)
+EXTREME_ROWS(f64, i64)
+EXTREME_COLUMNS(f64, i64, LEAST_OF)

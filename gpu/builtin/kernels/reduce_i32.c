@@ -1,8 +1,11 @@
 // Reduce of i32.
 // bounds: sum_columns_i32 1024 1
+// bounds: extreme_rows_i32 256 4
 #include "device.h"
 #include "sum.h"
 #include "extreme.h"
+#include "extreme_rows.h"
 
 SUMS(i32, i32, 1)
-EXTREMES(i32, i32, 1)
+EXTREME_ROWS(i32, i32)
+EXTREME_COLUMNS(i32, i32, LEAST_OF)

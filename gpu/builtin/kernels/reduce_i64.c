@@ -1,8 +1,11 @@
 // Reduce of i64.
 // bounds: sum_columns_i64 1024 1
+// bounds: extreme_rows_i64 256 4
 #include "device.h"
 #include "sum.h"
 #include "extreme.h"
+#include "extreme_rows.h"
 
 SUMS(i64, i64, 1)
-EXTREMES(i64, i64, 1)
+EXTREME_ROWS(i64, i64)
+EXTREME_COLUMNS(i64, i64, LEAST_OF)

@@ -1,8 +1,11 @@
 // Reduce of u8.
 // bounds: sum_columns_u8 1024 1
+// bounds: extreme_rows_u8 256 4
 #include "device.h"
 #include "sum.h"
 #include "extreme.h"
+#include "extreme_rows.h"
 
 SUMS(u8, i32, 4)
-EXTREMES(u8, i32, 4)
+EXTREME_ROWS(u8, i32)
+EXTREME_COLUMNS(u8, i32, LEAST_OF)
