@@ -208,10 +208,9 @@ int levee_function_set(const levee_cuda *cu, uintptr_t ctx, uintptr_t function, 
 }
 
 int levee_tensor_map(const levee_cuda *cu, uintptr_t ctx, unsigned rank, uint64_t at, const uint64_t *dims, const uint64_t *strides, const uint32_t *box,
-                     uint64_t map[16])
+                     const uint32_t *every, uint64_t map[16])
 {
 	enum { UINT16 = 1, INTERLEAVE_NONE = 0, SWIZZLE_128B = 3, L2_PROMOTION_256B = 3, FILL_ZEROS = 0 };
-	static const uint32_t every[5] = {1, 1, 1, 1, 1};
 	_Alignas(64) uint64_t encoded[16];
 	int rc;
 	HAVE(TensorMapEncodeTiled)

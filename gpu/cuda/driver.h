@@ -112,8 +112,9 @@ typedef struct levee_dim {
 } levee_dim;
 
 // levee_tensor_map encodes rank dimensions of 16-bit elements, at most 5; strides are the bytes from one to the next of all but the first.
+// Boxes cover so many elements, of which one in every[i] is copied.
 int levee_tensor_map(const levee_cuda *cu, uintptr_t ctx, unsigned rank, uint64_t at, const uint64_t *dims, const uint64_t *strides, const uint32_t *box,
-                     uint64_t map[16]);
+                     const uint32_t *every, uint64_t map[16]);
 
 // levee_launch takes the kernel's parameters as one block, laid out as the kernel declares them.
 int levee_launch(const levee_cuda *cu, uintptr_t ctx, uintptr_t function, levee_dim grid, levee_dim block, unsigned shared, uintptr_t stream,

@@ -300,21 +300,21 @@ func BenchmarkExactProducts(b *testing.B) {
 
 func BenchmarkConvolutions(b *testing.B) {
 	r := newRig(b)
-	o := &op.Op{Code: op.Conv2D, Params: []uint64{1, 1, 1, 1, 1, 1, 0}}
 	for _, d := range []op.DType{op.BF16, op.F32} {
-		for _, s := range [][3]int64{{32, 56, 256}, {32, 112, 64}} {
-			n, side, channels := s[0], s[1], s[2]
+		for _, s := range [][4]int64{{32, 56, 256, 1}, {32, 112, 64, 1}, {32, 56, 256, 2}, {32, 112, 64, 2}} {
+			n, side, channels, stride := s[0], s[1], s[2], s[3]
+			o := &op.Op{Code: op.Conv2D, Params: []uint64{uint64(stride), uint64(stride), 1, 1, 1, 1, 0}}
 			x, _ := r.random(d, n*side*side*channels)
 			w, _ := r.random(d, channels*9*channels)
 			x.Shape, w.Shape = []int64{n, side, side, channels}, []int64{channels, 3, 3, channels}
-			y := tensor{r.alloc(x.Bytes()), x.Desc}
-			b.Run(fmt.Sprintf("%v/%v", d, x.Shape), func(b *testing.B) {
+			y := tensor{r.alloc(x.Bytes()), op.Desc{DType: d, Shape: []int64{n, side / stride, side / stride, channels}}}
+			b.Run(fmt.Sprintf("%v/%v/%d", d, x.Shape, stride), func(b *testing.B) {
 				l := r.launches(func(l *lower) error {
 					l.in, l.out = []tensor{x, w}, []tensor{y}
 					return lowerConv(l, o)
 				})
 				for range b.N {
-					b.ReportMetric(2*9*float64(x.Elems())*float64(channels)/r.median(l).Seconds()/1e12, "TFLOP/s")
+					b.ReportMetric(2*9*float64(y.Elems())*float64(channels)/r.median(l).Seconds()/1e12, "TFLOP/s")
 				}
 			})
 		}

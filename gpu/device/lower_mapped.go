@@ -15,6 +15,8 @@ func (l *lower) canMap(p multiplication) bool {
 
 const (
 	mapBytes     = 128          // of a cuda.TensorMap
+	maxMapBox    = 256          // elements that a box covers along a dimension
+	maxMapStride = 8            // from one that is copied to the next
 	mappedShared = 192<<10 + 64 // four steps of a and b, and their barriers
 )
 
@@ -43,7 +45,7 @@ func (l *lower) mapped(o operand, batch, k int64) (cuda.TensorMap, error) {
 	if step == 0 { // one for all of the batch
 		dims[2], step = 1, int64(dims[1])*o.ld
 	}
-	m, err := l.dev.Map(o.at, dims, []uint64{uint64(o.ld) * 2, uint64(step) * 2}, box)
+	m, err := l.dev.Map(o.at, dims, []uint64{uint64(o.ld) * 2, uint64(step) * 2}, box, []uint32{1, 1, 1})
 	return m, l.dev.fault(err)
 }
 
@@ -66,13 +68,13 @@ func (l *lower) mappedTiles(p multiplication, kernel string, a, b cuda.TensorMap
 }
 
 // convByMap lets the copy engine bring the windows of a convolution from where they lie, and says whether it can: channels come in eights,
-// and windows move by one pixel. A tile's 128 rows are a rectangle of output pixels.
+// and windows move by a few pixels. A tile's 128 rows are a rectangle of output pixels.
 func (l *lower) convByMap(c *conv) (bool, error) {
 	in, out := l.in[0], l.out[0]
 	const most = math.MaxInt32
 	p := multiplication{in: in.DType, out: out.DType, batch: 1, n: c.outputs, c: out.at, bias: c.bias, relu: c.relu, alpha: 1}
 	image, window := c.size[0]*c.size[1]*c.channels*2, c.k()*2
-	if !l.canMap(p) || c.channels%8 != 0 || c.stride != [2]int64{1, 1} || c.channels > most || c.pixels > most || image >= 1<<40 || window >= 1<<31 {
+	if !l.canMap(p) || c.channels%8 != 0 || max(c.stride[0], c.stride[1]) > maxMapStride || c.channels > most || c.pixels > most || image >= 1<<40 || window >= 1<<31 {
 		return false, nil
 	}
 	narrow, across, down := c.rectangles()
@@ -82,27 +84,29 @@ func (l *lower) convByMap(c *conv) (bool, error) {
 	channels := uint64(c.channels)
 	taps := uint64(c.kernel[0] * c.kernel[1])
 	a, err := l.dev.Map(in.at, []uint64{channels, uint64(c.size[1]), uint64(c.size[0]), uint64(images)},
-		[]uint64{channels * 2, channels * uint64(c.size[1]) * 2, uint64(image)}, []uint32{64, 1 << narrow, 128 >> narrow, 1})
+		[]uint64{channels * 2, channels * uint64(c.size[1]) * 2, uint64(image)},
+		[]uint32{64, uint32(c.stride[1]) << narrow, uint32(c.stride[0]) * (128 >> narrow), 1}, []uint32{1, uint32(c.stride[1]), uint32(c.stride[0]), 1})
 	if err != nil {
 		return false, l.dev.fault(err)
 	}
-	b, err := l.dev.Map(l.in[1].at, []uint64{channels, taps, uint64(c.outputs)}, []uint64{channels * 2, uint64(window)}, []uint32{64, 1, 128})
+	b, err := l.dev.Map(l.in[1].at, []uint64{channels, taps, uint64(c.outputs)}, []uint64{channels * 2, uint64(window)}, []uint32{64, 1, 128}, []uint32{1, 1, 1})
 	if err != nil {
 		return false, l.dev.fault(err)
 	}
 	return true, l.mappedTiles(p, "conv", a, b, func(args *cuda.Args) {
 		args.U32(uint32(p.out)).U32(word(p.relu)).I64(c.channels).I32(narrow).I32(int32(across)).I32(int32(down))
-		for _, pair := range [...][2]int64{c.out, c.kernel, c.pad, c.dilation} {
+		for _, pair := range [...][2]int64{c.out, c.kernel, c.stride, c.pad, c.dilation} {
 			args.I32(int32(pair[0])).I32(int32(pair[1]))
 		}
 	})
 }
 
-// rectangles gives the shape of 128 pixels, 2^narrow wide, that covers the output with the fewest, and how many that are across and down.
+// rectangles gives the shape of 128 pixels, 2^narrow wide, that covers the output with the fewest, and how many that are across and down. Of x
+// they cover maxMapBox pixels at most in each direction.
 func (c *conv) rectangles() (narrow int32, across, down int64) {
 	for n := range int32(8) {
 		a, d := (c.out[1]+1<<n-1)>>n, (c.out[0]+128>>n-1)/(128>>n)
-		if n == 0 || a*d < across*down {
+		if c.stride[1]<<n <= maxMapBox && c.stride[0]*(128>>n) <= maxMapBox && (across == 0 || a*d < across*down) {
 			narrow, across, down = n, a, d
 		}
 	}

@@ -12,8 +12,9 @@ type TensorMap struct {
 	Element int // bytes
 	Dims    []uint64
 	Strides []uint64 // of all dimensions but the first
-	Box     []uint32
-	Swizzle int // 0, 32, 64 or 128 bytes
+	Box     []uint32 // what they cover
+	Every   []uint32 // of which one in so many is copied; nil: each. Along the innermost dimension each is
+	Swizzle int      // 0, 32, 64 or 128 bytes
 }
 
 const mapMagic = 0x70616d74
@@ -35,7 +36,25 @@ func (t TensorMap) Bytes() []byte {
 		p = binary.LittleEndian.AppendUint32(p, box)
 		p = binary.LittleEndian.AppendUint64(p, stride)
 	}
+	for i := range 5 {
+		p = append(p, byte(t.every(i)))
+	}
 	return append(p, make([]byte, 128-len(p))...)
+}
+
+func (t TensorMap) every(i int) uint32 {
+	if i >= len(t.Every) {
+		return 1
+	}
+	return t.Every[i]
+}
+
+// count is how many elements a box has along a dimension.
+func (t TensorMap) count(i int) uint32 {
+	if i == 0 {
+		return t.Box[0]
+	}
+	return (t.Box[i] + t.every(i) - 1) / t.every(i)
 }
 
 func parseMap(p []byte) (t TensorMap, ok bool) {
@@ -48,6 +67,7 @@ func parseMap(p []byte) (t TensorMap, ok bool) {
 		q := p[16+16*i:]
 		t.Dims = append(t.Dims, uint64(binary.LittleEndian.Uint32(q))+1)
 		t.Box = append(t.Box, binary.LittleEndian.Uint32(q[4:]))
+		t.Every = append(t.Every, uint32(p[96+i]))
 		if i > 0 {
 			t.Strides = append(t.Strides, binary.LittleEndian.Uint64(q[8:]))
 		}
@@ -59,7 +79,7 @@ func parseMap(p []byte) (t TensorMap, ok bool) {
 func (t TensorMap) Check() bool {
 	ok := len(t.Dims) >= 1 && len(t.Dims) <= 5 && len(t.Box) == len(t.Dims) && len(t.Strides) == len(t.Dims)-1 && t.Address%16 == 0
 	for i, d := range t.Dims {
-		ok = ok && d >= 1 && d <= 1<<32 && t.Box[i] >= 1 && t.Box[i] <= 256
+		ok = ok && d >= 1 && d <= 1<<32 && t.Box[i] >= 1 && t.Box[i] <= 256 && t.every(i) >= 1 && t.every(i) <= 8
 	}
 	for _, s := range t.Strides {
 		ok = ok && s%16 == 0 && s < 1<<40
@@ -77,8 +97,8 @@ func (t TensorMap) Check() bool {
 
 func (t TensorMap) boxBytes() int {
 	n := t.Element
-	for _, b := range t.Box {
-		n *= int(b)
+	for i := range t.Box {
+		n *= int(t.count(i))
 	}
 	return n
 }
@@ -241,7 +261,7 @@ func (c *bulkCopy) gather(mem *Memory) []byte {
 	for {
 		addr, inside := c.m.Address, true
 		for i := 1; i < len(index); i++ {
-			x := int64(c.x[i]) + int64(index[i])
+			x := int64(c.x[i]) + int64(index[i])*int64(c.m.every(i))
 			inside = inside && x >= 0 && uint64(x) < c.m.Dims[i]
 			addr += uint64(x) * c.m.Strides[i-1]
 		}
@@ -256,7 +276,7 @@ func (c *bulkCopy) gather(mem *Memory) []byte {
 		out = append(out, row...)
 		i := 1
 		for ; i < len(index); i++ {
-			if index[i]++; index[i] < c.m.Box[i] {
+			if index[i]++; index[i] < c.m.count(i) {
 				break
 			}
 			index[i] = 0

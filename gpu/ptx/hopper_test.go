@@ -65,7 +65,7 @@ func TestBoxesAtTheEdge(t *testing.T) {
 	for i := range x {
 		x[i] = uint16(i + 1)
 	}
-	m := TensorMap{Address: array(mem, x), Element: 2, Dims: []uint64{16, 12}, Strides: []uint64{32}, Box: []uint32{8, 4}}
+	m := TensorMap{Address: array(mem, x), Element: 2, Dims: []uint64{16, 12}, Strides: []uint64{32}, Box: []uint32{8, 4}, Every: []uint32{1, 1}}
 	require.True(t, m.Check())
 	parsed, ok := parseMap(m.Bytes())
 	require.True(t, ok)
@@ -76,6 +76,21 @@ func TestBoxesAtTheEdge(t *testing.T) {
 		require.Len(t, box, 64)
 		for i := range 32 {
 			col, row := int(at[0])+i%8, int(at[1])+i/8
+			want := uint64(0)
+			if col >= 0 && col < 16 && row >= 0 && row < 12 {
+				want = uint64(row*16 + col + 1)
+			}
+			require.Equal(t, want, get(box[2*i:], 2), "%v %d", at, i)
+		}
+	}
+	every := m
+	every.Box, every.Every = []uint32{8, 12}, []uint32{1, 3} // the same, but of each third row
+	for _, at := range [][]int32{{0, 0}, {-3, -1}, {12, 5}} {
+		c := bulkCopy{m: every, x: at}
+		box := c.gather(mem)
+		require.Len(t, box, 64)
+		for i := range 32 {
+			col, row := int(at[0])+i%8, int(at[1])+i/8*3
 			want := uint64(0)
 			if col >= 0 && col < 16 && row >= 0 && row < 12 {
 				want = uint64(row*16 + col + 1)

@@ -88,6 +88,8 @@ func convCases(r *rand.Rand) (list []Case) {
 		one := [2]int64{1, 1}
 		list = append(list, convCase(r, Random, d.in, d.out, 2, 8, 24, [2]int64{7, 9}, one, one, [2]int64{}, one, 0)) // its windows are its pixels
 		list = append(list, convCase(r, Random, d.in, d.out, 2, 16, 24, [2]int64{7, 9}, [2]int64{3, 3}, [2]int64{2, 1}, one, [2]int64{1, 2}, 1),
+			convCase(r, Random, d.in, d.out, 1, 64, 8, [2]int64{21, 40}, [2]int64{3, 3}, [2]int64{2, 2}, one, one, 1),
+			convCase(r, Random, d.in, d.out, 2, 8, 8, [2]int64{30, 9}, one, [2]int64{8, 3}, [2]int64{}, one, 0),
 			convCase(r, Random, d.in, d.out, 2, 72, 16, [2]int64{13, 7}, [2]int64{3, 2}, one, [2]int64{1, 2}, [2]int64{2, 1}, 0))
 		if d.in.Size() > 2 {
 			list = append(list, convCase(r, Wild, d.in, d.out, 1, 3, 4, [2]int64{9, 9}, [2]int64{3, 3}, one, one, one, 1))

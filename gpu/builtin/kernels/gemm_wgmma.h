@@ -19,10 +19,10 @@ typedef struct {
 } product;
 
 // In a convolution a tile's 128 rows are a rectangle of output pixels, 2^narrow wide, and m is 128 for each of them. A step is 64 channels
-// of one tap: the rectangle, moved, of x, where what is outside is zero.
+// of one tap: the rectangle, moved, of x, of which the copy engine leaves out what the windows' steps pass over, and where what is outside is zero.
 typedef struct {
 	int narrow, across, down;  // rectangles in an image's row and column of them
-	int oh, ow, kh, kw, py, px, dy, dx;
+	int oh, ow, kh, kw, sy, sx, py, px, dy, dx;
 	i64 c;
 } window_map;
 
@@ -143,7 +143,7 @@ INLINE u32 produce_windows(const product *p, const window_map *w, place t, u32 b
 			u32 stage = round % STAGES, to = base + stage * STAGE, full = base + FULL + stage * 8, empty = base + EMPTY + stage * 8;
 			barrier_wait(empty, (round / STAGES & 1) ^ 1);
 			barrier_expect(full, STAGE);
-			bring4(to, p->a, full, (i32)c, at.x - w->px + tap % w->kw * w->dx, at.y - w->py + tap / w->kw * w->dy, at.image);
+			bring4(to, p->a, full, (i32)c, at.x * w->sx - w->px + tap % w->kw * w->dx, at.y * w->sy - w->py + tap / w->kw * w->dy, at.image);
 			for (int h = 0; h < BN; h += 128) bring(to + BYTES_A + (u32)(h * BK * 2), p->b, full, (i32)c, tap, (i32)t.col + h);
 		}
 	return round;
@@ -316,7 +316,7 @@ INLINE void multiply(product p, const window_map *w, const int half, const int a
 // k is 64 for each step, n the output channels.
 #define CONV(name, half)                                                                                                                    \
 	KERNEL name(u64 a, u64 b, GLOBAL u8 *y, GLOBAL const f32 *bias, i64 m, i64 n, i64 k, i64 first, i64 end, u32 out, u32 relu, i64 c,       \
-		i32 narrow, i32 across, i32 down, i32 oh, i32 ow, i32 kh, i32 kw, i32 py, i32 px, i32 dy, i32 dx) {                              \
-		window_map w = {narrow, across, down, oh, ow, kh, kw, py, px, dy, dx, c};                                                        \
+		i32 narrow, i32 across, i32 down, i32 oh, i32 ow, i32 kh, i32 kw, i32 sy, i32 sx, i32 py, i32 px, i32 dy, i32 dx) {                              \
+		window_map w = {narrow, across, down, oh, ow, kh, kw, sy, sx, py, px, dy, dx, c};                                                        \
 		multiply((product){a, b, y, bias, m, n, k, first, end, 1, out, relu, 0}, &w, half, 0, 0);                                        \
 	}

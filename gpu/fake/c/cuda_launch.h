@@ -88,10 +88,11 @@ int cuTensorMapEncodeTiled(void *map, int type, unsigned rank, void *at, const u
 	for (unsigned i = 0; i < rank; i++) {
 		uint32_t last = (uint32_t)(dims[i] - 1);
 		uint64_t stride = i ? strides[i - 1] : 0;
-		if (dims[i] < 1 || dims[i] > 1ull << 32 || box[i] < 1 || box[i] > 256 || stride % 16 || stride >= 1ull << 40 || steps[i] != 1) return INVALID;
+		if (dims[i] < 1 || dims[i] > 1ull << 32 || box[i] < 1 || box[i] > 256 || stride % 16 || stride >= 1ull << 40 || steps[i] < 1 || steps[i] > 8) return INVALID;
 		memcpy(p + 16 + 16 * i, &last, 4);
 		memcpy(p + 20 + 16 * i, &box[i], 4);
 		memcpy(p + 24 + 16 * i, &stride, 8);
+		p[96 + i] = (unsigned char)steps[i];
 	}
 	return 0;
 }
