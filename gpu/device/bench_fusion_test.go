@@ -2,6 +2,7 @@ package device_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,14 +12,19 @@ import (
 	"levee/gpu/suite"
 )
 
+// twiceAndOne is a module with the function k (x) -> x * 2 + 1 of f32.
+var twiceAndOne = []byte("\x00asm\x01\x00\x00\x00\x01\x06\x01\x60\x01\x7d\x01\x7d\x03\x02\x01\x00\x07\x05\x01\x01k\x00\x00\x0a\x12\x01\x10\x00" +
+	"\x20\x00\x43\x00\x00\x00\x40\x94\x43\x00\x00\x80\x3f\x92\x0b")
+
 // BenchmarkFusion has eight products, each with a map behind it that becomes part of it, or does not, because the product is seen; or
-// none. Products of 16-bit floats that are not fused are cuBLASLt's where it is there.
+// none. Products of 16-bit floats that are not fused are cuBLASLt's where it is there. One map has two instructions, the other one
+// branches and divides.
 func BenchmarkFusion(b *testing.B) {
 	for _, c := range []struct {
 		d    op.DType
 		n, k int64
 	}{{op.BF16, 8192, 64}, {op.BF16, 8192, 128}, {op.BF16, 8192, 256}, {op.BF16, 8192, 512}, {op.BF16, 8192, 2048}, {op.F32, 4096, 16}, {op.F32, 4096, 64}, {op.F32, 4096, 512}} {
-		for _, way := range []string{"fused", "apart", "alone"} {
+		for _, way := range []string{"alone", "fused/short", "apart/short", "fused/bend", "apart/bend"} {
 			b.Run(fmt.Sprintf("%v/%d/%s", c.d, c.k, way), func(b *testing.B) { benchmarkFusion(b, c.d, c.n, c.k, way) })
 		}
 	}
@@ -27,7 +33,12 @@ func BenchmarkFusion(b *testing.B) {
 func benchmarkFusion(b *testing.B, d op.DType, n, k int64, way string) {
 	const times = 8
 	s := benchSession(b, 4<<30)
-	kernel, err := s.Kernel(suite.Kernels, "bend")
+	way, kind, _ := strings.Cut(way, "/")
+	module, name := twiceAndOne, "k"
+	if kind == "bend" {
+		module, name = suite.Kernels, "bend"
+	}
+	kernel, err := s.Kernel(module, name)
 	require.NoError(b, err)
 	g := op.Graph{Tensors: []op.Tensor{{Handle: alloc(b, s, d, n, k)}, {Handle: alloc(b, s, d, k, n)}, {Handle: alloc(b, s, d, n, n)}}}
 	for i := range uint16(times) {
