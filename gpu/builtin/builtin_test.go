@@ -22,6 +22,10 @@ func TestThePTXIsWhatTheSourcesGive(t *testing.T) {
 // Without a rounding mode the assembler may fuse a multiplication with an addition, and a division or root may be an approximation.
 var loose = regexp.MustCompile(`\b(add|sub|mul)\.(f32|f64)\b|\b(fma|mad)\.[a-z.]*f(32|64)|\.(approx|full|ftz)\b`)
 
+// exact is a product that needs no rounding, so that nothing is lost when a sum is taken of it at once: of a whole number of at most eight bits by
+// 355 / 512, in exp_below of kernels/norm.h.
+var exact = regexp.MustCompile(`\bfma\.rn\.f32 \t%f\d+, %f\d+, 0fBF318000, %f\d+;`)
+
 // device are the files whose results are the device's own.
 var device = map[string]bool{"gemm_bf16": true, "gemm_f16": true, "gemm_bf16_sm90": true, "gemm_f16_sm90": true}
 
@@ -33,6 +37,7 @@ func TestArithmeticIsRoundedInOneWay(t *testing.T) {
 		}
 		text, ok := PTX(name)
 		require.True(t, ok)
+		text = exact.ReplaceAllString(text, "")
 		require.Empty(t, loose.FindAllString(text, -1), name)
 	}
 	_, ok := PTX("../elementwise")

@@ -45,7 +45,7 @@ func lowerCast(l *lower, o *op.Op) error {
 		return lowerCopy(l, o)
 	}
 	n := out.Elems()
-	return l.launch("cast", fmt.Sprintf("cast_%v_%v", in.DType, out.DType), l.blocks(n/2), eachThread, 0, l.args().Ptr(out.at).Ptr(in.at).I64(n))
+	return l.launch("cast", fmt.Sprintf("cast_%v_%v", in.DType, out.DType), l.blocks(n/8), eachThread, 0, l.args().Ptr(out.at).Ptr(in.at).I64(n))
 }
 
 // unit is the largest power of two of bytes, up to 16, that all sizes are a multiple of.

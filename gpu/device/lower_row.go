@@ -187,24 +187,21 @@ func powerOfTwo(n, most int64) int64 {
 	return p
 }
 
-// size is a kernel for rows of up to most elements.
-type size struct {
-	most   int64
-	kernel string
-	warp   bool // a warp has a row, else a block
-}
+// rowKernel is one that holds rows in registers: so many threads to a row, which take so many elements at once, so many times.
+type rowKernel struct{ threads, vector, times int64 }
 
-// fits are the rows that softmax and layer normalisation keep in registers; fours those of a multiple of four elements.
-var (
-	fits  = []size{{256, "warp8", true}, {1024, "warp32", true}, {8192, "block32", false}}
-	fours = []size{{128, "fours_warp4", true}, {256, "fours_warp8", true}, {512, "fours_warp16", true}, {1024, "fours_warp32", true},
-		{2048, "fours_block8", false}, {4096, "fours_block16", false}, {8192, "fours_block32", false}}
-)
+func (k rowKernel) String() string { return fmt.Sprintf("%d_%d_%d", k.threads, k.vector, k.times) }
+
+// rowKernels are the kernels of softmax and layer normalisation, by the bytes of an element: the first that can take a row is the best for it.
+var rowKernels = map[int64][]rowKernel{
+	2: {{16, 8, 1}, {32, 8, 1}, {32, 8, 2}, {32, 1, 8}, {32, 8, 4}, {64, 4, 8}, {128, 2, 16}, {32, 1, 32}, {256, 1, 32}},
+	4: {{32, 4, 1}, {32, 4, 2}, {32, 1, 8}, {32, 4, 4}, {32, 4, 8}, {64, 4, 8}, {128, 2, 16}, {32, 1, 32}, {256, 1, 32}},
+}
 
 func lowerSoftmax(l *lower, _ *op.Op) error {
 	in, out := l.in[0], l.out[0]
 	outer, n := in.Rows()
-	if done, err := l.fitting("softmax", in, out, l.args().Ptr(out.at).Ptr(in.at).I64(outer).U32(uint32(n))); done {
+	if done, err := l.fitting("softmax", in, l.args().Ptr(out.at).Ptr(in.at).I64(outer).U32(uint32(n))); done {
 		return err
 	}
 	r := rows{outer, n, 1}
@@ -231,7 +228,7 @@ func lowerLayerNorm(l *lower, o *op.Op) error {
 	eps := float32(o.Float(0))
 	outer, n := in.Rows()
 	args := l.args().Ptr(out.at).Ptr(in.at).I64(outer).U32(uint32(n)).Ptr(gamma).Ptr(beta).F32(eps)
-	if done, err := l.fitting("layernorm", in, out, args); done {
+	if done, err := l.fitting("layernorm", in, args); done {
 		return err
 	}
 	r := rows{outer, n, 1}
@@ -254,21 +251,18 @@ func lowerLayerNorm(l *lower, o *op.Op) error {
 }
 
 // fitting launches a kernel for rows that registers hold, if they do.
-func (l *lower) fitting(name string, in, out tensor, args *cuda.Args) (bool, error) {
+func (l *lower) fitting(name string, in tensor, args *cuda.Args) (bool, error) {
 	outer, n := in.Rows()
-	sizes := fits
-	if n%4 == 0 {
-		sizes = fours
-	}
-	for _, f := range sizes {
-		if n > f.most {
+	for _, k := range rowKernels[in.DType.Size()] {
+		if n%k.vector != 0 || n > k.threads*k.vector*k.times {
 			continue
 		}
-		grid := l.each(outer)
-		if f.warp {
-			grid = l.each((outer + 7) / 8)
+		block := k.threads
+		if block <= 32 {
+			block = threads
 		}
-		return true, l.launch(fmt.Sprint("norm_", in.DType), fmt.Sprintf("%s_%s_%v", name, f.kernel, in.DType), grid, eachThread, 0, args)
+		grid := l.each((outer*k.threads + block - 1) / block)
+		return true, l.launch(fmt.Sprint("norm_", in.DType), fmt.Sprintf("%s_%v_%v", name, k, in.DType), grid, dim{X: uint32(block)}, 0, args)
 	}
 	return false, nil
 }

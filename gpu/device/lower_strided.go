@@ -25,8 +25,10 @@ func lowerStrided(l *lower, o *op.Op) error {
 	args := l.args().Ptr(out.at).Ptr(in.at).I64(n).I64(s.Start).U32(uint32(last + 1))
 	slices.Reverse(s.Dims)
 	slices.Reverse(s.Strides)
-	kernel := "strided"
-	if side := map[int64]int64{1: 4, 2: 2, 4: 2}[size*run]; side > 0 && s.Dims[0]%side == 0 {
+	kernel, items := "strided", n/4
+	if s.Strides[0] == 1 && s.Dims[0] >= 512 && size*run <= 4 {
+		kernel, items = "lines", n/16
+	} else if side := map[int64]int64{1: 4, 2: 2, 4: 2}[size*run]; side > 0 && s.Dims[0]%side == 0 {
 		kernel = "runs" // so many are stored at once
 	}
 	for i := range op.MaxRank - 1 {
@@ -35,7 +37,7 @@ func lowerStrided(l *lower, o *op.Op) error {
 	for i := range op.MaxRank {
 		args.I64(at(s.Strides, i, 0))
 	}
-	return l.launch("strided", fmt.Sprint(kernel, size*run), l.blocks(n/4), eachThread, 0, args)
+	return l.launch("strided", fmt.Sprint(kernel, size*run), l.blocks(items), eachThread, 0, args)
 }
 
 // at gives an entry of a list, or none where it has fewer.

@@ -12,9 +12,12 @@ var rowTypes = []op.DType{op.F32, op.F16, op.BF16}
 // rowCases are those of Softmax and LayerNorm.
 func rowCases(r *rand.Rand) (list []Case) {
 	for _, d := range rowTypes {
-		for _, shape := range [][]int64{{1}, {3, 5}, {5, 100}, {9, 256}, {2, 301}, {2, 300}, {1, 1000}, {1, 1025}, {2, 1500}, {2, 2049}, {1, 3000}, {1, 6004}, {1, 8500}} {
+		for _, shape := range [][]int64{{1}, {3, 5}, {5, 100}, {9, 256}, {2, 301}, {2, 300}, {1, 1000}, {1, 1025}, {2, 1500}, {2, 2049}, {1, 3000}, {1, 6004}, {1, 8500}, {35, 64}, {3, 504}, {3, 130}, {2, 770}} {
 			list = append(list, softmaxCase(Random(r, d, shape...)), softmaxCase(Wild(r, d, shape...)), normCase(r, Random(r, d, shape...), 1e-5), normCase(r, Wild(r, d, shape...), 0))
 		}
+	}
+	for _, shape := range [][]int64{{4100, 8}, {258, 1028}} { // more rows than there are blocks
+		list = append(list, softmaxCase(Random(r, op.F16, shape...)), normCase(r, Random(r, op.F16, shape...), 0))
 	}
 	list = append(list, softmaxCase(Random(r, op.F32, 1, 66_000)), normCase(r, Random(r, op.F32, 1, 66_000), 1e-5)) // in more than one chunk
 	inf := math.Inf(1)

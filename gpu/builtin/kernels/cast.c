@@ -1,6 +1,7 @@
 // Cast: elements into another type, two or four at a time where all are there. A float becomes an integer by cutting off the fraction;
 // an integer type takes the nearest of its values, and 0 for NaN. The rules and their steps are those of gpu/cpu/cast.go.
 #include "device.h"
+#include "units.h"
 
 // What a thread loads and stores at once: two elements where one of the types has 8 bytes, else four.
 typedef u8 raw1x2 __attribute__((ext_vector_type(2)));
@@ -75,10 +76,7 @@ INLINE u32 double_f32(f64 x) { return bits_of(canon((f32)x)); }
 #define CAST2(A, B, KIND, SA, SB) CAST_OF(A, B, KIND, SA, SB, 2, (raw##SB##x2){KIND##_##B(get_##A(v.x)), KIND##_##B(get_##A(v.y))})
 #define CAST_OF(A, B, KIND, SA, SB, N, ...) \
 	KERNEL cast_##A##_##B(GLOBAL raw##SB##x##N *__restrict out, GLOBAL const raw##SA##x##N *__restrict in, u64 n) { \
-		for (u64 i = gid(); i < n / N; i += gstride()) { \
-			raw##SA##x##N v = in[i]; \
-			out[i] = __VA_ARGS__; \
-		} \
+		EACH4(raw##SA##x##N, n / N, v = in[i], (out[i] = __VA_ARGS__)) \
 		u64 i = n / N; \
 		if (gid() < n % N) { \
 			u32 k = (u32)gid(); \

@@ -1,6 +1,6 @@
 // Softmax and LayerNorm: gpu/cpu/softmax.go says what they are. Sums go in the order of sum.h. A row that fits is loaded once and kept in
-// registers: of a warp, E elements a thread, or of a block of 256 threads. Longer rows are read again for each step. For includers of
-// device.h, math.h and sum.h.
+// registers by R threads: each takes V elements that lie side by side, E times, so that it has whole lanes of the order, 256 / R of them.
+// Longer rows are read again for each step. For includers of device.h, math.h and sum.h.
 #pragma once
 
 #define INFINITE float_of(0x7f800000)
@@ -12,203 +12,208 @@ INLINE bf16 narrow_bf16(f32 x) { return f32_to_bf16(x); }
 
 INLINE f32 xor_f32(f32 v, u32 d) { return float_of(lane_xor(bits_of(v), d)); }
 
-// warp_sum adds the lanes of the order that lie in a warp, eight in a thread, and gives the sum to all threads.
-INLINE f32 warp_sum(f32 *acc) {
-	REPEAT(k, 4) acc[k] += acc[k + 4];
-	REPEAT(k, 2) acc[k] += acc[k + 2];
-	f32 v = acc[0] + acc[1];
-	for (u32 s = 16; s > 0; s /= 2) v += down_f32(v, s);
-	return float_of((u32)__nvvm_shfl_sync_idx_i32(-1, (i32)bits_of(v), 0, 31));
+// Words hold what a thread loads at once: V elements. spread_T widens them, but leaves the bits of a NaN as they are; gather_T narrows, and
+// gather_T_number does what is no NaN.
+INLINE void get_words(u32 *w, GLOBAL const void *p, u32 bytes) {
+	if (bytes == 16) {
+		u32x4 v = *(GLOBAL const u32x4 *)p;
+		REPEAT(i, 4) w[i] = v[i];
+	} else if (bytes == 8) {
+		u32x2 v = *(GLOBAL const u32x2 *)p;
+		REPEAT(i, 2) w[i] = v[i];
+	} else
+		w[0] = bytes == 4 ? *(GLOBAL const u32 *)p : *(GLOBAL const u16 *)p;
+}
+INLINE void put_words(const u32 *w, GLOBAL void *p, u32 bytes) {
+	if (bytes == 16) *(GLOBAL u32x4 *)p = (u32x4){w[0], w[1], w[2], w[3]};
+	else if (bytes == 8) *(GLOBAL u32x2 *)p = (u32x2){w[0], w[1]};
+	else if (bytes == 4) *(GLOBAL u32 *)p = w[0];
+	else *(GLOBAL u16 *)p = (u16)w[0];
+}
+INLINE f32 raw_f32(const u32 *w, u32 b) { return float_of(w[b]); }
+INLINE f32 raw_f16(const u32 *w, u32 b) { return (f32)__builtin_bit_cast(_Float16, (u16)(w[b / 2] >> 16 * (b % 2))); }
+INLINE f32 raw_bf16(const u32 *w, u32 b) { return float_of(b % 2 ? w[b / 2] & 0xffff0000 : w[b / 2] << 16); }
+// pair_T is two elements as a word, of numbers that are no NaN.
+INLINE u32 pair_f16(f32 low, f32 high) {
+	typedef _Float16 two __attribute__((ext_vector_type(2)));
+	return __builtin_bit_cast(u32, (two){(_Float16)low, (_Float16)high});
+}
+INLINE u32 pair_bf16(f32 low, f32 high) {
+	u32 a = bits_of(low), b = bits_of(high);
+	return __nvvm_prmt(a + 0x7fff + (a >> 16 & 1), b + 0x7fff + (b >> 16 & 1), 0x7632);
 }
 
-// block_sum adds one lane a thread, and gives the sum to all of the block. Each warp adds up all for itself, so that nobody waits twice.
-// Who calls it again, or block_most, uses other memory the next time, and may use this one's the time after.
-INLINE f32 block_sum(SHARED f32 *part, f32 v) {
-	part[tid()] = v;
-	sync();
-	f32 acc[8];
-	REPEAT(k, 8) acc[k] = part[(tid() & 31) + 32 * k];
-	return warp_sum(acc);
-}
-
-INLINE f32 warp_most(f32 v) {
-	for (u32 s = 16; s > 0; s /= 2) v = most(v, xor_f32(v, s));
-	return v;
-}
-
-INLINE f32 block_most(SHARED f32 *part, f32 v) {
-	v = warp_most(v);
-	if ((tid() & 31) == 0) part[tid() / 32] = v;
-	sync();
-	v = part[0];
-	REPEAT(k, 7) v = most(v, part[k + 1]);
-	return v;
-}
-
-// Each kernel is written once, for a warp and for a block: AT(j) is the place of a thread's j-th element, SUM adds VALUE over the row.
-#define WARP_AT(j) (t + 32 * (j))
-#define WARP_SUM(USE, TO, E, VALUE) { \
-		f32 acc[8] = {0, 0, 0, 0, 0, 0, 0, 0}; \
-		REPEAT(j, E) acc[j & 7] += WARP_AT(j) < n ? VALUE : 0; \
-		TO = warp_sum(acc); \
+// set_T_numbers narrows what is no NaN, set_T all.
+INLINE void set_f32_numbers(u32 *w, const f32 *x, u32 V) { REPEAT(b, V) w[b] = bits_of(x[b]); }
+#define SET_NUMBERS(T) \
+	INLINE void set_##T##_numbers(u32 *w, const f32 *x, u32 V) { \
+		if (V == 1) w[0] = pair_##T(x[0], 0); \
+		REPEAT(i, V / 2) w[i] = pair_##T(x[2 * i], x[2 * i + 1]); \
 	}
-#define BLOCK_AT(j) (t + LANES * (j))
-#define BLOCK_SUM(USE, TO, E, VALUE) { \
-		f32 acc = 0; \
-		REPEAT(j, E) acc += BLOCK_AT(j) < n ? VALUE : 0; \
-		TO = block_sum(part[USE], acc); \
+SET_NUMBERS(f16) SET_NUMBERS(bf16)
+#define SET(T, PER) \
+	INLINE void set_##T(u32 *w, const f32 *x, u32 V) { \
+		u32 bad = 0; \
+		REPEAT(b, V) bad |= x[b] != x[b]; \
+		set_##T##_numbers(w, x, V); \
+		if (__builtin_expect(bad, 0)) \
+			REPEAT(b, V) if (x[b] != x[b]) w[b / PER] = PER == 1 ? nan_##T : b % PER ? (w[b / PER] & 0xffff) | (nan_##T & 0xffff0000) : (w[b / PER] & 0xffff0000) | (nan_##T & 0xffff); \
 	}
+#define none_f32 0xff800000 // -infinity, as many as a word has
+#define none_f16 0xfc00fc00
+#define none_bf16 0xff80ff80
+#define nan_f32 0x7fc00000
+#define nan_f16 0x7e007e00
+#define nan_bf16 0x7fc07fc0
+SET(f32, 1) SET(f16, 2) SET(bf16, 2)
 
-#define SOFTMAX_BODY(T, E, AT, MOST, SUM) \
-	T e[E]; \
-	f32 x[E], m = -INFINITE, inv; \
-	REPEAT(j, E) e[j] = AT(j) < n ? in[row * n + AT(j)] : nil_##T; \
-	REPEAT(j, E) x[j] = AT(j) < n ? wide_##T(e[j]) : -INFINITE; \
-	REPEAT(j, E) m = most(m, x[j]); \
-	m = MOST; \
-	REPEAT(j, E) x[j] = exp32(x[j] - m); \
-	SUM(1, inv, E, x[j]) \
-	inv = 1.0f / inv; \
-	REPEAT(j, E) e[j] = narrow_##T(x[j] * inv); \
-	REPEAT(j, E) if (AT(j) < n) out[row * n + AT(j)] = e[j];
+// lanes_sum adds up the lanes of R threads of a warp that have V each, which are next to each other. Two threads that have to add the same
+// lanes of two threads each give each other half of them: the sums are the same. All have the result.
+INLINE f32 lanes_sum(f32 *v, u32 R, u32 V) {
+	u32 h = R / 2, c = V / 2;
+	_Pragma("unroll") for (; c > 0; c /= 2, h /= 2) REPEAT(k, 4) if (k < c) {
+		f32 a = v[k], b = v[k + c], give = tid() & h ? a : b, keep = tid() & h ? b : a;
+		v[k] = keep + xor_f32(give, h);
+	}
+	_Pragma("unroll") for (; h > 0; h /= 2) v[0] += xor_f32(v[0], h);
+	h = R / 2, c = V / 2;
+	_Pragma("unroll") for (; c > 0; c /= 2, h /= 2) v[0] += xor_f32(v[0], h);
+	return v[0];
+}
 
-#define NORM_BODY(T, E, AT, MOST, SUM) \
-	T e[E]; \
-	f32 x[E], s, inv; \
-	REPEAT(j, E) e[j] = AT(j) < n ? in[row * n + AT(j)] : nil_##T; \
-	REPEAT(j, E) x[j] = wide_##T(e[j]); \
-	SUM(0, s, E, x[j]) \
-	s /= (f32)n; \
-	REPEAT(j, E) x[j] -= s; \
-	SUM(1, inv, E, x[j] * x[j]) \
-	inv = 1.0f / sqrt_rn(inv / (f32)n + eps); \
-	REPEAT(j, E) e[j] = narrow_##T(x[j] * inv * (AT(j) < n ? gamma[AT(j)] : 0) + (AT(j) < n ? beta[AT(j)] : 0)); \
-	REPEAT(j, E) if (AT(j) < n) out[row * n + AT(j)] = e[j];
+// row_sum adds up the lanes of R threads, 256 / R in each; part has place for those of a block. Each warp adds up all for itself, so that
+// nobody waits twice. Who calls it again, or row_most, uses other memory the next time, and may use this one's the time after.
+INLINE f32 row_sum(f32 *acc, SHARED f32 *part, u32 R, u32 V) {
+	if (R <= 32) {
+		u32 have = 256 / R;
+		_Pragma("unroll") for (u32 s = have / 2; s >= V && s > 0; s /= 2) REPEAT(k, 4) if (k < s) acc[k] += acc[k + s];
+		return lanes_sum(acc, R, V);
+	}
+	REPEAT(b, V) part[V * tid() + b] = acc[b];
+	sync();
+	f32 v[8];
+	REPEAT(k, R / 32) REPEAT(b, V) v[V * k + b] = part[V * (tid() % 32 + 32 * k) + b];
+	_Pragma("unroll") for (u32 s = 4; s >= V; s /= 2) REPEAT(k, 4) if (k < s) v[k] += v[k + s];
+	return lanes_sum(v, 32, V);
+}
 
+// row_most is the largest m of R threads, or NaN if it is bad in one.
+INLINE f32 row_most(f32 m, u32 bad, SHARED f32 *part, u32 R) {
+	u32 lanes = R < 32 ? R : 32;
+	_Pragma("unroll") for (u32 h = lanes / 2; h > 0; h /= 2) m = __nvvm_fmax_f(m, xor_f32(m, h));
+	u32 all = __nvvm_vote_ballot_sync(-1, bad);
+	if (R < 32) all = all >> (tid() & 32 - R & 31) & (1u << (R & 31)) - 1;
+	if (all) m = float_of(nan_f32);
+	if (R <= 32) return m;
+	if (tid() % 32 == 0) part[tid() / 32] = m;
+	sync();
+	m = part[0];
+	REPEAT(k, R / 32 - 1) m = most(m, part[k + 1]);
+	return m;
+}
+
+// exp_below is exp32 of what is not above 0, with the same bits: below -104 all is 0; n * 355 / 512 is exact, so that nothing is lost by
+// rounding once; and 2^n goes into the exponent of p, by way of 2^(n+64) where the result has less than 24 bits.
+INLINE f32 exp_below(f32 x) {
+	x = __nvvm_fmax_f(x, -104.0f);
+	f32 near = x * 1.44269504f + 12582976.0f; // 1.5 * 2^23 + 64
+	f32 n = near - 12582976.0f;
+	f32 r = __builtin_fmaf(n, -0.693359375f, x);
+	r -= n * -2.12194440e-4f;
+	f32 p = 1.9875691500e-4f;
+	p = p * r + 1.3981999507e-3f;
+	p = p * r + 8.3334519073e-3f;
+	p = p * r + 4.1665795894e-2f;
+	p = p * r + 1.6666665459e-1f;
+	p = p * r + 5.0000001201e-1f;
+	p = p * (r * r) + r;
+	p += 1.0f;
+	return float_of(bits_of(p) + (bits_of(near) << 23)) * 0x1p-64f;
+}
+
+// Kernels are NAME_R_V_E_T. The thread's j-th V elements are R * V * j elements behind its first ones, and are there if left is more than that.
+// AFRESH keeps the compiler from computing before the loop what all rows have in common: it would take the registers that hold the row.
+#define AFRESH(x) __asm__ volatile("" : "+l"(x))
 #define SOFTMAX_ARGS(T) GLOBAL T *__restrict out, GLOBAL const T *__restrict in, u64 rows, u32 n
 #define NORM_ARGS(T) SOFTMAX_ARGS(T), GLOBAL const f32 *__restrict gamma, GLOBAL const f32 *__restrict beta, f32 eps
-
-#define IN_WARP(NAME, ARGS, BODY, T, E) \
-	KERNEL NAME##_warp##E##_##T(ARGS(T)) { \
-		u32 t = tid() & 31; \
-		for (u64 row = gid() / 32; row < rows; row += gstride() / 32) { BODY(T, E, WARP_AT, warp_most(m), WARP_SUM) } \
-	}
-#define IN_BLOCK(NAME, ARGS, BODY, T, E) \
-	KERNEL NAME##_block##E##_##T(ARGS(T)) { \
-		static SHARED f32 part[2][LANES]; \
-		u32 t = tid(); \
-		for (u64 row = block(); row < rows; row += blocks()) { BODY(T, E, BLOCK_AT, block_most(part[0], m), BLOCK_SUM) } \
-	}
-
-// The same for rows of a multiple of four elements, four of which a thread loads and stores at once.
-typedef struct { u16 a, b, c, d; } __attribute__((aligned(8))) four16;
-typedef four16 four_f16;
-typedef four16 four_bf16;
-typedef f32x4 four_f32;
-INLINE void spread_f32(f32 *x, f32x4 v) { x[0] = v.x, x[1] = v.y, x[2] = v.z, x[3] = v.w; }
-INLINE void spread_f16(f32 *x, four16 v) {
-	x[0] = f16_to_f32((f16){v.a}), x[1] = f16_to_f32((f16){v.b}), x[2] = f16_to_f32((f16){v.c}), x[3] = f16_to_f32((f16){v.d});
-}
-INLINE void spread_bf16(f32 *x, four16 v) {
-	x[0] = bf16_to_f32((bf16){v.a}), x[1] = bf16_to_f32((bf16){v.b}), x[2] = bf16_to_f32((bf16){v.c}), x[3] = bf16_to_f32((bf16){v.d});
-}
-INLINE f32x4 gather_f32(f32 *x) { return (f32x4){canon(x[0]), canon(x[1]), canon(x[2]), canon(x[3])}; }
-INLINE four16 gather_f16(f32 *x) { return (four16){f32_to_f16(x[0]).bits, f32_to_f16(x[1]).bits, f32_to_f16(x[2]).bits, f32_to_f16(x[3]).bits}; }
-INLINE four16 gather_bf16(f32 *x) { return (four16){f32_to_bf16(x[0]).bits, f32_to_bf16(x[1]).bits, f32_to_bf16(x[2]).bits, f32_to_bf16(x[3]).bits}; }
-
-// fours_sum adds the lanes of a warp whose thread t has the lanes 4t to 4t+3 in low, and those 128 further on in high. Two threads that
-// have to add four values each for the other one give each other half of them: the sums are the same.
-INLINE f32 fours_sum(f32x4 low, f32x4 high) {
-	u32 t = tid();
-	low += high;
-	f32 give0 = t & 16 ? low.x : low.z, give1 = t & 16 ? low.y : low.w;
-	f32 a = (t & 16 ? low.z : low.x) + xor_f32(give0, 16), b = (t & 16 ? low.w : low.y) + xor_f32(give1, 16);
-	f32 give = t & 8 ? a : b, v = t & 8 ? b : a;
-	v += xor_f32(give, 8); // of place 2 * (t / 16) + t / 8 % 2 of the four
-	v += xor_f32(v, 4);
-	v += xor_f32(v, 2);
-	v += xor_f32(v, 1);
-	v += xor_f32(v, 16);
-	return v + xor_f32(v, 8);
-}
-
-#define FOURS_WARP_AT(g) (4 * t + 128 * (g))
-#define FOURS_WARP_SUM(USE, TO, E, VALUE) { \
-		f32x4 low = {0, 0, 0, 0}, high = low; \
-		REPEAT(g, E / 4) { \
-			u32 j = 4 * g; \
-			f32x4 v; \
-			v.x = VALUE, j++, v.y = VALUE, j++, v.z = VALUE, j++, v.w = VALUE; \
-			if (FOURS_WARP_AT(g) >= n) v = (f32x4){0, 0, 0, 0}; \
-			if (g & 1) high += v; \
-			else low += v; \
+#define HAS(j) ((i32)(R * V * (j)) < left)
+#define IN_ROWS(NAME, ARGS, BODY, T, A, B, C) \
+	KERNEL NAME##_##A##_##B##_##C##_##T(ARGS(T)) { \
+		enum { R = A, V = B, E = C, BYTES = V * sizeof(T), WORDS = (BYTES + 3) / 4, HAVE = 256 / R, GROUP = V > 4 ? V : 4 }; \
+		static SHARED f32 part[2][R > 32 ? 256 : 1]; \
+		u32 first = tid() % R * V; \
+		for (u64 row = gid() / R; row - tid() % 32 / R < rows; row += gstride() / R) { \
+			i32 left = row < rows ? (i32)n - (i32)first : 0; \
+			GLOBAL const T *src = in + row * n + first; \
+			GLOBAL T *dst = out + row * n + first; \
+			__asm__ volatile("" : "+r"(left)); \
+			AFRESH(src); \
+			AFRESH(dst); \
+			u32 w[E][WORDS]; \
+			f32 x[E * V]; \
+			BODY(T) \
 		} \
-		TO = fours_sum(low, high); \
 	}
-// In a block all elements go through memory to the threads that have their lanes.
-#define FOURS_BLOCK_AT(g) (4 * t + 4 * LANES * (g))
-#define FOURS_BLOCK_SUM(USE, TO, E, VALUE) { \
-		f32 acc = 0; \
-		REPEAT(g, E / 4) { \
-			u32 j = 4 * g; \
-			f32x4 v; \
-			v.x = VALUE, j++, v.y = VALUE, j++, v.z = VALUE, j++, v.w = VALUE; \
-			if (FOURS_BLOCK_AT(g) < n) *(SHARED f32x4 *)(all + FOURS_BLOCK_AT(g)) = v; \
-		} \
-		sync(); \
-		for (u32 i = t; i < n; i += LANES) acc += all[i]; \
-		TO = block_sum(part[USE], acc); \
-	}
-
-#define FOURS_LOAD(T, E, AT) \
-	four_##T e[E / 4]; \
-	f32 x[E]; \
-	REPEAT(g, E / 4) { \
-		e[g] = (four_##T){0}; \
-		if (AT(g) < n) e[g] = *(GLOBAL const four_##T *)(in + row * n + AT(g)); \
+#define LOAD(T, NONE) \
+	REPEAT(j, E) { \
+		REPEAT(i, WORDS) w[j][i] = NONE; \
+		if (HAS(j)) get_words(w[j], src + R * V * j, BYTES); \
 	} \
-	REPEAT(g, E / 4) spread_##T(x + 4 * g, e[g]);
-#define FOURS_STORE(T, E, AT) \
-	REPEAT(g, E / 4) e[g] = gather_##T(x + 4 * g); \
-	REPEAT(g, E / 4) if (AT(g) < n) *(GLOBAL four_##T *)(out + row * n + AT(g)) = e[g];
+	REPEAT(j, E) REPEAT(b, V) x[j * V + b] = raw_##T(w[j], b);
+#define SUM(TO, USE, VALUE) { \
+		f32 acc[HAVE]; \
+		REPEAT(k, HAVE) acc[k] = 0; \
+		REPEAT(k, E * V) acc[k % HAVE] += VALUE; \
+		TO = row_sum(acc, part[USE], R, V); \
+	}
 
-#define FOURS_SOFTMAX(T, E, AT, MOST, SUM) \
-	FOURS_LOAD(T, E, AT) \
+#define SOFTMAX(T) \
 	f32 m = -INFINITE, inv; \
-	REPEAT(g, E / 4) REPEAT(b, 4) m = AT(g) < n ? most(m, x[4 * g + b]) : m; \
-	m = MOST; \
-	REPEAT(j, E) x[j] = exp32(x[j] - m); \
-	SUM(1, inv, E, x[j]) \
-	inv = 1.0f / inv; \
-	REPEAT(j, E) x[j] *= inv; \
-	FOURS_STORE(T, E, AT)
-
-#define FOURS_NORM(T, E, AT, MOST, SUM) \
-	FOURS_LOAD(T, E, AT) \
-	f32 s, inv; \
-	SUM(0, s, E, x[j]) \
-	s /= (f32)n; \
-	REPEAT(j, E) x[j] -= s; \
-	SUM(1, inv, E, x[j] * x[j]) \
-	inv = 1.0f / sqrt_rn(inv / (f32)n + eps); \
-	REPEAT(g, E / 4) if (AT(g) < n) { \
-		f32x4 by = *(GLOBAL const f32x4 *)(gamma + AT(g)), plus = *(GLOBAL const f32x4 *)(beta + AT(g)); \
-		f32 *y = x + 4 * g; \
-		y[0] = y[0] * inv * by.x + plus.x, y[1] = y[1] * inv * by.y + plus.y, y[2] = y[2] * inv * by.z + plus.z, y[3] = y[3] * inv * by.w + plus.w; \
+	u32 bad = 0; \
+	LOAD(T, none_##T) \
+	REPEAT(k, E * V) { m = __nvvm_fmax_f(m, x[k]); bad |= x[k] != x[k]; } \
+	m = row_most(m, bad, part[0], R); \
+	u32 all = n; \
+	__asm__ volatile("" : "+r"(all)); \
+	_Pragma("unroll") for (u32 k = 0; k < E * V; k += GROUP) { \
+		if (R * k < all) REPEAT(b, GROUP) x[k + b] = exp_below(x[k + b] - m); \
+		else REPEAT(b, GROUP) x[k + b] = 0; /* nobody has any of these */ \
 	} \
-	FOURS_STORE(T, E, AT)
-
-#define FOURS_IN_WARP(NAME, ARGS, BODY, T, E) \
-	KERNEL NAME##_fours_warp##E##_##T(ARGS(T)) { \
-		u32 t = tid() & 31; \
-		for (u64 row = gid() / 32; row < rows; row += gstride() / 32) { BODY(T, E, FOURS_WARP_AT, warp_most(m), FOURS_WARP_SUM) } \
+	SUM(inv, 1, x[k]) \
+	inv = 1.0f / inv; \
+	if (m - m == 0) \
+		REPEAT(j, E) { \
+			REPEAT(b, V) x[j * V + b] *= inv; \
+			set_##T##_numbers(w[j], x + j * V, V); \
+			if (HAS(j)) put_words(w[j], dst + R * V * j, BYTES); \
+		} \
+	else { \
+		REPEAT(i, WORDS) w[0][i] = nan_##T; \
+		REPEAT(j, E) if (HAS(j)) put_words(w[0], dst + R * V * j, BYTES); \
 	}
-#define FOURS_IN_BLOCK(NAME, ARGS, BODY, T, E) \
-	KERNEL NAME##_fours_block##E##_##T(ARGS(T)) { \
-		static SHARED f32 part[2][LANES]; \
-		static SHARED f32 __attribute__((aligned(16))) all[LANES * E]; \
-		u32 t = tid(); \
-		for (u64 row = block(); row < rows; row += blocks()) { BODY(T, E, FOURS_BLOCK_AT, block_most(part[0], m), FOURS_BLOCK_SUM) } \
+
+#define NORM(T) \
+	f32 s, inv; \
+	GLOBAL const f32 *by_all = gamma + first, *plus_all = beta + first; \
+	AFRESH(by_all); \
+	AFRESH(plus_all); \
+	LOAD(T, 0) \
+	SUM(s, 0, x[k]) \
+	s /= (f32)n; \
+	REPEAT(j, E) REPEAT(b, V) x[j * V + b] = HAS(j) ? x[j * V + b] - s : 0; \
+	SUM(inv, 1, x[k] * x[k]) \
+	inv = 1.0f / sqrt_rn(inv / (f32)n + eps); \
+	REPEAT(j, E) { \
+		u32 by[V], plus[V]; \
+		REPEAT(b, V) by[b] = plus[b] = 0; \
+		if (HAS(j)) \
+			_Pragma("unroll") for (u32 b = 0; b < V; b += 4) { \
+				get_words(by + b, by_all + R * V * j + b, V < 4 ? 4 * V : 16); \
+				get_words(plus + b, plus_all + R * V * j + b, V < 4 ? 4 * V : 16); \
+			} \
+		REPEAT(b, V) x[j * V + b] = x[j * V + b] * inv * float_of(by[b]) + float_of(plus[b]); \
+		set_##T(w[j], x + j * V, V); \
+		if (HAS(j)) put_words(w[j], dst + R * V * j, BYTES); \
 	}
 
 // Steps of rows that do not fit. m holds a number for each row: its largest element, or its mean. PIECES adds VALUE of x over each piece
@@ -236,7 +241,8 @@ INLINE f32 fours_sum(f32x4 low, f32x4 high) {
 			sync(); \
 			f32 lane[8]; \
 			REPEAT(k, 8) lane[k] = part[use][(t & 31) + 32 * k]; \
-			f32 v = warp_sum(lane); \
+			_Pragma("unroll") for (u32 s = 4; s > 0; s /= 2) REPEAT(k, 4) if (k < s) lane[k] += lane[k + s]; \
+			f32 v = lanes_sum(lane, 32, 1); \
 			if (t == 0) out[p] = v; \
 		} \
 	}
@@ -285,11 +291,4 @@ INLINE f32 fours_sum(f32x4 low, f32x4 high) {
 		EACH_OF_ROWS(T, V, (x - of) * (1.0f / sqrt_rn(by + eps)) * gamma[i] + beta[i]) \
 	}
 
-#define ALL_SIZES(NAME, ARGS, BODY, FOURS, T) \
-	IN_WARP(NAME, ARGS, BODY, T, 8) IN_WARP(NAME, ARGS, BODY, T, 32) IN_BLOCK(NAME, ARGS, BODY, T, 32) \
-	FOURS_IN_WARP(NAME, ARGS, FOURS, T, 4) FOURS_IN_WARP(NAME, ARGS, FOURS, T, 8) FOURS_IN_WARP(NAME, ARGS, FOURS, T, 16) \
-	FOURS_IN_WARP(NAME, ARGS, FOURS, T, 32) FOURS_IN_BLOCK(NAME, ARGS, FOURS, T, 8) FOURS_IN_BLOCK(NAME, ARGS, FOURS, T, 16) \
-	FOURS_IN_BLOCK(NAME, ARGS, FOURS, T, 32)
-
-#define NORMS(T, V) \
-	ALL_SIZES(softmax, SOFTMAX_ARGS, SOFTMAX_BODY, FOURS_SOFTMAX, T) ALL_SIZES(layernorm, NORM_ARGS, NORM_BODY, FOURS_NORM, T) LONG_ROWS(T, V)
+#define BOTH(T, R, V, E) IN_ROWS(softmax, SOFTMAX_ARGS, SOFTMAX, T, R, V, E) IN_ROWS(layernorm, NORM_ARGS, NORM, T, R, V, E)

@@ -1,19 +1,19 @@
 // Softmax and LayerNorm of f16.
-// bounds: softmax_warp32 256 2
-// bounds: softmax_block32 256 3
-// bounds: softmax_fours_warp16 256 4
-// bounds: softmax_fours_warp32 256 2
-// bounds: softmax_fours_block16 256 4
-// bounds: softmax_fours_block32 256 3
-// bounds: layernorm_warp32 256 2
-// bounds: layernorm_block32 256 3
-// bounds: layernorm_fours_warp16 256 4
-// bounds: layernorm_fours_warp32 256 2
-// bounds: layernorm_fours_block16 256 4
-// bounds: layernorm_fours_block32 256 3
+// bounds: softmax_32_8_4 256 4
+// bounds: softmax_64_4_8 64 16
+// bounds: softmax_128_2_16 128 8
+// bounds: softmax_256_1_32 256 4
+// bounds: softmax_32_1_32 256 4
+// bounds: layernorm_32_8_4 256 4
+// bounds: layernorm_64_4_8 64 16
+// bounds: layernorm_128_2_16 128 8
+// bounds: layernorm_256_1_32 256 3
+// bounds: layernorm_32_1_32 256 3
 #include "device.h"
 #include "math.h"
 #include "sum.h"
 #include "norm.h"
 
-NORMS(f16, 2)
+BOTH(f16, 16, 8, 1) BOTH(f16, 32, 8, 1) BOTH(f16, 32, 8, 2) BOTH(f16, 32, 8, 4) BOTH(f16, 64, 4, 8) BOTH(f16, 128, 2, 16)
+BOTH(f16, 32, 1, 8) BOTH(f16, 32, 1, 32) BOTH(f16, 256, 1, 32)
+LONG_ROWS(f16, 2)

@@ -46,6 +46,24 @@ EACH_UNIT(STRIDED)
 	}
 RUNS(1, 4, u32) RUNS(2, 2, u32) RUNS(4, 2, u32x2)
 
+// lines are the same where the last dimension lies in one piece, too, and is long: a warp has 512 units of it.
+#define LINES(S) \
+	KERNEL lines##S(GLOBAL unit##S *__restrict out, GLOBAL const unit##S *__restrict in, u64 n, u64 start, u32 rank, u64 d0, u64 d1, u64 d2, u64 d3, u64 d4, \
+		u64 s0, u64 s1, u64 s2, u64 s3, u64 s4, u64 s5) { \
+		u64 parts = (d0 + 511) / 512, all = n / d0 * parts; \
+		for (u64 w = gid() / 32; w < all; w += gstride() / 32) { \
+			u64 line = quotient(w, parts), first = (w - line * parts) * 512 + tid() % 32, i = line * d0; \
+			GLOBAL const unit##S *from = in + start + place(i, rank, d0, d1, d2, d3, d4, s0, s1, s2, s3, s4, s5) + first; \
+			GLOBAL unit##S *to = out + i + first; \
+			u32 left = d0 - first < 512 ? (u32)(d0 - first) : 512; \
+			if (first >= d0) left = 0; \
+			unit##S v[16]; \
+			UNROLL for (u32 k = 0; k < 16; k++) if (32 * k < left) v[k] = from[32 * k]; \
+			UNROLL for (u32 k = 0; k < 16; k++) if (32 * k < left) to[32 * k] = v[k]; \
+		} \
+	}
+LINES(1) LINES(2) LINES(4)
+
 TILES(1, 64, 68) TILES(2, 64, 66) TILES(4, 64, 65) TILES(8, 32, 33) TILES(16, 32, 33)
 WIDE_TILES(1, 4, 256, 128) WIDE_TILES(2, 4, 128, 128) WIDE_TILES(4, 4, 128, 64) WIDE_TILES(8, 8, 64, 64)
 SPLIT(1, 2) SPLIT(1, 3) SPLIT(1, 4) SPLIT(2, 2) SPLIT(2, 3) SPLIT(2, 4) SPLIT(4, 2) SPLIT(4, 3) SPLIT(4, 4)
