@@ -114,41 +114,11 @@ func (c *Checker) subflow(name, rel string, dir *watch.Dir, base string, in nest
 // signatureOf are a workflow's ports as a node: its inputs and its outputs. An output that a run may end without is optional.
 func signatureOf(g *graph.Graph) (s value.Signature) {
 	s.Inputs = g.Inputs
-	for i := range g.Outputs {
+	for i, sure := range g.Sure() {
 		o := &g.Outputs[i]
-		s.Outputs = append(s.Outputs, value.Port{Name: o.Name, Type: o.From.Type, Optional: !sure(&o.From)})
+		s.Outputs = append(s.Outputs, value.Port{Name: o.Name, Type: o.From.Type, Optional: !sure})
 	}
 	return s
-}
-
-// sure reports whether a wire gives a value in every run that completes. In doubt it does not.
-func sure(src *graph.Source) bool {
-	if src.Kind != graph.FromNode {
-		return true
-	}
-	n := src.Node
-	if n.If != nil || n.Error.Skip || n.Kind == graph.Repeat {
-		return false
-	}
-	for i := range n.Inputs {
-		for k := range n.Inputs[i].Sources {
-			if !sure(&n.Inputs[i].Sources[k]) {
-				return false
-			}
-		}
-	}
-	for i := range n.Outputs {
-		if n.Outputs[i].Name == src.Port && n.Outputs[i].Optional {
-			return false
-		}
-	}
-	switch {
-	case n.Over != nil && !sure(n.Over):
-		return false
-	case n.Kind == graph.Group:
-		return slices.ContainsFunc(n.Body.Outputs, func(o graph.Output) bool { return o.Name == src.Port && sure(&o.From) })
-	}
-	return len(n.Zip) == 0
 }
 
 // beyond finds what workflows that are nodes may do and the one that uses them may not, and says which line is missing.

@@ -16,17 +16,22 @@ type group struct {
 	from     elements
 	parallel int
 
-	next     int      // the element to start next
-	starting int      // elements whose first step is under way
-	live     []*scope // elements that run
-	queued   bool     // stands in run.groups
-	reading  int      // lists of streams that are being opened
-	broken   *Cause   // why a stream that it goes over ended in the middle
-	ending   bool     // its last step is in the queue
-	stopped  *Cause   // set once no element may start
-	fault    *Failure // what failed in it, or in it as a whole
-	lost     int      // elements that failed
-	waits    *Cause   // the first node in it that is suspended
+	next     int          // the element to start next
+	ahead    ahead        // those that may start before it
+	starting int          // elements whose first step is under way
+	live     []*scope     // elements that run
+	queued   bool         // stands in run.groups
+	reading  int          // lists of streams that are being opened
+	broken   *Cause       // why a stream that it goes over ended in the middle
+	short    bool         // no more comes of such a stream in this run: its producer waits for somebody
+	ending   bool         // its last step is in the queue
+	stopped  *Cause       // set once no element may start
+	fault    *Failure     // what failed in it, or in it as a whole
+	lost     int          // elements that failed
+	waits    *Cause       // the first node in it that is suspended
+	asleep   map[int]bool // the elements in which one is
+	sleeper  int          // the first of them
+	gapless  bool         // its readers know the element of each item by number
 
 	// Elements end in any order, lists are built in theirs.
 	turn       int                   // the element whose values are collected next
@@ -34,7 +39,7 @@ type group struct {
 	early      map[int][]value.Value // values of elements that have ended, turn or later; nil: left out
 	held       int64                 // about how many bytes early holds
 	collecting bool                  // a worker is at it; it alone uses lists
-	lists      []collector           // one per output port of an each group
+	lists      []growing             // one per output port of an each group
 	plain      []value.Value         // the outputs of a plain group, of a repeat group those of its last turn
 	missing    *Cause                // why plain lacks some
 	carry      []value.Value         // of a repeat group: what the next turn gets
@@ -52,8 +57,25 @@ func (g *group) each() bool { return g.node.Kind == Each }
 func (g *group) tolerant() bool { return g.node.Error.Skip || g.node.Error.Values != nil }
 
 func (g *group) mayStart() bool {
-	return g.stopped == nil && g.next < g.from.n && len(g.live)+g.starting < g.parallel &&
-		(len(g.early) < maxEarly || g.held < maxHeld)
+	if g.stopped != nil || g.ending || len(g.live)+g.starting >= g.parallel {
+		return false
+	}
+	room := len(g.early) < maxEarly || g.held < maxHeld
+	if g.next < g.from.n {
+		return room || g.next < g.ahead.top // who comes late holds the others up
+	}
+	return room && g.ahead.any(g.from.n)
+}
+
+// pick takes the element to start next.
+func (g *group) pick() int {
+	if g.next >= g.from.n {
+		return g.ahead.take()
+	}
+	i := g.next
+	g.next++
+	g.skipBegun()
+	return i
 }
 
 // offer lines the group up for starting an element. Called with mu held.
@@ -73,9 +95,9 @@ func (x *run) startGroup(s *scope, i int32) {
 	n := s.node(i)
 	g := &group{scope: s, index: i, node: n, body: s.plan.bodies[i], parallel: n.Parallel, early: map[int][]value.Value{}}
 	if g.each() {
-		g.lists = make([]collector, len(n.Outputs))
+		g.lists = make([]growing, len(n.Outputs))
 		for k := range g.lists {
-			g.lists[k].elem = n.Outputs[k].Type.Elem()
+			g.lists[k].c.elem = n.Outputs[k].Type.Elem()
 		}
 	}
 	switch {
@@ -96,6 +118,7 @@ func (x *run) startGroup(s *scope, i int32) {
 		return
 	}
 	s.states[i].group = g
+	x.offerItems(g)
 	if x.Observe != nil {
 		x.Observe(Event{State: Running, Node: n, Path: s.pathOf(i), Total: g.total()})
 	}
@@ -111,7 +134,7 @@ func (g *group) total() int {
 	if g.node.Kind == Group {
 		return 0
 	}
-	return g.from.n
+	return max(g.from.n, g.ahead.top)
 }
 
 // startElement is the step that begins element i of g; g.starting counts it.
@@ -171,9 +194,7 @@ func (x *run) endElement(s *scope, outs []value.Value, missing *Cause, err error
 	case s.fault != nil:
 		x.elementFailed(g, i, s.fault)
 	case s.waits != nil:
-		if g.waits == nil {
-			g.waits = s.waits
-		}
+		x.sleeps(g, i, s.waits)
 		if g.node.Kind == Repeat { // the next turn needs what this one gives
 			g.from.n = i + 1
 		}
@@ -240,7 +261,7 @@ func (x *run) stopGroup(g *group, cause *Cause) {
 }
 
 func (x *run) maybeEndGroup(g *group) {
-	over := g.stopped != nil || (g.turn == g.from.n && !g.from.open)
+	over := g.stopped != nil || (g.turn == g.from.n && !g.from.open) || (g.short && !g.mayStart())
 	if over && g.reading == 0 && len(g.live) == 0 && g.starting == 0 && !g.collecting && !g.ending {
 		g.ending = true
 		x.steps.push(step{kind: endGroup, group: g})

@@ -16,6 +16,7 @@ import (
 type lane struct {
 	tap   *tap // of a producer that was still running when the group began; then rest is the list that it gave, if that is read
 	rest  *lane
+	part  int // of the list that such a producer makes: which part r reads
 	n     int
 	files []value.FileRef // of trigger.files; nil for all others
 	elem  value.Type      // of the items as they are read

@@ -21,7 +21,7 @@ func NewList(elem value.Type, save func(ctx context.Context, t value.Type, prefi
 }
 
 // Len is how many items there are.
-func (l *List) Len() int { return len(l.c.sizes) }
+func (l *List) Len() int { return l.c.len() }
 
 // Add appends an item, which must be of the list's element type.
 func (l *List) Add(ctx context.Context, v value.Value) error { return l.c.add(ctx, &l.x, v) }

@@ -37,21 +37,22 @@ type state struct {
 
 // scope is one execution of a graph: the run itself, a plain group, or one element of an each group.
 type scope struct {
-	plan   *plan
-	parent *scope // the scope around; nil for the run
-	group  *group // what the scope is an element of; nil for the run
-	elem   element
-	path   string // what stands before a node's id: "photos[3]."
-	ctx    context.Context
-	cancel context.CancelFunc
-	states []state
-	left   int      // nodes that have not ended
-	slot   int      // where in group.live
-	ending bool     // its last step is in the queue
-	stop   *Cause   // set once nothing new may start
-	fault  *Failure // what failed in it, if on_error of no node or group within took it
-	waits  *Cause   // the first node in it that is suspended
-	turn            // of a repeat group
+	plan    *plan
+	parent  *scope // the scope around; nil for the run
+	group   *group // what the scope is an element of; nil for the run
+	elem    element
+	path    string // what stands before a node's id: "photos[3]."
+	ctx     context.Context
+	cancel  context.CancelFunc
+	states  []state
+	left    int      // nodes that have not ended
+	blocked int      // nodes that wait for room in front of a group
+	slot    int      // where in group.live
+	ending  bool     // its last step is in the queue
+	stop    *Cause   // set once nothing new may start
+	fault   *Failure // what failed in it, if on_error of no node or group within took it
+	waits   *Cause   // the first node in it that is suspended
+	turn             // of a repeat group
 }
 
 // turn is what came of one turn of a repeat group.

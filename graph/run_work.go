@@ -46,6 +46,9 @@ func (q *queue[T]) push(item T) {
 
 func (q *queue[T]) empty() bool { return q.head == len(q.items) }
 
+// first is what pop gives.
+func (q *queue[T]) first() T { return q.items[q.head] }
+
 func (q *queue[T]) pop() T {
 	var zero T
 	item := q.items[q.head]
@@ -107,8 +110,7 @@ func (x *run) next() (step, bool) {
 			if !g.mayStart() {
 				continue
 			}
-			i := g.next
-			g.next++
+			i := g.pick()
 			g.starting++
 			x.offer(g)
 			return step{kind: startElement, group: g, index: int32(i)}, true

@@ -4,25 +4,25 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"hash"
 
 	"levee/graph/value"
 )
 
-// A task may give the items of an output while it runs: Invocation.Emit. An each group over that output begins with the first
-// one. What such a group has not taken up yet is bounded, and the producer waits where it is more. That is an easement and never
-// a need: a tap that would make a run wait for itself, or whose producer is tried again, gives up, and the group takes the rest
-// from the list when that is there.
+// The items of a list may come while the node that makes it runs: from a task by Invocation.Emit, from an each group as its
+// elements end (each_stream.go). An each group over them begins with the first one. What such a group has not taken up yet of a
+// task's items is bounded, and the task waits where it is more. That is an easement and never a need: a tap that would make a
+// run wait for itself, or whose producer is tried again, gives up, and the group takes the rest from the list when that is there.
 
 // tapping is a lane of an each group that takes items of a sibling while that runs.
 type tapping struct {
-	group int32
-	lane  int
-	port  int // of the producer
+	group   int32
+	lane    int
+	port    int  // of the producer
+	gapless bool // item i is element i's: the producer is a group that leaves no element out
 }
 
-// stream is what a task that runs has given so far. All of it is guarded by run.mu.
+// stream is what a node that runs has given so far. All of it is guarded by run.mu.
 type stream struct {
 	taps     []*tap
 	released map[int32]bool // groups that do not wait for the producer any more
@@ -35,8 +35,9 @@ type tap struct {
 	tapping
 	group  *group // once it runs
 	items  map[int]value.Value
-	count  int   // items that came, taken up or not
-	bytes  int64 // of those
+	maker  *group // whose list it is, if the producer is a group; then the items are there
+	count  int    // items that came, taken up or not; there may be more further on if it is gapless
+	bytes  int64  // of those
 	sum    hash.Hash
 	retold bool // another attempt gives the list than gave these items
 	shut   bool // no more items are taken: the rest comes with the list
@@ -48,8 +49,10 @@ type tap struct {
 const maxWaiting = 64
 
 func (t *tap) full(n *Node) bool {
-	return !t.shut && !t.gone && len(t.items) >= max(maxWaiting, 2*n.Parallel)
+	return !t.shut && !t.gone && len(t.items) >= max(maxWaiting, 2*n.Parallel) // never of a group's
 }
+
+var errNoItem = errors.New("the item is not there")
 
 var errOver = errors.New("the invocation is over: it gives no items any more")
 
@@ -95,8 +98,10 @@ func (m *emitter) emit(ctx context.Context, port int, item value.Value) error {
 			continue
 		}
 		st.stream.blocked = true
+		s.blocked++
 		if s.waitsForItself(m.i) {
 			st.stream.blocked = false
+			s.blocked--
 			t.shut = true
 			continue
 		}
@@ -112,6 +117,7 @@ func (m *emitter) emit(ctx context.Context, port int, item value.Value) error {
 		x.mu.Lock()
 		x.workers++
 		st.stream.blocked = false
+		s.blocked--
 	}
 }
 
@@ -158,18 +164,25 @@ func (x *run) take(s *scope, i int32, t *tap, item value.Value) {
 	t.count++
 	t.bytes += item.Size
 	t.sum.Write(item.Digest[:])
-	u := t.tapping.group
-	if m := s.states[i].stream; !m.released[u] {
-		m.released[u] = true
-		if use := &s.states[u]; use.phase == waiting {
-			if use.waits--; use.waits == 0 {
-				use.phase = queued
-				x.steps.push(step{kind: startNode, scope: s, index: u})
-			}
-		}
-	}
+	x.letBegin(s, i, t.tapping.group)
 	if t.group != nil {
 		x.advance(t.group)
+		x.comes(t.group, t.count-1)
+	}
+}
+
+// letBegin lets group u begin for what node i has given. Called with mu held.
+func (x *run) letBegin(s *scope, i, u int32) {
+	m := s.states[i].stream
+	if m.released[u] {
+		return
+	}
+	m.released[u] = true
+	if use := &s.states[u]; use.phase == waiting {
+		if use.waits--; use.waits == 0 {
+			use.phase = queued
+			x.steps.push(step{kind: startNode, scope: s, index: u})
+		}
 	}
 }
 
@@ -205,36 +218,55 @@ func (s *scope) tapOf(u int32, k int, over *Source) *tap {
 
 // tapped gives item i of a live lane, which makes room for another.
 func (x *run) tapped(ctx context.Context, l *lane, i int) (it item, err error) {
+	t := l.tap
 	x.mu.Lock()
-	v, ok := l.tap.items[i]
-	delete(l.tap.items, i)
-	rest := l.rest
-	if ok {
-		x.roomOf(l.tap)
+	v, ok := t.items[i]
+	delete(t.items, i)
+	var list *growing
+	if t.maker != nil {
+		list = &t.maker.lists[t.port]
+		v, ok = t.soon(i)
 	}
+	rest := l.rest
+	t.group.scope.lookAgain()
 	x.mu.Unlock()
 	switch {
-	case ok && v.Type == value.File:
-		enc, err := x.load(ctx, v)
+	case ok && list != nil: // as it will be in the list
+		v, err = x.convert(ctx, v, list.c.elem)
 		if err != nil {
 			return it, err
 		}
-		f, err := value.DecodeFile(enc)
-		it.file = &f
-		return it, err
+		return x.itemOf(ctx, v)
 	case ok:
-		it.whole = v
-		return it, nil
+		return x.itemOf(ctx, v)
+	case list != nil:
+		return x.listed(ctx, l, list, i)
 	case rest == nil:
-		return it, errors.New("the item is not there")
+		return it, errNoItem
 	}
 	return rest.at(ctx, x, i)
 }
 
-// roomOf lets the producers that a group goes over look again whether they wait. Called with mu held.
-func (x *run) roomOf(t *tap) {
-	for _, d := range t.group.scope.plan.deps.of(t.group.index) {
-		if m := t.group.scope.states[d].stream; m != nil && m.blocked {
+func (x *run) itemOf(ctx context.Context, v value.Value) (it item, err error) {
+	if it.whole = v; v.Type != value.File {
+		return it, nil
+	}
+	enc, err := x.load(ctx, v)
+	if err != nil {
+		return it, err
+	}
+	f, err := value.DecodeFile(enc)
+	return item{file: &f}, err
+}
+
+// lookAgain lets producers that wait for room see whether there is some, or whether they wait for themselves now: a group has taken
+// up an item, or begun, and may wait for another one. Called with mu held.
+func (s *scope) lookAgain() {
+	if s.blocked == 0 {
+		return
+	}
+	for i := range s.plan.taps {
+		if m := s.states[i].stream; m != nil && m.blocked {
 			m.signal()
 		}
 	}
@@ -242,7 +274,7 @@ func (x *run) roomOf(t *tap) {
 
 // advance finds out how many elements a group may begin, and whether that is all. Called with mu held.
 func (x *run) advance(g *group) {
-	if g.stopped != nil {
+	if g.stopped != nil || g.ending {
 		return
 	}
 	n, open := -1, false
@@ -257,6 +289,7 @@ func (x *run) advance(g *group) {
 		}
 	}
 	g.from.n, g.from.open = n, open
+	g.skipBegun()
 	if !open {
 		if err := g.from.equal(g.node.overs()); err != nil {
 			x.failGroup(g, x.groupFailure(g, err))
@@ -274,14 +307,15 @@ func (x *run) enter(g *group) {
 		if l.tap != nil {
 			live = true
 			l.tap.group = g
-			x.roomOf(l.tap) // what the group waits for is known only now
 		}
 	}
 	if !live {
 		return
 	}
+	g.scope.lookAgain() // what the group waits for is known only now
 	g.from.open = true
 	x.advance(g)
+	x.cameBefore(g)
 	for k, l := range g.from.lanes {
 		if l.tap == nil {
 			continue
@@ -291,88 +325,4 @@ func (x *run) enter(g *group) {
 			x.settleTap(g.scope, i, l.tap)
 		}
 	}
-}
-
-// endStream tells the groups that have begun what became of their producer. Called with mu held.
-func (x *run) endStream(s *scope, i int32) {
-	m := s.states[i].stream
-	if m == nil {
-		return
-	}
-	m.signal()
-	for _, t := range m.taps {
-		if t.group != nil && !t.gone {
-			x.settleTap(s, i, t)
-		}
-	}
-}
-
-// settleTap ends a tap whose producer has ended. Called with mu held.
-func (x *run) settleTap(s *scope, i int32, t *tap) {
-	st, g := &s.states[i], t.group
-	if g.stopped != nil || t.ended {
-		return
-	}
-	if st.phase != done {
-		// Half of a stream is no stream.
-		g.broken = st.cause
-		if g.broken == nil {
-			g.broken = &Cause{Why: GaveNothing, Node: s.node(i), Path: s.pathOf(i)}
-		}
-		x.stopGroup(g, g.broken)
-		return
-	}
-	if v := st.outputs[t.port]; t.shut || t.retold || v.Size != value.ListSize(t.count, t.bytes) {
-		g.reading++
-		x.steps.push(step{kind: readRest, group: g, index: int32(t.lane)})
-		return
-	}
-	t.ended = true
-	x.advance(g)
-}
-
-// readRest is the step that opens the list of a stream that was not taken up item by item to its end.
-func (x *run) readRest(g *group, k int) {
-	l, over := g.from.lanes[k], g.node.overs()[k].Over
-	rest, cause, err := x.lane(g.scope, &over)
-	if err == nil && cause == nil {
-		if err = x.sameItems(g, l.tap, rest); err != nil {
-			rest.close()
-		}
-	}
-	x.mu.Lock()
-	g.reading--
-	switch {
-	case cause != nil:
-		g.broken = cause
-		x.stopGroup(g, cause)
-	case err != nil && ownEnd(g.scope.ctx, err):
-		x.stopGroup(g, &Cause{Why: WasCancelled, Err: err})
-	case err != nil:
-		x.failGroup(g, x.groupFailure(g, err))
-	default:
-		l.rest, l.n, l.tap.ended = rest, rest.n, true
-		x.advance(g)
-	}
-	x.maybeEndGroup(g)
-}
-
-// sameItems holds the items that a group took up against the list that the producer gave in the end.
-func (x *run) sameItems(g *group, t *tap, list *lane) error {
-	sum := sha256.New()
-	for i := 0; i < t.count && i < list.n; i++ {
-		it, err := list.at(g.scope.ctx, x, i)
-		if err != nil {
-			return err
-		}
-		v := it.whole
-		if it.file != nil {
-			v = fileValue(it.file)
-		}
-		sum.Write(v.Digest[:])
-	}
-	if list.n < t.count || string(sum.Sum(nil)) != string(t.sum.Sum(nil)) {
-		return fmt.Errorf("%s gave other items while it ran than in the end", g.node.overs()[t.lane].Over.Node.ID)
-	}
-	return nil
 }

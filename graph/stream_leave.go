@@ -11,7 +11,7 @@ func (x *run) leave(s *scope, u int32) {
 		}
 		for _, t := range m.taps {
 			if t.tapping.group == u {
-				t.gone, t.items = true, nil
+				t.gone, t.items, t.maker = true, nil, nil
 				m.signal()
 			}
 		}

@@ -4,6 +4,7 @@ package graph
 
 // tapped finds the groups that may take up the items of nodes of the graph while those run.
 func (p *plan) tapped(places map[*Node]place) {
+	budget, gapless := maxLook, map[*Node]bool{}
 	for u, n := range p.graph.Nodes {
 		if n.Kind != Each {
 			continue
@@ -13,25 +14,27 @@ func (p *plan) tapped(places map[*Node]place) {
 			if l.Over.Kind != FromNode || !ok || !p.holds(at, l.Over.Node) {
 				continue
 			}
-			port := l.Over.Node.streamPort(l.Over.Port)
-			if port < 0 || l.Over.Node.Error.Values != nil || n.needs(l.Over.Node) || p.waitsElsewhere(int32(u), at.index) {
+			from := l.Over.Node
+			port := from.streamPort(l.Over.Port)
+			if port < 0 || (from.Kind == Task && from.Error.Values != nil) || n.needs(from) || p.waitsElsewhere(int32(u), at.index, &budget) {
 				continue
+			}
+			if _, known := gapless[from]; !known {
+				gapless[from] = from.gapless()
 			}
 			if p.taps == nil {
 				p.taps = map[int32][]tapping{}
 			}
-			p.taps[at.index] = append(p.taps[at.index], tapping{int32(u), k, port})
+			p.taps[at.index] = append(p.taps[at.index], tapping{int32(u), k, port, gapless[from]})
 		}
 	}
 }
 
-// streamPort is the number of an output of a task that is a stream, -1 for all others.
+// streamPort is the number of an output of which the items come while the node runs, -1 for all others.
 func (n *Node) streamPort(name string) int {
-	if n.Kind == Task {
-		for i := range n.Outputs {
-			if n.Outputs[i].Name == name && n.Outputs[i].Stream {
-				return i
-			}
+	for i := range n.Outputs {
+		if n.Outputs[i].Name == name && (n.Kind == Each || n.Kind == Task && n.Outputs[i].Stream) {
+			return i
 		}
 	}
 	return -1
@@ -88,14 +91,18 @@ func (g *Graph) reads(of *Node) bool {
 	return false
 }
 
+// maxLook bounds the nodes that are looked at for a graph's taps, all together: who writes a graph that asks for more gets no more
+// taps.
+const maxLook = 1_000_000
+
 // waitsElsewhere reports whether a node waits for the end of another one by a third: the other one must then end for the node to
 // begin.
-func (p *plan) waitsElsewhere(u, of int32) bool {
+func (p *plan) waitsElsewhere(u, of int32, budget *int) bool {
 	seen := map[int32]bool{}
 	var up func(i int32) bool
 	up = func(i int32) bool {
 		for _, d := range p.deps.of(i) {
-			if d == of {
+			if *budget--; d == of || *budget < 0 {
 				return true
 			}
 			if !seen[d] {

@@ -79,27 +79,25 @@ func DecodeFloat(enc []byte) float64 { return math.Float64frombits(binary.Little
 // DecodeBool reads a bool's encoding.
 func DecodeBool(enc []byte) bool { return len(enc) == 1 && enc[0] == 1 }
 
-// ListPrefix returns what stands before the items of a list with items of these sizes.
-func ListPrefix(sizes []int64) []byte {
-	b := make([]byte, 0, listHeader*(1+len(sizes)))
-	b = binary.LittleEndian.AppendUint64(b, uint64(len(sizes)))
-	var end uint64
-	for _, n := range sizes {
-		end += uint64(n)
-		b = binary.LittleEndian.AppendUint64(b, end)
+// ListPrefix returns what stands before the items of a list, by where each ends behind it.
+func ListPrefix(ends []int64) []byte {
+	b := make([]byte, 0, listHeader*(1+len(ends)))
+	b = binary.LittleEndian.AppendUint64(b, uint64(len(ends)))
+	for _, end := range ends {
+		b = binary.LittleEndian.AppendUint64(b, uint64(end))
 	}
 	return b
 }
 
 // EncodeList returns the encoding of a list of encoded items.
 func EncodeList(items [][]byte) []byte {
-	sizes := make([]int64, len(items))
+	ends := make([]int64, len(items))
 	total := 0
 	for i, it := range items {
-		sizes[i] = int64(len(it))
 		total += len(it)
+		ends[i] = int64(total)
 	}
-	b := ListPrefix(sizes)
+	b := ListPrefix(ends)
 	b = append(make([]byte, 0, len(b)+total), b...)
 	for _, it := range items {
 		b = append(b, it...)
