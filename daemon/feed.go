@@ -23,9 +23,10 @@ type feed struct {
 	wake  chan struct{}
 	end   chan struct{}
 
-	edges edgeCounts
-	total atomic.Int64 // invocations that the run is known to have
-	over  atomic.Bool  // nothing but the end of the run, or of this part of it, comes any more
+	edges    edgeCounts
+	total    atomic.Int64   // invocations that the run is known to have
+	elements map[string]int // of it: those that groups which run are known to have, by path; under the graph's lock
+	over     atomic.Bool    // nothing but the end of the run, or of this part of it, comes any more
 
 	// of the goroutine that writes
 	running   map[string]time.Time           // since when, by path
@@ -47,7 +48,7 @@ type entry struct {
 }
 
 func (r *Run) startFeed(ctx context.Context) {
-	f := &feed{run: r, wake: make(chan struct{}, 1), end: make(chan struct{}), running: make(map[string]time.Time), quiet: make(map[string]*journal.Invocation)}
+	f := &feed{run: r, wake: make(chan struct{}, 1), end: make(chan struct{}), running: make(map[string]time.Time), quiet: make(map[string]*journal.Invocation), elements: make(map[string]int)}
 	f.room.L = &f.mu
 	f.begin()
 	r.feed, r.told = f, make(map[string]time.Time)

@@ -39,6 +39,7 @@ func (f *feed) begin() {
 
 // pass starts the counts of a pass over the graph.
 func (f *feed) pass() {
+	clear(f.elements)
 	f.total.Store(tasksIn(f.run.flow.Graph))
 	f.edges.again()
 	f.over.Store(false)
@@ -48,10 +49,16 @@ func (f *feed) pass() {
 func (f *feed) known(e *graph.Event) {
 	switch {
 	case e.Node.Kind == graph.Task:
-	case e.State == graph.Running && e.Node.Kind == graph.Each:
-		f.total.Add(int64(e.Total) * tasksIn(e.Node.Body))
 	case e.State == graph.Skipped && e.Node.Kind == graph.Each:
 		f.total.Add(1)
+	case e.State != graph.Skipped && e.Node.Kind == graph.Each:
+		if more := e.Total - f.elements[e.Path]; more > 0 { // a stream's are known one by one
+			f.total.Add(int64(more) * tasksIn(e.Node.Body))
+			f.elements[e.Path] = e.Total
+		}
+		if e.State != graph.Running && e.State != graph.Progress {
+			delete(f.elements, e.Path)
+		}
 	case e.State == graph.Skipped:
 		f.total.Add(1 - tasksIn(e.Node.Body))
 	}

@@ -1,6 +1,7 @@
 package daemon_test
 
 import (
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -117,6 +118,29 @@ func TestCutShortStreamIsResumed(t *testing.T) {
 	require.Equal(t, 1, got.Counts.Cached, "the element that had run")
 	require.Equal(t, 1+1000+1-1, got.Counts.Ran)
 	s.finish()
+}
+
+// A run says how far it is while a group goes over the results of another: what it knows of so far is counted.
+func TestChainedGroupsAreCounted(t *testing.T) {
+	b := newBox(t)
+	b.drop("gate.wasm", string(guests.Gate()))
+	b.drop("shut", "")
+	b.drop("w.flow.yaml", `levee: 1
+inputs: { paths: { type: list<string>, default: [shut, shut, open] } }
+allow: { read: [.] }
+nodes:
+  first: { each: inputs.paths, as: path, nodes: { wait: { uses: ./gate.wasm, in: { path: path } } }, out: { n: wait.n } }
+  second: { each: first.n, as: n, nodes: { sum: { uses: math/add, with: { b: 1 }, in: { a: n } } }, out: { n: sum.result } }
+outputs: { n: second.n }
+`)
+	d := b.open()
+	got := d.runWith("w.flow.yaml", daemon.Request{Observe: func(e journal.Event) {
+		if e.Type == "job_update" && strings.Contains(string(e.Data), `"progress":{"done":4,"total":5}`) {
+			b.drop("open", "")
+		}
+	}})
+	require.NoError(t, got.Err)
+	require.Equal(t, "[1,1,1]", output(t, got.Result, "n"))
 }
 
 // A run is cancelled while its producer waits for its elements.
