@@ -14,6 +14,9 @@ import (
 
 // wordCodes compute %r4, longCodes %d0, of what is in the registers of three words, three floats and three longs.
 var wordCodes = strings.Split(`prmt.b32 %r4, %r1, %r2, %r3
+dp4a.u32.u32 %r4, %r1, %r2, %r3
+dp4a.s32.u32 %r4, %r1, %r2, %r3
+dp4a.s32.s32 %r4, %r1, %r2, %r3
 bfe.u32 %r4, %r1, %r2, %r3
 bfe.s32 %r4, %r1, %r2, %r3
 bfi.b32 %r4, %r1, %r2, %r3, 7

@@ -44,6 +44,9 @@ func TestWords(t *testing.T) {
 	}{
 		{"prmt.b32 %r4, %r1, %r2, 0x5410;", 0x33221100, 0x77665544, 0, 0x55441100},
 		{"prmt.b32 %r4, %r1, %r2, 0xf3a8;", 0x80221190, 0x77665544, 0, 0x008000ff},
+		{"dp4a.u32.u32 %r4, %r1, %r2, %r3;", 0xff020304, 0xff010203, 0xffffffff, 65044},
+		{"dp4a.s32.u32 %r4, %r1, %r2, %r3;", 0xff000000, 0xff000001, 5, 0xffffff06},
+		{"dp4a.u32.s32 %r4, %r1, %r2, %r3;", 0xff000080, 0xff000001, 0, 0xffffff81},
 		{"bfe.u32 %r4, %r1, %r2, %r3;", 0xabcdef12, 8, 12, 0xdef},
 		{"bfe.s32 %r4, %r1, %r2, %r3;", 0xabcdef12, 8, 12, 0xfffffdef},
 		{"bfe.s32 %r4, %r1, %r2, %r3;", 0x80000000, 28, 12, 0xfffffff8},

@@ -25,6 +25,7 @@ var integerOps = map[string]func(d *decoder){
 			return x - y + z
 		})
 	},
+	"dp4a": (*decoder).dotBytes,
 	"addc": func(d *decoder) { d.carry(d.take("cc"), true, false) },
 	"subc": func(d *decoder) { d.carry(d.take("cc"), true, true) },
 }
@@ -49,6 +50,27 @@ func (d *decoder) compute3(t typ, f func(x, y, z uint64) uint64) {
 	}
 	d.ternary(d.dst(0, t), d.src(1, t), d.src(2, t), d.src(3, t), func(x, y, z uint64) uint64 {
 		return f(t.extend(x), t.extend(y), t.extend(z)) & t.mask()
+	})
+}
+
+// dotBytes adds the products of four pairs of bytes, each side with signs or without.
+func (d *decoder) dotBytes() {
+	a, b := d.only("u32", "s32"), d.only("u32", "s32")
+	if !d.count(4) {
+		return
+	}
+	number := func(t typ, word uint64, k int) uint64 {
+		if t.kind == signed {
+			return uint64(int8(word >> (8 * k)))
+		}
+		return uint64(byte(word >> (8 * k)))
+	}
+	u32 := types["u32"]
+	d.ternary(d.dst(0, u32), d.src(1, a), d.src(2, b), d.src(3, u32), func(x, y, z uint64) uint64 {
+		for k := range 4 {
+			z += number(a, x, k) * number(b, y, k)
+		}
+		return z & u32.mask()
 	})
 }
 

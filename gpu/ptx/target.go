@@ -25,7 +25,7 @@ var needs = []need{
 	{"min", "bf16", 70, 80, false}, {"max", "bf16", 70, 80, false}, {"min", "bf16x2", 70, 80, false}, {"max", "bf16x2", 70, 80, false},
 	{"min", "NaN", 70, 80, false}, {"max", "NaN", 70, 80, false}, {"setp", "bf16", 78, 90, false}, {"setp", "bf16x2", 78, 90, false},
 	{"min", "s16x2", 80, 90, false}, {"max", "s16x2", 80, 90, false}, {"min", "u16x2", 80, 90, false}, {"max", "u16x2", 80, 90, false},
-	{"tanh", "", 70, 75, false}, {"ex2", "f16", 70, 75, false}, {"ex2", "f16x2", 70, 75, false}, {"ex2", "bf16", 78, 90, false}, {"ex2", "bf16x2", 78, 90, false},
+	{"dp4a", "", 50, 61, false}, {"tanh", "", 70, 75, false}, {"ex2", "f16", 70, 75, false}, {"ex2", "f16x2", 70, 75, false}, {"ex2", "bf16", 78, 90, false}, {"ex2", "bf16x2", 78, 90, false},
 	{"tanh", "bf16", 78, 90, false}, {"tanh", "bf16x2", 78, 90, false},
 	{"cvt", "f16x2", 70, 80, false}, {"cvt", "bf16x2", 70, 80, false}, {"cvt", "bf16.f32", 70, 80, false}, {"cvt", "relu", 70, 80, false},
 	{"cvta", "param", 77, 70, false}, {"bmsk", "", 76, 70, false}, {"nanosleep", "", 63, 70, false}, {"activemask", "", 62, 30, false},

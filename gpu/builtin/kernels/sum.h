@@ -12,13 +12,13 @@ INLINE u64 share(u64 a, u64 b) { return (a | b) >> 32 ? a / b : (u32)a / (u32)b;
 
 #define REPEAT(I, N) _Pragma("unroll") for (u32 I = 0; I < N; I++)
 
-// wide_T gives an element as the type that elements are added up in; nil_T is what is loaded where there is none. Where a load depends on
-// a condition the element is loaded first and widened later, without a condition: else each load would wait for the one before.
+// wide_T gives an element as the type that elements are added up in, a NaN as any; nil_T is what is loaded where there is none. Where a load
+// depends on a condition the element is loaded first and widened later, without a condition: else each load would wait for the one before.
 INLINE i32 wide_u8(u8 v) { return v; }
 INLINE i32 wide_i32(i32 v) { return v; }
 INLINE i64 wide_i64(i64 v) { return v; }
-INLINE f32 wide_f16(f16 v) { return f16_to_f32(v); }
-INLINE f32 wide_bf16(bf16 v) { return bf16_to_f32(v); }
+INLINE f32 wide_f16(f16 v) { return (f32)__builtin_bit_cast(_Float16, v.bits); }
+INLINE f32 wide_bf16(bf16 v) { return float_of((u32)v.bits << 16); }
 INLINE f32 wide_f32(f32 v) { return v; }
 INLINE f64 wide_f64(f64 v) { return v; }
 #define nil_u8 0
@@ -69,6 +69,30 @@ INLINE f64 both_f64(f64 a, f64 b, u32 prod) { return prod ? a * b : a + b; }
 INLINE i32 both_i32(i32 a, i32 b, u32 prod) { return (i32)(prod ? (u32)a * (u32)b : (u32)a + (u32)b); }
 INLINE i64 both_i64(i64 a, i64 b, u32 prod) { return (i64)(prod ? (u64)a * (u64)b : (u64)a + (u64)b); }
 
+// add_T adds a word to its V lanes, prod being known where the code is made. The order of integers is free: bytes are added up by words.
+#define ADD(T, A, V) INLINE void add_##T(A *acc, word_##T w, u32 prod) { REPEAT(b, V) acc[b] = both_##A(acc[b], wide_##T(part_##T(w, b)), prod); }
+ADD(i32, i32, 1)
+ADD(i64, i64, 1)
+ADD(f16, f32, 2)
+ADD(bf16, f32, 2)
+ADD(f32, f32, 1)
+ADD(f64, f64, 1)
+INLINE void add_u8(i32 *acc, u32 w, u32 prod) {
+	if (prod) REPEAT(b, 4) acc[b] = both_i32(acc[b], part_u8(w, b), 1);
+	else __asm__("dp4a.u32.u32 %0, %1, %2, %0;" : "+r"(acc[0]) : "r"(w), "r"(0x01010101));
+}
+
+// BY_PROD makes a loop twice: a choice at each element would cost as much as the rest.
+#define BY_PROD(LOOP, ...) { if (prod) LOOP(__VA_ARGS__, 1) else LOOP(__VA_ARGS__, 0) }
+
+#define ROWS_LOOP(T, V, PROD) \
+	for (; i + 4 * LANES <= left; i += 4 * LANES) { /* nothing waits for a load */ \
+		GLOBAL const word_##T *words = (GLOBAL const word_##T *)(x + i) + t; \
+		word_##T w[32 / V]; \
+		REPEAT(k, 32 / V) w[k] = words[32 * k]; \
+		REPEAT(k, 32 / V) add_##T(acc + (k * V & 7), w[k], PROD); \
+	}
+
 // sum_rows_T: one warp for each piece of a row whose elements lie side by side. Value j*V+b of thread t is lane V*(t+32j)+b of the order.
 #define SUM_ROWS(T, A, V) \
 	KERNEL sum_rows_##T(GLOBAL void *out, GLOBAL const T *__restrict in, u64 rows, u64 n, u32 prod, u32 type, u64 count) { \
@@ -80,13 +104,7 @@ INLINE i64 both_i64(i64 a, i64 b, u32 prod) { return (i64)(prod ? (u64)a * (u64)
 			GLOBAL const T *x = in + row * n + from; \
 			A acc[8]; \
 			REPEAT(k, 8) acc[k] = prod; \
-			if (n % V == 0) \
-				for (; i + 4 * LANES <= left; i += 4 * LANES) { /* nothing waits for a load */ \
-					GLOBAL const word_##T *words = (GLOBAL const word_##T *)(x + i) + t; \
-					word_##T w[32 / V]; \
-					REPEAT(k, 32 / V) w[k] = words[32 * k]; \
-					REPEAT(k, 32 / V) REPEAT(b, V) acc[(k * V + b) & 7] = both_##A(acc[(k * V + b) & 7], wide_##T(part_##T(w[k], b)), prod); \
-				} \
+			if (n % V == 0) BY_PROD(ROWS_LOOP, T, V) \
 			for (i += V * t; i < left; i += LANES) { \
 				T v[8]; \
 				REPEAT(k, 8) v[k] = i + 32 * V * (k / V) + k % V < left ? x[i + 32 * V * (k / V) + k % V] : nil_##T; \
@@ -101,6 +119,13 @@ INLINE i64 both_i64(i64 a, i64 b, u32 prod) { return (i64)(prod ? (u64)a * (u64)
 
 // sum_block_T: the same with a block of 256 / V threads for each piece, V lanes a thread: for rows of which there are too few to have a
 // warp each.
+#define BLOCK_LOOP(T, V, PROD) \
+	for (; i + 8 * LANES <= left; i += 8 * LANES) { \
+		GLOBAL const word_##T *words = (GLOBAL const word_##T *)(x + i) + t; \
+		word_##T w[8]; \
+		REPEAT(k, 8) w[k] = words[LANES / V * k]; \
+		REPEAT(k, 8) add_##T(acc, w[k], PROD); \
+	}
 #define SUM_BLOCK(T, A, V) \
 	KERNEL sum_block_##T(GLOBAL void *out, GLOBAL const T *__restrict in, u64 rows, u64 n, u32 prod, u32 type, u64 count) { \
 		static SHARED A part[LANES]; \
@@ -112,13 +137,7 @@ INLINE i64 both_i64(i64 a, i64 b, u32 prod) { return (i64)(prod ? (u64)a * (u64)
 			GLOBAL const T *x = in + row * n + from; \
 			A acc[V]; \
 			REPEAT(b, V) acc[b] = prod; \
-			if (n % V == 0) \
-				for (; i + 8 * LANES <= left; i += 8 * LANES) { \
-					GLOBAL const word_##T *words = (GLOBAL const word_##T *)(x + i) + t; \
-					word_##T w[8]; \
-					REPEAT(k, 8) w[k] = words[LANES / V * k]; \
-					REPEAT(k, 8) REPEAT(b, V) acc[b] = both_##A(acc[b], wide_##T(part_##T(w[k], b)), prod); \
-				} \
+			if (n % V == 0) BY_PROD(BLOCK_LOOP, T, V) \
 			for (i += V * t; i < left; i += LANES) REPEAT(b, V) if (i + b < left) acc[b] = both_##A(acc[b], wide_##T(x[i + b]), prod); \
 			REPEAT(b, V) part[V * t + b] = acc[b]; \
 			sync(); \
