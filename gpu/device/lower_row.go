@@ -75,16 +75,20 @@ func (l *lower) sumPieces(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, as op.D
 	launch := func(kernel string, grid, block dim) error {
 		return l.launch(fmt.Sprint("reduce_", d), kernel, grid, block, 0, args.U32(p).U32(uint32(as)).I64(count))
 	}
-	all := r.outer * r.pieces()
+	all, bytes := r.outer*r.pieces(), r.n*d.Size()
+	vectors := bytes%16 == 0
 	columns := func(width int64, block uint32) error {
 		args.I64(r.outer).I64(r.n).I64(r.inner)
 		return launch(fmt.Sprintf("sum_columns_%v_%d", d, width), l.each(all*((r.inner+width-1)/width)), dim{X: block})
 	}
 	switch {
-	case r.inner == 1 && r.n > 16 && r.n <= 32:
+	case r.inner == 1 && vectors && bytes <= 32*16, r.inner == 1 && r.n > 16 && r.n <= 32:
 		width := powerOfTwo(r.n, 32)
+		if vectors {
+			width = powerOfTwo(bytes/16, 32)
+		}
 		args.I64(r.outer).U32(uint32(r.n)).U32(uint32(width))
-		return launch(fmt.Sprint("sum_few_", d), l.blocks((r.outer+3)/4*width), eachThread)
+		return launch(fmt.Sprint("sum_few_", d), l.blocks((r.outer+1)/2*width), eachThread)
 	case r.inner == 1 && r.n >= 2048 && all < int64(l.dev.sms)*32: // too few to have a warp each
 		args.I64(r.outer).I64(r.n)
 		return launch(fmt.Sprint("sum_block_", d), l.each(all), perWord(d))

@@ -54,9 +54,6 @@ INLINE void put(GLOBAL void *out, u64 i, found f, i64 flip, u32 places, u32 type
 	else store_bf16((GLOBAL bf16 *)out + i, float_back(f.key, flip));
 }
 
-INLINE i32 xor_i32(i32 v, u32 d) { return (i32)lane_xor((u32)v, d); }
-INLINE i64 xor_i64(i64 v, u32 d) { return (i64)((u64)lane_xor((u32)((u64)v >> 32), d) << 32 | lane_xor((u32)v, d)); }
-
 #define NONE ((found){MOST_i64, MOST_i64})
 
 // LEAST_OF goes through the elements x[i * inner] for i from first on in steps, and leaves the least in f. Four are under way at once; in

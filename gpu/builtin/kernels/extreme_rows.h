@@ -173,7 +173,7 @@ enum { STEPS = 64, TAIL = 0xffffff00 };
 				} \
 			K own = key; \
 			for (u32 s = lesser(width, 32) / 2; s > 0; s /= 2) { \
-				K other = xor_##K(key, s); \
+				K other = other_##K(key, s); \
 				key = other < key ? other : key; \
 			} \
 			found f = {0, 0}; \

@@ -63,6 +63,12 @@ INLINE f32 down_f32(f32 v, u32 d) { return float_of(lane_down(bits_of(v), d)); }
 INLINE i64 down_i64(i64 v, u32 d) { return (i64)((u64)lane_down((u32)((u64)v >> 32), d) << 32 | lane_down((u32)v, d)); }
 INLINE f64 down_f64(f64 v, u32 d) { return float_of64((u64)down_i64((i64)bits_of64(v), d)); }
 
+// other_A gives the value of the lane whose number differs in the bits d.
+INLINE i32 other_i32(i32 v, u32 d) { return (i32)lane_xor((u32)v, d); }
+INLINE f32 other_f32(f32 v, u32 d) { return float_of(lane_xor(bits_of(v), d)); }
+INLINE i64 other_i64(i64 v, u32 d) { return (i64)((u64)lane_xor((u32)((u64)v >> 32), d) << 32 | lane_xor((u32)v, d)); }
+INLINE f64 other_f64(f64 v, u32 d) { return float_of64((u64)other_i64((i64)bits_of64(v), d)); }
+
 // Integers wrap: they are added as unsigned ones.
 INLINE f32 both_f32(f32 a, f32 b, u32 prod) { return prod ? a * b : a + b; }
 INLINE f64 both_f64(f64 a, f64 b, u32 prod) { return prod ? a * b : a + b; }
@@ -150,12 +156,61 @@ INLINE void add_u8(i32 *acc, u32 w, u32 prod) {
 		} \
 	}
 
-// sum_few_T: rows of at most 32 elements: width threads for each, width a power of two; four rows are under way at once.
+// start_T puts a vector of a row into the lanes that it begins, of which floats have one for each element; integers need but one.
+#define START_FLOATS(T, A, V) \
+	enum { LANES_##T = V, UNDER_WAY_##T = 4 }; \
+	INLINE void start_##T(A *v, u32x4 q, u32 prod) { \
+		T e[V]; \
+		__builtin_memcpy(e, &q, 16); \
+		REPEAT(b, V) v[b] = both_##A(prod, wide_##T(e[b]), prod); \
+	}
+#define START_INTEGERS(T, A, V) \
+	enum { LANES_##T = 1, UNDER_WAY_##T = 4 }; \
+	INLINE void start_##T(A *v, u32x4 q, u32 prod) { \
+		word_##T w[V]; \
+		A a[4] = {(A)prod, (A)prod, (A)prod, (A)prod}; \
+		__builtin_memcpy(w, &q, 16); \
+		REPEAT(k, V) add_##T(a, w[k], prod); \
+		v[0] = both_##A(both_##A(a[0], a[1], prod), both_##A(a[2], a[3], prod), prod); \
+	}
+START_INTEGERS(u8, i32, 4)
+START_INTEGERS(i32, i32, 4)
+START_INTEGERS(i64, i64, 2)
+START_FLOATS(f16, f32, 8)
+START_FLOATS(bf16, f32, 8)
+START_FLOATS(f32, f32, 4)
+START_FLOATS(f64, f64, 2)
+
+// sum_few_T: rows of whole vectors, at most 32, or of at most 32 elements, so that no lane of the order has two: width threads for each,
+// width a power of two; some rows are under way at once.
+#define FEW_VECTORS(T, A, PROD) \
+	for (u64 first = gid() >> log; first - ((tid() & 31) >> log) < rows; first += UNDER_WAY_##T * stride) { \
+		u32x4 q[UNDER_WAY_##T]; \
+		A v[UNDER_WAY_##T][LANES_##T]; \
+		REPEAT(k, UNDER_WAY_##T) { \
+			q[k] = (u32x4){0, 0, 0, 0}; \
+			if (t < words && first + k * stride < rows) q[k] = ((GLOBAL const u32x4 *)in)[(first + k * stride) * words + t]; \
+		} \
+		REPEAT(k, UNDER_WAY_##T) start_##T(v[k], q[k], PROD); \
+		if (t >= words) REPEAT(k, UNDER_WAY_##T) REPEAT(b, LANES_##T) v[k][b] = PROD; \
+		for (u32 s = width / 2; s > 0; s /= 2) REPEAT(k, UNDER_WAY_##T) REPEAT(b, LANES_##T) v[k][b] = both_##A(v[k][b], other_##A(v[k][b], s), PROD); \
+		_Pragma("unroll") for (u32 s = LANES_##T / 2; s > 0; s /= 2) \
+			REPEAT(k, UNDER_WAY_##T) REPEAT(b, LANES_##T) if (b < s) v[k][b] = both_##A(v[k][b], v[k][b + s], PROD); \
+		for (u32 k = t; k < UNDER_WAY_##T && first + k * stride < rows; k += width) { /* all threads of a row have its sum */ \
+			A sum = v[0][0]; \
+			REPEAT(j, UNDER_WAY_##T) sum = k == j ? v[j][0] : sum; \
+			put_##A(out, first + k * stride, sum, type, count); \
+		} \
+	}
 #define SUM_FEW(T, A) \
 	KERNEL sum_few_##T(GLOBAL void *out, GLOBAL const T *__restrict in, u64 rows, u32 n, u32 width, u32 prod, u32 type, u64 count) { \
-		u32 t = tid() % width; \
-		u64 stride = gstride() / width; \
-		for (u64 first = gid() / width; first - (tid() & 31) / width < rows; first += 4 * stride) { \
+		u32 t = tid() & (width - 1), log = (u32)__builtin_ctz(width), words = n * sizeof(T) / 16; \
+		u64 stride = gstride() >> log; \
+		if (n * sizeof(T) % 16 == 0) { \
+			BY_PROD(FEW_VECTORS, T, A) \
+			return; \
+		} \
+		for (u64 first = gid() >> log; first - ((tid() & 31) >> log) < rows; first += 4 * stride) { \
 			T x[4]; \
 			A v[4]; \
 			REPEAT(k, 4) x[k] = t < n && first + k * stride < rows ? in[(first + k * stride) * n + t] : nil_##T; \
@@ -165,19 +220,11 @@ INLINE void add_u8(i32 *acc, u32 w, u32 prod) {
 		} \
 	}
 
-// sum_short_T: an axis of at most 32 elements: one thread for each result. Element i of row (o, c) is number (o*n+i)*inner + c. Rows
-// (inner is 1) of whole vectors of 16 bytes are loaded so.
+// sum_short_T: an axis of at most 32 elements: one thread for each result. Element i of row (o, c) is number (o*n+i)*inner + c.
 #define SUM_SHORT_OF(T, A, N) { \
 		T e[N]; \
 		A v[N]; \
-		if (vectors && N * sizeof(T) >= 16) { \
-			_Pragma("unroll") for (u32 k = 0; k < N; k += 16 / sizeof(T)) { \
-				u32x4 q = {0, 0, 0, 0}; \
-				if (k < n) q = *(GLOBAL const u32x4 *)(x + k); \
-				__builtin_memcpy(e + k, &q, 16); \
-			} \
-		} else \
-			REPEAT(k, N) e[k] = k < n ? x[k * inner] : nil_##T; \
+		REPEAT(k, N) e[k] = k < n ? x[k * inner] : nil_##T; \
 		REPEAT(k, N) v[k] = k < n ? both_##A(prod, wide_##T(e[k]), prod) : (A)prod; \
 		_Pragma("unroll") for (u32 s = N / 2; s > 0; s /= 2) \
 			_Pragma("unroll") for (u32 k = 0; k < N / 2; k++) if (k < s) v[k] = both_##A(v[k], v[k + s], prod); \
@@ -185,7 +232,6 @@ INLINE void add_u8(i32 *acc, u32 w, u32 prod) {
 	}
 #define SUM_SHORT(T, A) \
 	KERNEL sum_short_##T(GLOBAL void *out, GLOBAL const T *__restrict in, u64 all, u64 n, u64 inner, u32 prod, u32 type, u64 count) { \
-		u32 vectors = inner == 1 && n * sizeof(T) % 16 == 0; \
 		for (u64 i = gid(); i < all; i += gstride()) { \
 			u64 o = share(i, inner); \
 			GLOBAL const T *x = in + o * n * inner + (i - o * inner); \
