@@ -45,6 +45,8 @@ type Cache struct {
 	uses  *uses
 	count counters
 	joins flights
+	looks looks
+	puts  puts
 
 	// db is replaced when the database is damaged or its files are gone; swap is held while that is done.
 	db   atomic.Pointer[sqlite.DB]
@@ -74,6 +76,8 @@ func Open(dir string, o Options) (*Cache, error) {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
 	c.db.Store(db)
+	c.puts.room.L = &c.puts.mu
+	c.puts.live, c.puts.found = map[*batch]struct{}{}, map[Key]*Entry{}
 	c.startKeeper()
 	return c, nil
 }
@@ -81,6 +85,7 @@ func Open(dir string, o Options) (*Cache, error) {
 // Close ends the work in the background and equal work in flight, and writes down what was used.
 func (c *Cache) Close() error {
 	c.joins.close()
+	_ = c.Flush(context.Background())
 	c.stopKeeper()
 	c.flushUses(context.Background())
 	c.swap.Lock()

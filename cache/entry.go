@@ -29,6 +29,8 @@ type Entry struct {
 	// Ready waits until the outputs' bytes are where a reader looks for them; nil: they are. It is for those who share the work, and is not
 	// stored.
 	Ready func(context.Context) error
+
+	row *row // as which it is on its way into the database, or went there; nil: it was read there
 }
 
 // Observation is something outside of its inputs that a node saw or left: the content of a file, the names in a folder.

@@ -17,27 +17,15 @@ var ErrMiss = errors.New("cache: no such result")
 // Parts, Log and Observations: those are in Detail. Values over value.InlineMax are there as files when Get returns;
 // their content is verified when they are opened.
 func (c *Cache) Get(ctx context.Context, k Key) (*Entry, error) {
-	found, err := c.GetMany(ctx, []Key{k})
-	if err != nil {
+	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if found[0] == nil {
+	e := c.one(k)
+	c.counted(e != nil)
+	if e == nil {
 		return nil, ErrMiss
 	}
-	return found[0], nil
-}
-
-// GetMany is Get for many keys at once, which costs about half per key. The result has one element per key, nil
-// for a miss.
-func (c *Cache) GetMany(ctx context.Context, keys []Key) ([]*Entry, error) {
-	found, err := c.read(ctx, keys)
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range found {
-		c.counted(e != nil)
-	}
-	return found, nil
+	return e, nil
 }
 
 func (c *Cache) counted(hit bool) {
@@ -51,28 +39,6 @@ func (c *Cache) counted(hit bool) {
 // chunks are the numbers of keys per statement; few different ones, so that each stays prepared.
 var chunks = [...]int{64, 16, 4, 1}
 
-// read looks keys up without counting them.
-func (c *Cache) read(ctx context.Context, keys []Key) ([]*Entry, error) {
-	found := make([]*Entry, len(keys))
-	for at := 0; at < len(keys); {
-		n := 1
-		for _, size := range chunks {
-			if len(keys)-at >= size {
-				n = size
-				break
-			}
-		}
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		if err := c.readChunk(ctx, keys[at:at+n], found[at:at+n]); err != nil {
-			c.log.Debug("reading the cache failed; treated as a miss", "why", err)
-		}
-		at += n
-	}
-	return found, nil
-}
-
 var selects = func() map[int]string {
 	m := map[int]string{}
 	for _, n := range chunks {
@@ -81,14 +47,21 @@ var selects = func() map[int]string {
 	return m
 }()
 
+// readChunk looks keys up, of which there are at most as many as in the largest chunk.
 func (c *Cache) readChunk(ctx context.Context, keys []Key, found []*Entry) error {
-	args := make([]any, len(keys))
-	for i := range keys {
-		args[i] = keys[i][:]
+	size := chunks[0]
+	for _, n := range chunks {
+		if n >= len(keys) {
+			size = n
+		}
+	}
+	args := make([]any, size)
+	for i := range args {
+		args[i] = keys[min(i, len(keys)-1)][:]
 	}
 	db := c.db.Load()
 	// Without cancelling: a context that can end makes the driver start a goroutine, which costs more than the read.
-	rows, err := db.Reader().QueryContext(context.WithoutCancel(ctx), selects[len(keys)], args...)
+	rows, err := db.Reader().QueryContext(context.WithoutCancel(ctx), selects[size], args...)
 	if err != nil {
 		return c.failed(db, err)
 	}
@@ -153,6 +126,9 @@ func (c *Cache) dropDamaged(ctx context.Context, ids []int64) {
 // was stored with the same is a hit. An error of observe means that these paths cannot be the same. A result stored
 // without observations is found first. The entry's Key is k, and its Observations are those that observe returned.
 func (c *Cache) Lookup(ctx context.Context, k Key, observe func([]Observation) ([]Observation, error)) (*Entry, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	e, err := c.lookup(ctx, k, observe)
 	if err != nil {
 		return nil, err
@@ -165,9 +141,8 @@ func (c *Cache) Lookup(ctx context.Context, k Key, observe func([]Observation) (
 }
 
 func (c *Cache) lookup(ctx context.Context, k Key, observe func([]Observation) ([]Observation, error)) (*Entry, error) {
-	found, err := c.read(ctx, []Key{k})
-	if err != nil || found[0] != nil {
-		return found[0], err
+	if e := c.one(k); e != nil {
+		return e, nil
 	}
 	for _, paths := range c.pathsets(ctx, k) {
 		seen, err := observe(paths)
@@ -177,13 +152,10 @@ func (c *Cache) lookup(ctx context.Context, k Key, observe func([]Observation) (
 		if err != nil || len(seen) == 0 {
 			continue
 		}
-		found, err := c.read(ctx, []Key{k.Observed(seen)})
-		if err != nil {
-			return nil, err
-		}
-		if e := found[0]; e != nil {
+		if found := c.one(k.Observed(seen)); found != nil {
+			e := *found // a copy: others may have it
 			e.Key, e.Observations = k, seen
-			return e, nil
+			return &e, nil
 		}
 	}
 	return nil, ctx.Err()

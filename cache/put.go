@@ -4,7 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
+	"time"
 
+	"levee/cache/sqlite"
 	"levee/graph/value"
 )
 
@@ -15,39 +18,43 @@ const maxPathsets = 4
 // row is an entry as it is stored.
 type row struct {
 	key          Key // the key under which it is found, with the observations
+	base         Key // without them
+	site, node   string
 	sum, body    []byte
 	dsum, detail []byte
 	paths        []byte // nil without observations
 	files        []value.Digest
 	size, cost   int64
 	at           int64
+
+	entry *Entry // as it is found while it is not stored yet
+
+	// guarded by puts.mu
+	err   error
+	ended bool // it is stored, or err says why not
+	then  []func(error)
 }
+
+// bytes is what the row takes up, without value files.
+func (r *row) bytes() int64 { return int64(len(r.body) + len(r.detail)) }
 
 // Put stores a result. Values over value.InlineMax must come from PutValue, or carry their bytes, which are then written
 // first. Only results of success may be stored. With ErrFull nothing was stored; the run can go on without.
 func (c *Cache) Put(ctx context.Context, e *Entry) error {
-	if e.Key.IsZero() {
-		return fmt.Errorf("cache: entry without a key")
-	}
-	for i, v := range e.Outputs {
-		if err := c.settleOutput(ctx, v); err != nil {
-			return fmt.Errorf("output %d: %w", i, err)
-		}
-	}
-	if e.Created.IsZero() {
-		e.Created = c.opts.now()
-	}
-	r := c.newRow(e)
-	err := c.write(ctx, func(tx *sql.Tx) error { return insertRow(tx, e, r) })
+	r, err := c.newRow(ctx, e)
 	if err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return c.putFailed(err)
+		return err
 	}
-	c.count.stored.Add(1)
-	c.grown(int64(len(r.body) + len(r.detail)))
-	return nil
+	b, err := c.add(ctx, r, true)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-b.done:
+		return r.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // settleOutput makes sure that the bytes of an output are where a hit will look for them.
@@ -71,9 +78,24 @@ func (c *Cache) settleOutput(ctx context.Context, v value.Value) error {
 	return nil
 }
 
-func (c *Cache) newRow(e *Entry) *row {
-	r := &row{key: e.Key.Observed(e.Observations), body: encodeBody(e), detail: encodeDetail(e), at: c.opts.now().Unix(),
-		cost: e.Cost.Microseconds()}
+// newRow makes the row of an entry whose bytes are where they belong.
+func (c *Cache) newRow(ctx context.Context, e *Entry) (*row, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if e.Key.IsZero() {
+		return nil, fmt.Errorf("cache: entry without a key")
+	}
+	for i, v := range e.Outputs {
+		if err := c.settleOutput(ctx, v); err != nil {
+			return nil, fmt.Errorf("output %d: %w", i, err)
+		}
+	}
+	if e.Created.IsZero() {
+		e.Created = c.opts.now()
+	}
+	r := &row{key: e.Key.Observed(e.Observations), base: e.Key, site: e.Site, node: e.Node, body: encodeBody(e), detail: encodeDetail(e),
+		at: c.opts.now().Unix(), cost: e.Cost.Microseconds()}
 	r.sum = checksum("action", r.key[:], r.body)
 	r.dsum = checksum("detail", r.key[:], r.detail)
 	if len(e.Observations) > 0 {
@@ -86,27 +108,97 @@ func (c *Cache) newRow(e *Entry) *row {
 			r.size += v.Size
 		}
 	}
-	return r
+	r.entry = &Entry{Key: r.key, Outputs: e.Outputs, Cost: e.Cost.Truncate(time.Microsecond), Created: time.UnixMicro(e.Created.UnixMicro())}
+	e.row = r
+	return r, nil
 }
 
-func insertRow(tx *sql.Tx, e *Entry, r *row) error {
+// rowsAtOnce are the numbers of rows per statement, of which there are few, so that each stays prepared.
+var rowsAtOnce = [...]int{32, 8, 1}
+
+// insertRows stores rows, in their order.
+func insertRows(tx *sql.Tx, rows []*row) error {
+	for _, n := range rowsAtOnce {
+		for ; len(rows) >= n; rows = rows[n:] {
+			err := insertNew(tx, rows[:n])
+			if sqlite.IsTaken(err) { // none of them was stored: some key is there already, or twice among them
+				err = replaceRows(tx, rows[:n])
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+var insertsNew = func() map[int][3]string {
+	m := map[int][3]string{}
+	for _, n := range rowsAtOnce {
+		several := func(insert, row string) string { return insert + row + strings.Repeat(", "+row, n-1) }
+		// OR REPLACE: an id may be used again after a delete.
+		m[n] = [3]string{
+			several(`INSERT INTO action(id, key, sum, body) VALUES `, `(?, ?, ?, ?)`),
+			several(`INSERT OR REPLACE INTO detail(id, site, node, sum, body) VALUES `, `(?, ?, ?, ?, ?)`),
+			several(`INSERT OR REPLACE INTO use(id, at, size, cost) VALUES `, `(?, ?, ?, ?)`),
+		}
+	}
+	return m
+}()
+
+// insertNew stores rows whose keys are not there, or none.
+func insertNew(tx *sql.Tx, rows []*row) error {
 	var id int64
-	err := tx.QueryRow(`INSERT INTO action(key, sum, body) VALUES (?, ?, ?)
-		ON CONFLICT(key) DO UPDATE SET sum = excluded.sum, body = excluded.body RETURNING id`, r.key[:], r.sum, r.body).Scan(&id)
-	if err != nil {
+	if err := tx.QueryRow(`SELECT coalesce(max(id), 0) FROM action`).Scan(&id); err != nil {
 		return err
 	}
-	// OR REPLACE: the key may have been there, and an id may be used again after a delete.
-	if _, err := tx.Exec(`INSERT OR REPLACE INTO detail(id, site, node, sum, body) VALUES (?, ?, ?, ?, ?)`,
-		id, e.Site, e.Node, r.dsum, r.detail); err != nil {
-		return err
+	actions, details, uses := make([]any, 0, 4*len(rows)), make([]any, 0, 5*len(rows)), make([]any, 0, 4*len(rows))
+	for i, r := range rows {
+		id := id + 1 + int64(i)
+		actions = append(actions, id, r.key[:], r.sum, r.body)
+		details = append(details, id, r.site, r.node, r.dsum, r.detail)
+		uses = append(uses, id, r.at, r.size, r.cost)
 	}
-	if _, err := tx.Exec(`INSERT OR REPLACE INTO use(id, at, size, cost) VALUES (?, ?, ?, ?)`, id, r.at, r.size, r.cost); err != nil {
-		return err
+	for i, args := range [][]any{actions, details, uses} {
+		if _, err := tx.Exec(insertsNew[len(rows)][i], args...); err != nil {
+			return err
+		}
 	}
-	if _, err := tx.Exec(`DELETE FROM ref WHERE action = ?`, id); err != nil {
-		return err
+	for i, r := range rows {
+		if err := r.insertOthers(tx, id+1+int64(i)); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// replaceRows stores rows whose keys may be there.
+func replaceRows(tx *sql.Tx, rows []*row) error {
+	for _, r := range rows {
+		var id int64
+		err := tx.QueryRow(`INSERT INTO action(key, sum, body) VALUES (?, ?, ?)
+			ON CONFLICT(key) DO UPDATE SET sum = excluded.sum, body = excluded.body RETURNING id`, r.key[:], r.sum, r.body).Scan(&id)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(insertsNew[1][1], id, r.site, r.node, r.dsum, r.detail); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(insertsNew[1][2], id, r.at, r.size, r.cost); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(`DELETE FROM ref WHERE action = ?`, id); err != nil {
+			return err
+		}
+		if err := r.insertOthers(tx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insertOthers stores what few rows have: value files and observations.
+func (r *row) insertOthers(tx *sql.Tx, id int64) error {
 	for _, d := range r.files {
 		if _, err := tx.Exec(`INSERT OR IGNORE INTO ref(digest, action) VALUES (?, ?)`, d[:], id); err != nil {
 			return err
@@ -117,11 +209,11 @@ func insertRow(tx *sql.Tx, e *Entry, r *row) error {
 	}
 	if _, err := tx.Exec(`INSERT INTO pathset(key, sum, body, last) VALUES (?, ?, ?, ?)
 		ON CONFLICT(key, sum) DO UPDATE SET last = excluded.last, body = excluded.body`,
-		e.Key[:], checksum("pathset", e.Key[:], r.paths), r.paths, id); err != nil {
+		r.base[:], checksum("pathset", r.base[:], r.paths), r.paths, id); err != nil {
 		return err
 	}
-	_, err = tx.Exec(`DELETE FROM pathset WHERE key = ?1 AND id NOT IN (
-		SELECT id FROM pathset WHERE key = ?1 ORDER BY last DESC, id DESC LIMIT ?2)`, e.Key[:], maxPathsets)
+	_, err := tx.Exec(`DELETE FROM pathset WHERE key = ?1 AND id NOT IN (
+		SELECT id FROM pathset WHERE key = ?1 ORDER BY last DESC, id DESC LIMIT ?2)`, r.base[:], maxPathsets)
 	return err
 }
 
@@ -163,6 +255,9 @@ var deletes = [...]string{`DELETE FROM action WHERE id = ?`, `DELETE FROM detail
 
 // Forget removes the results stored under a key, also those that depend on observations.
 func (c *Cache) Forget(ctx context.Context, k Key) error {
+	if err := c.Flush(ctx); err != nil {
+		return err
+	}
 	db := c.db.Load()
 	rows, err := db.Reader().QueryContext(ctx, `SELECT id FROM action WHERE key = ?1 UNION SELECT last FROM pathset WHERE key = ?1`, k[:])
 	if err != nil {

@@ -13,9 +13,7 @@ import (
 
 func held(t *testing.T, c *Cache, name string) bool {
 	t.Helper()
-	found, err := c.read(t.Context(), []Key{keyOf(name)})
-	require.NoError(t, err)
-	return found[0] != nil
+	return c.one(keyOf(name)) != nil
 }
 
 func TestTrimTakesTheLeastWorthFirst(t *testing.T) {

@@ -42,6 +42,7 @@ func (r *Run) invoke(ctx context.Context, inv *graph.Invocation) ([]value.Value,
 	if err := c.checkRanges(); err != nil {
 		return nil, c.failed(ctx, err)
 	}
+	c.looked = r.daemon.cache.Mark()
 	stored, err := c.lookup(ctx)
 	if err != nil && !errors.Is(err, cache.ErrMiss) {
 		return nil, c.failed(ctx, err)
@@ -75,6 +76,7 @@ type invocation struct {
 	pubs   []*publication // of its outputs and inputs, which are on their way into the cache
 	leases []*gpu.Lease   // for those of its outputs that are to be published
 	began  time.Time      // when it was asked for, or when it ran
+	looked uint64         // since when it is known that no result was put under its key
 
 	given   *items // what it gave while it ran
 	begun   bool   // its effect may have happened: the journal knows
@@ -134,8 +136,10 @@ func (c *invocation) join(ctx context.Context) (entry *cache.Entry, ran bool, er
 	}
 	entry, _, err = c.run.daemon.cache.Join(ctx, same, func(ctx context.Context) (*cache.Entry, error) {
 		// Equal work may have ended between the lookup and here.
-		if stored, err := c.lookup(ctx); err == nil {
-			return stored, nil
+		if c.worksOnGPU() || c.run.daemon.cache.PutSince(c.looked, same) {
+			if stored, err := c.lookup(ctx); err == nil {
+				return stored, nil
+			}
 		}
 		ran = true
 		return c.execute(ctx)
@@ -195,7 +199,11 @@ func (c *invocation) execute(ctx context.Context) (*cache.Entry, error) {
 
 // put stores a result. A result that cannot be kept is still one; the next run will have to work for it again.
 func (c *invocation) put(ctx context.Context, entry *cache.Entry) error {
-	err := c.run.daemon.cache.Put(ctx, entry)
+	store := c.run.daemon.cache.PutSoon
+	if len(entry.Observations) > 0 || len(c.pubs) > 0 {
+		store = c.run.daemon.cache.Put
+	}
+	err := store(ctx, entry)
 	if err != nil && ctx.Err() != nil {
 		return err
 	}
@@ -306,6 +314,9 @@ func (c *invocation) begin(ctx context.Context) error {
 			"it was started at %s and levee ended before it did: whether its effect happened is not known, and its manifest does not say idempotent",
 			prev.Started.Format(time.RFC3339))}
 	}
+	if err := c.run.daemon.cache.Flush(ctx); err != nil { // what it works with is not to be another when it is resumed
+		return err
+	}
 	c.begun = true
 	rec := c.record(journal.Started)
 	return c.run.daemon.keepTrying(ctx, func() error { return c.run.daemon.journal.Begin(ctx, rec) })
@@ -358,9 +369,9 @@ func (c *invocation) done(ctx context.Context, got *cache.Entry, status journal.
 		c.run.pubs.beside(late, func(context.Context) { c.run.feed.putWhenRoom(&entry{inv: &rec}) })
 		return got.Outputs, nil
 	}
-	// Nobody waits for the record of a pure invocation: its result is in the cache, so should levee be killed before the record
-	// is written, the resumed run finds the result and records that.
-	c.run.feed.putWhenRoom(&entry{inv: &rec})
+	// Nobody waits for the record of a pure invocation: its result is in the cache before that, so should levee be killed before the
+	// record is written, the resumed run finds the result and records that.
+	c.run.feed.putStored(&entry{inv: &rec}, got)
 	return got.Outputs, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"levee/cache"
 	"levee/daemon/journal"
 )
 
@@ -16,11 +17,12 @@ type feed struct {
 	run *Run
 
 	mu    sync.Mutex
-	room  sync.Cond // its lock is mu: the queue became shorter
-	queue []*entry  // guarded by mu
-	done  bool      // guarded by mu: only the end of the run is taken
-	shut  bool      // guarded by mu: nothing is taken any more
-	wake  chan struct{}
+	room  sync.Cond     // its lock is mu: the queue became shorter
+	queue []*entry      // guarded by mu
+	done  bool          // guarded by mu: only the end of the run is taken
+	shut  bool          // guarded by mu: nothing is taken any more
+	wake  chan struct{} // something is there
+	now   chan struct{} // it is not to wait for more
 	end   chan struct{}
 
 	edges    edgeCounts
@@ -44,11 +46,15 @@ type entry struct {
 	inv   *journal.Invocation
 	mark  chan struct{}
 	last  bool // with mark
+	early bool // what it tells of is not stored yet, so neither it nor what comes behind it is written; guarded by feed.mu
 	err   error
 }
 
 func (r *Run) startFeed(ctx context.Context) {
-	f := &feed{run: r, wake: make(chan struct{}, 1), end: make(chan struct{}), running: make(map[string]time.Time), quiet: make(map[string]*journal.Invocation), elements: make(map[string]int)}
+	f := &feed{
+		run: r, wake: make(chan struct{}, 1), now: make(chan struct{}, 1), end: make(chan struct{}),
+		running: make(map[string]time.Time), quiet: make(map[string]*journal.Invocation), elements: make(map[string]int),
+	}
 	f.room.L = &f.mu
 	f.begin()
 	r.feed, r.told = f, make(map[string]time.Time)
@@ -57,11 +63,17 @@ func (r *Run) startFeed(ctx context.Context) {
 
 // stopFeed waits until everything that was queued is recorded.
 func (r *Run) stopFeed() {
-	r.feed.mu.Lock()
-	r.feed.shut = true
-	close(r.feed.wake)
-	r.feed.mu.Unlock()
-	<-r.feed.end
+	f := r.feed
+	f.mu.Lock()
+	f.shut = true
+	r.daemon.cache.Hurry()
+	for slices.ContainsFunc(f.queue, isEarly) {
+		f.room.Wait()
+	}
+	signal(f.now)
+	close(f.wake)
+	f.mu.Unlock()
+	<-f.end
 }
 
 // flush waits until everything that the run's nodes did is recorded; only its end follows, or another pass.
@@ -105,14 +117,31 @@ func (f *feed) put(e *entry) {
 // add is called with mu held.
 func (f *feed) add(e *entry) {
 	f.queue = append(f.queue, e)
+	if e.mark != nil { // somebody waits
+		f.run.daemon.cache.Hurry()
+	}
+	if e.mark != nil || len(f.queue) >= feedMany {
+		signal(f.now)
+	}
+	signal(f.wake)
+}
+
+// signal sends on a channel of capacity 1: one that is there already is enough.
+func signal(c chan struct{}) {
 	select {
-	case f.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
 
-// feedMax is how far what happens may run ahead of its record.
-const feedMax = 4096
+const (
+	// feedMax is how far what happens may run ahead of its record.
+	feedMax = 4096
+	// feedMany are so many entries that they are written at once. Fewer, for which nobody waits, are written after feedWait: a row of many
+	// costs a third of one alone, and so does a commit.
+	feedMany = 256
+	feedWait = 10 * time.Millisecond
+)
 
 // putWhenRoom is put for those who can wait.
 func (f *feed) putWhenRoom(e *entry) {
@@ -124,6 +153,46 @@ func (f *feed) putWhenRoom(e *entry) {
 	f.put(e)
 }
 
+// putStored is putWhenRoom for what may be written only when a result is stored.
+func (f *feed) putStored(e *entry, result *cache.Entry) {
+	if result.Stored() {
+		f.putWhenRoom(e)
+		return
+	}
+	e.early = true
+	f.putWhenRoom(e)
+	f.run.daemon.cache.WhenStored(result, func(err error) {
+		if err != nil {
+			f.run.daemon.log.Warn("result not stored", "node", e.inv.Path, "err", err)
+		}
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		e.early = false
+		f.room.Broadcast()
+		if !f.shut {
+			signal(f.wake)
+		}
+	})
+}
+
+func isEarly(e *entry) bool { return e.early }
+
+// ripe takes what can be written from the queue.
+func (f *feed) ripe() []*entry {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := slices.IndexFunc(f.queue, isEarly)
+	if n < 0 {
+		n = len(f.queue)
+	}
+	ripe := f.queue[:n:n]
+	if f.queue = f.queue[n:]; len(f.queue) == 0 {
+		f.queue = nil
+	}
+	f.room.Broadcast()
+	return ripe
+}
+
 func (f *feed) pump(ctx context.Context) {
 	defer close(f.end)
 	timer := time.NewTimer(time.Hour)
@@ -131,13 +200,14 @@ func (f *feed) pump(ctx context.Context) {
 	for open := true; open; {
 		select {
 		case _, open = <-f.wake:
+			timer.Reset(feedWait)
+			select {
+			case <-f.now:
+			case <-timer.C:
+			}
 		case <-timer.C:
 		}
-		f.mu.Lock()
-		queue := f.queue
-		f.queue = nil
-		f.room.Broadcast()
-		f.mu.Unlock()
+		queue := f.ripe()
 		f.write(ctx, queue)
 		last := false
 		for _, e := range queue {

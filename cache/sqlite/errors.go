@@ -53,6 +53,12 @@ func IsMisfit(err error) bool {
 	return errors.As(err, &e) && (e.Code == sqlite3.ErrError || e.Code == sqlite3.ErrConstraint || e.Code == sqlite3.ErrMismatch)
 }
 
+// IsTaken reports whether a statement would have made a key or an index hold something twice. What it did is undone, and nothing else.
+func IsTaken(err error) bool {
+	var e sqlite3.Error
+	return errors.As(err, &e) && (e.ExtendedCode == sqlite3.ErrConstraintUnique || e.ExtendedCode == sqlite3.ErrConstraintPrimaryKey)
+}
+
 // IsBusy reports whether another process held the database for longer than the busy timeout (5 s).
 func IsBusy(err error) bool {
 	var e sqlite3.Error

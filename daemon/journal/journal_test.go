@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -390,4 +391,61 @@ func TestNoNumberTwiceOverARestart(t *testing.T) {
 	inv.Status = Ran
 	require.NoError(t, j.Record(t.Context(), inv))
 	require.Equal(t, int64(2), inv.Seq, "somebody has seen 1")
+}
+
+// TestManyEndsAtOnce writes ends of which some are there already, and events among them, and compares with the same one by one.
+func TestManyEndsAtOnce(t *testing.T) {
+	at := time.UnixMicro(1_700_000_000_000_000)
+	of := func(run string, n int, s InvocationStatus) Entry {
+		return Entry{Invocation: &Invocation{Run: run, Path: fmt.Sprintf("all[%d].n", n), Attempt: 1, Status: s, Site: "all.n", Type: "mix",
+			Started: at, Ended: at.Add(time.Duration(n)), Outputs: []Named{{Name: "n", Value: value.OfInt(int64(n))}}, Log: []byte("info: a\n"[:8*(n%2)]), Began: n%3 == 0}}
+	}
+	list := func(run string) (entries []Entry) {
+		for n := range 200 {
+			s := Ran
+			if n == 150 {
+				s = Started
+			}
+			entries = append(entries, of(run, n, s))
+			if n == 90 {
+				entries = append(entries, Entry{Event: &Event{Run: run, At: at, Type: "log_update", Data: []byte(`{}`)}})
+			}
+		}
+		return entries
+	}
+	j := open(t, t.TempDir(), Options{})
+	var got [2][]Invocation
+	var seqs [2][]int64
+	for i, alone := range []bool{true, false} {
+		run := accept(t, j, runID(i+1)).ID
+		for _, n := range []int{40, 41, 199} { // as of a process that was killed
+			require.NoError(t, j.Write(t.Context(), of(run, n, Ran)))
+		}
+		require.NoError(t, j.Write(t.Context(), of(run, 42, FailedNode)))
+		entries := list(run)
+		if alone {
+			for _, e := range entries {
+				require.NoError(t, j.Write(t.Context(), e))
+			}
+		} else {
+			require.NoError(t, j.Write(t.Context(), entries...))
+		}
+		for _, e := range entries {
+			if e.Event != nil {
+				seqs[i] = append(seqs[i], e.Event.Seq)
+				continue
+			}
+			seqs[i] = append(seqs[i], e.Invocation.Seq)
+			require.Equal(t, slices.Contains([]string{"all[40].n", "all[41].n", "all[199].n"}, e.Invocation.Path), e.Invocation.Kept, e.Invocation.Path)
+		}
+		var err error
+		got[i], err = j.Invocations(t.Context(), run, "")
+		require.NoError(t, err)
+		for n := range got[i] {
+			got[i][n].Run = ""
+		}
+	}
+	require.Len(t, got[0], 200)
+	require.Equal(t, seqs[0], seqs[1])
+	require.Equal(t, got[0], got[1])
 }

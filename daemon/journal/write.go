@@ -3,7 +3,10 @@ package journal
 import (
 	"context"
 	"math"
+	"strings"
 	"time"
+
+	"levee/cache/sqlite"
 )
 
 // Begin makes it durable that an invocation with effects is about to run.
@@ -52,12 +55,7 @@ func (j *Journal) Write(ctx context.Context, entries ...Entry) error {
 		rows[i] = newRow(e)
 	}
 	err := j.write(ctx, true, func(t *tx) error {
-		for i := range rows {
-			if err := rows[i].store(t); err != nil {
-				return err
-			}
-		}
-		return nil
+		return t.store(rows)
 	})
 	if err != nil {
 		for _, e := range entries {
@@ -106,9 +104,89 @@ func (r *row) store(t *tx) error {
 	return r.storeInvocation(t)
 }
 
+// endsAtOnce is how many ends one statement stores.
+const endsAtOnce = 32
+
+// store stores rows in their order.
+func (t *tx) store(rows []row) error {
+	for len(rows) > 0 {
+		n := 1
+		if !t.again && allEnds(rows) {
+			n = endsAtOnce
+			err := t.storeEnds(rows[:n])
+			if err == nil {
+				rows = rows[n:]
+				continue
+			}
+			if !sqlite.IsTaken(err) {
+				return err
+			} // else none of them was stored, and one or more of them is there already
+		}
+		for i := range rows[:n] {
+			if err := rows[i].store(t); err != nil {
+				return err
+			}
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+// allEnds reports whether one statement may store what comes next: ends of one run.
+func allEnds(rows []row) bool {
+	if len(rows) < endsAtOnce {
+		return false
+	}
+	for _, r := range rows[:endsAtOnce] {
+		if r.Event != nil || r.Invocation.Status == Started || r.Invocation.Run != rows[0].Invocation.Run {
+			return false
+		}
+	}
+	return true
+}
+
+// storeEnds stores ends that are not there yet, or none.
+func (t *tx) storeEnds(rows []row) error {
+	run := rows[0].Invocation.Run
+	p, err := t.at(run)
+	if err != nil {
+		return err
+	}
+	args, seqs := make([]any, 0, columns*len(rows)), [endsAtOnce]int64{}
+	for i := range rows {
+		p.last += rows[i].numbers
+		seqs[i] = p.last
+		args = rows[i].columns(args, p.run, p.last)
+	}
+	if _, err := t.Exec(insertEnds, args...); err != nil {
+		return err
+	}
+	for i := range rows {
+		rows[i].Invocation.Seq, rows[i].Invocation.Kept = seqs[i], false
+	}
+	t.draw(run, p)
+	return nil
+}
+
+const columns = 21
+
+// columns are the values of an invocation's row.
+func (r *row) columns(args []any, run, seq int64) []any {
+	i := r.Invocation
+	return append(args, run, seq, i.Path, i.Attempt, string(i.Status), i.Site, text(i.Name), i.Type, hash(&i.Module), hash(&i.Key), r.outputs,
+		i.Started.UnixMicro(), micros(i.Ended), i.Compile.Microseconds(), i.Peak, i.Effect, text(i.Error), text(i.Code), text(i.Cause), i.Log, i.Began)
+}
+
+const (
+	insertOne = `INSERT INTO invocation(run, seq, path, attempt, status, site, name, type, module, key, outputs,
+	started, ended, compile, peak, effect, error, code, cause, log, began) VALUES`
+	oneRow = `(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
+)
+
+var insertEnds = insertOne + oneRow + strings.Repeat(","+oneRow, endsAtOnce-1)
+
 // An end that is begun again keeps its number until its next end has one, so that after a restart none is given twice.
-const insertInvocation = `INSERT INTO invocation(run, seq, path, attempt, status, site, name, type, module, key, outputs,
-	started, ended, compile, peak, effect, error, code, cause, log, began) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+const insertInvocation = insertOne + oneRow + `
 	ON CONFLICT(run, path, attempt) DO UPDATE SET seq=CASE excluded.status WHEN 'started' THEN seq ELSE excluded.seq END, status=excluded.status, outputs=excluded.outputs, started=excluded.started,
 	ended=excluded.ended, module=excluded.module, key=excluded.key, compile=excluded.compile, peak=excluded.peak, effect=excluded.effect,
 	error=excluded.error, code=excluded.code, cause=excluded.cause, log=excluded.log, began=excluded.began
@@ -128,8 +206,7 @@ func (r *row) storeInvocation(t *tx) error {
 		p.last += r.numbers
 		seq = p.last
 	}
-	res, err := t.Exec(insertInvocation, p.run, seq, i.Path, i.Attempt, string(i.Status), i.Site, text(i.Name), i.Type, hash(&i.Module), hash(&i.Key), r.outputs,
-		i.Started.UnixMicro(), micros(i.Ended), i.Compile.Microseconds(), i.Peak, i.Effect, text(i.Error), text(i.Code), text(i.Cause), i.Log, i.Began)
+	res, err := t.Exec(insertInvocation, r.columns(nil, p.run, seq)...)
 	if err != nil {
 		return err
 	}
