@@ -49,7 +49,6 @@ var onlyIn = map[string][]string{
 	"github.com/NVIDIA/go-nvml":        {"gpu/inventory"},
 	"levee/gpu/fake":                   {"gpu/fake"},            // tests apart
 	"levee/gpu/ptx":                    {"gpu/ptx", "gpu/fake"}, // tests apart
-	"levee/gpu/rival":                  {"gpu/rival"},           // tests apart
 	"levee/gpu/suite":                  {"gpu/suite"},           // tests apart
 	"os/signal":                        {"daemon/levee"},
 	"unsafe":                           {"runtime", "gpu"},

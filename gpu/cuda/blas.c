@@ -44,13 +44,13 @@ struct levee_plan {
 	float alpha;
 };
 
-// The library's numbers. None of ours and none of the driver's is as large as OFFSET: what it answers is told apart by it.
-enum { OFFSET = 100000, NOT_SUPPORTED = 15, CHOICES = 8 };
+// The library's numbers.
+enum { NOT_SUPPORTED = 15, CHOICES = 8 };
 enum { COMPUTE_32F = 68, R_32F = 0 };
 enum { DESC_TRANSA = 3, DESC_TRANSB = 4, DESC_EPILOGUE = 7, DESC_BIAS_POINTER = 8, LAYOUT_BATCH = 5, LAYOUT_STRIDE = 6, PREFERENCE_WORKSPACE = 1 };
 enum { EPILOGUE_DEFAULT = 1, EPILOGUE_RELU = 2, EPILOGUE_BIAS = 4 };
 
-static int answer(int status) { return status == 0 ? 0 : OFFSET + status; }
+static int answer(int status) { return status == 0 ? 0 : LEVEE_LIBRARY + status; }
 
 #ifdef LEVEE_NOGPU
 levee_blas *levee_blas_open(const char *path)

@@ -81,20 +81,11 @@ func BlasVersion() string {
 	return ""
 }
 
-// blasResult makes an error of what came back: the library's own numbers begin at 100,000.
 func (c *Context) blasResult(call string, rc C.int) error {
-	const offset = 100_000
-	if rc < offset {
-		return c.result(call, rc)
-	}
-	status, class := int(rc)-offset, Caller
-	switch status {
-	case 3: // could not allocate
-		class = OutOfMemory
-	case 13, 14: // execution failed, internal error: the device may have
-		class = Poisoned
-	}
-	return &Error{Call: call, Code: status, Name: fmt.Sprintf("CUBLAS_STATUS %d", status), Class: class}
+	return c.answered(call, "CUBLAS_STATUS", rc, map[int]Class{
+		3:  OutOfMemory,
+		13: Poisoned, 14: Poisoned, // execution failed, internal error: the device may have
+	})
 }
 
 // Version is the library's, 130100 for 13.1.0; 0 where it does not tell.

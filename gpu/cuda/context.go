@@ -22,7 +22,10 @@ package cuda
 */
 import "C"
 
-import "unsafe"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // Context is a device's primary context.
 type Context struct {
@@ -59,6 +62,20 @@ func (c *Context) result(call string, rc C.int) error {
 		return nil
 	}
 	return c.driver.result(call, rc)
+}
+
+// answered makes an error of what came back from a call of a library of the vendor: a number of its own, or one of the driver's. What is not
+// among the classes is a mistake of ours.
+func (c *Context) answered(call, status string, rc C.int, classes map[int]Class) error {
+	if rc < C.LEVEE_LIBRARY {
+		return c.result(call, rc)
+	}
+	code := int(rc - C.LEVEE_LIBRARY)
+	class, ok := classes[code]
+	if !ok {
+		class = Caller
+	}
+	return &Error{Call: call, Code: code, Name: fmt.Sprintf("%s %d", status, code), Class: class}
 }
 
 // Driver is the one that the context was opened with.

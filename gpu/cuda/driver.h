@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// LEVEE_LIBRARY is added to what a library of the vendor answers, to tell it from what the driver does: no number of either is as large.
+enum { LEVEE_LIBRARY = 100000 };
+
 // LEVEE_SYMBOLS(X): X(required, name, symbol, parameters). Handles are pointers of the driver's; here they are numbers as wide.
 #define LEVEE_SYMBOLS(X)                                                                                                               \
 	X(1, Init, "cuInit", (unsigned))                                                                                                   \

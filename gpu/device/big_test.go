@@ -30,8 +30,8 @@ const (
 	bigChunk  = 1 << 20     // of them in a tensor
 )
 
-// unexact are kernels beside them: those of conv only get matrices of 16-bit floats ready, those of strided no op needs.
-var unexact = strings.Fields("windows widen to_f32 tiles4 tiles8")
+// unexact are kernels beside them: those of conv only get matrices of 16-bit floats ready, divided what cuFFT gives, those of strided no op needs.
+var unexact = strings.Fields("windows widen to_f32 divided tiles4 tiles8")
 
 // exactKernels are all of that class.
 func exactKernels(t testing.TB) (names []string) {

@@ -35,6 +35,7 @@ type Device struct {
 	code sync.RWMutex
 	maps codes[mapKey] // nodes' kernels
 	blas blas
+	fft  fft
 
 	residents residents
 }
@@ -67,6 +68,9 @@ func (d *Device) Close() error {
 	d.residents.clear(d)
 	if d.blas.Blas != nil {
 		err = errors.Join(err, d.blas.Close())
+	}
+	if d.fft.FFT != nil {
+		err = errors.Join(err, d.fft.Close())
 	}
 	d.pinned, d.lanes = nil, nil
 	return errors.Join(err, d.Context.Close())

@@ -8,11 +8,10 @@ import (
 
 	"levee/gpu/cuda"
 	"levee/gpu/op"
-	"levee/gpu/rival"
 )
 
 // BenchmarkTheLibrarysFFT is cuFFT beside ours, 1 GiB of complex numbers read and as much written, by the device's clock. Ours gives the
-// same bits everywhere; this is what that costs.
+// same bits everywhere; this is what that costs, and what the class Device saves.
 func BenchmarkTheLibrarysFFT(b *testing.B) {
 	const all = 1 << 27
 	r := newRig(b)
@@ -29,13 +28,19 @@ func BenchmarkTheLibrarysFFT(b *testing.B) {
 			rate(b, r.launches(func(l *lower) error { return l.transform(in, out, int64(all/n), op.FFTLog(int64(n)), 0, 1) }))
 		})
 		b.Run(fmt.Sprintf("%d/cuFFT", n), func(b *testing.B) {
-			lib, err := rival.NewFFT(n, all/n, uintptr(r.stream))
-			if err != nil {
-				b.Skip(err)
+			lib := r.dev.openFFT()
+			if lib == nil {
+				b.Skipf("no cuFFT: none of %v", cuda.FFTLibraries)
 			}
-			defer lib.Close()
+			some := cuda.Transform{N: n, Rows: cufftMost / n} // as an op has it
+			size, err := lib.Workspace(some)
+			require.NoError(b, err)
+			workspace := r.alloc(max(size, align))
+			defer r.arena.free(workspace)
 			rate(b, r.launches(func(l *lower) error {
-				l.list = append(l.list, command{kind: callLibrary, call: func(cuda.Stream) error { return lib.Run(uint64(in), uint64(out)) }})
+				for at := cuda.Ptr(0); at < 8*all; at += 8 * cufftMost {
+					l.list = append(l.list, command{kind: callLibrary, call: func(s cuda.Stream) error { return lib.Run(some, in+at, out+at, false, workspace, s) }})
+				}
 				return nil
 			}))
 		})

@@ -34,6 +34,11 @@ func lowerFFT(l *lower, o *op.Op) error {
 	in, out := l.in[0], l.out[0]
 	n := in.Shape[len(in.Shape)-2]
 	rows := in.Elems() / 2 / n
+	if o.FastFFT() {
+		if done, err := l.byCuFFT(rows, n, o.Int(0) == 1); done || err != nil {
+			return err
+		}
+	}
 	divide := float32(1)
 	if o.Int(0) == 1 {
 		divide = float32(n)

@@ -26,6 +26,7 @@ type Report struct {
 	Driver  string   `json:"driver,omitempty"` // its version
 	CUDA    string   `json:"cuda,omitempty"`   // the version that the driver supports
 	BLAS    string   `json:"cublas,omitempty"` // the version of cuBLASLt, where there is one
+	FFT     string   `json:"cufft,omitempty"`  // of cuFFT
 	Devices []Device `json:"devices"`
 
 	At time.Time `json:"-"` // when it was found
@@ -68,6 +69,9 @@ func (r Report) Fingerprint(d Device) string {
 	text := fmt.Sprintf("%s, compute capability %s, %d cores, driver %s", d.Name, d.Capability, d.Cores, r.Driver)
 	if r.BLAS != "" {
 		text += ", cuBLAS " + r.BLAS
+	}
+	if r.FFT != "" {
+		text += ", cuFFT " + r.FFT
 	}
 	return text
 }

@@ -107,7 +107,12 @@ func TestWhatIsKnownOfADevice(t *testing.T) {
 	_, err := fake.BuildBLAS(dir, "")
 	require.NoError(t, err)
 	with := machine(t, dir, time.Minute).Report(t.Context())
-	require.Equal(t, "Fake GPU, compute capability 9.0, 4096 cores, driver 580.95.05, cuBLAS 130100", with.Fingerprint(with.Devices[0]))
+	const fingerprint = "Fake GPU, compute capability 9.0, 4096 cores, driver 580.95.05, cuBLAS 130100"
+	require.Equal(t, fingerprint, with.Fingerprint(with.Devices[0]))
+	_, err = fake.BuildFFT(dir, "")
+	require.NoError(t, err)
+	with = machine(t, dir, time.Minute).Report(t.Context())
+	require.Equal(t, fingerprint+", cuFFT 12000", with.Fingerprint(with.Devices[0]))
 
 	old := machine(t, fake.NVML(t, "OLD", "ROWS=1", "EXCLUSIVE"), time.Minute).Report(t.Context())
 	require.Equal(t, "10.2", old.CUDA)

@@ -59,8 +59,8 @@ func read() Report {
 		return Report{Outcome: outcome, Reason: "NVML says: " + words(ret)}
 	}
 	rep := r.report()
-	if rep.Outcome == Present { // its products are the only results that a library of the vendor makes
-		rep.BLAS = cuda.BlasVersion()
+	if rep.Outcome == Present { // these are the libraries of the vendor that make results
+		rep.BLAS, rep.FFT = cuda.BlasVersion(), cuda.FFTVersion()
 	}
 	return rep
 }

@@ -136,9 +136,7 @@ func (c *checker) cost(r *rule, o *Op, in, out []Desc) {
 	}
 	cost := &c.plan.Cost
 	cost.Moved, cost.Flops = add(cost.Moved, moved), add(cost.Flops, flops)
-	if (o.Code == Gemm || o.Code == Conv2D) && in[0].DType.Size() == 2 {
-		c.plan.Class = Device
-	}
+	c.plan.Class = max(c.plan.Class, o.class(in))
 }
 
 // add and mul are for numbers that are not negative; they end at the largest.

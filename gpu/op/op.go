@@ -136,7 +136,8 @@ const (
 	Gemm      Code = 18 // a [batch,]m,k, b [batch,]k,n [, bias [n]] -> c [batch,]m,n (transA, transB, alpha, activation): with transA, a is [batch,]k,m
 	//                     and with transB, b is [batch,]n,k; b without batch serves all; f32, f64, f16, bf16; c as a or f32; bias f32 (f64 for f64)
 	Conv2D Code = 19 // x [n,h,w,c], weights [o,kh,kw,c] [, bias [o]] -> [n,h',w',o] (strideY, strideX, padY, padX, dilationY, dilationX, activation); types as Gemm's
-	FFT    Code = 20 // complex f32 [..., n, 2] -> the same shape (inverse: conjugated, and divided by n); n up to 2^24. The order is in roots.go
+	FFT    Code = 20 // complex f32 [..., n, 2] -> the same shape (inverse: conjugated, and divided by n[, class]); n up to 2^24. The order is in roots.go; of
+	//                     the class Device it is the vendor's library's, where there is one. Without the second parameter it is Exact
 )
 
 // Kinds of Reduce. Floats narrower than f32 are added up as f32 and rounded once. NaN wins in min and max, and its first place in argmin and argmax.
@@ -162,6 +163,20 @@ const (
 	NoActivation = 0
 	ReLU         = 1
 )
+
+// Class is that of an op's results, which takes inputs of these.
+func (o *Op) class(in []Desc) Class {
+	switch {
+	case (o.Code == Gemm || o.Code == Conv2D) && in[0].DType.Size() == 2, o.FastFFT():
+		return Device
+	}
+	return Exact
+}
+
+// FastFFT says whether an op is a transform of the class Device.
+func (o *Op) FastFFT() bool {
+	return o.Code == FFT && len(o.Params) == 2 && o.Params[1] == uint64(Device)
+}
 
 // Op is one step of a graph. In and Out are places in the graph's tensors.
 type Op struct {

@@ -125,7 +125,7 @@ func TestEveryOpTakesWhatItShould(t *testing.T) {
 		{op.Normalise, ds{desc(op.U8, 2, 8, 9, 3), desc(op.F32, 3), desc(op.F32, 3)}, ds{desc(op.F32, 2, 3, 8, 9)}, []uint64{1}},
 		{op.Gemm, ds{desc(op.F16, 5, 6, 4), desc(op.F16, 3, 6), desc(op.F32, 3)}, ds{desc(op.F32, 5, 4, 3)}, []uint64{1, 1, float(2), 0}},
 		{op.Conv2D, ds{desc(op.F32, 1, 8, 9, 3), desc(op.F32, 7, 3, 3, 3)}, ds{desc(op.F32, 1, 4, 9, 7)}, []uint64{2, 1, 1, 1, 1, 1, 1}},
-		{op.FFT, ds{desc(op.F32, 5, 12, 2)}, ds{desc(op.F32, 5, 12, 2)}, []uint64{0}},
+		{op.FFT, ds{desc(op.F32, 5, 12, 2)}, ds{desc(op.F32, 5, 12, 2)}, []uint64{0, uint64(op.Device)}},
 	} {
 		require.NoError(t, checkOne(c.code, c.in, c.out, c.params...), c.code)
 		// The same with another output, another count of parameters, and parameters out of all bounds.
@@ -144,6 +144,28 @@ func TestEveryOpTakesWhatItShould(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Whoever asks for no class gets the exact one, as before there was a choice.
+func TestClasses(t *testing.T) {
+	signal, halves := desc(op.F32, 5, 12, 2), desc(op.F16, 4, 4)
+	s := session{tensors: map[op.Handle]op.Desc{100: signal}}
+	for _, c := range []struct {
+		params []uint64
+		want   op.Class
+	}{{[]uint64{1}, op.Exact}, {[]uint64{1, 0}, op.Exact}, {[]uint64{1, 1}, op.Device}} {
+		p, err := s.check(one(op.FFT, []op.Desc{signal}, []op.Desc{signal}, c.params...))
+		require.NoError(t, err)
+		require.Equal(t, c.want, p.Class, c.params)
+	}
+	for _, params := range [][]uint64{nil, {0, 2}, {0, math.MaxUint64}, {0, 0, 0}} {
+		_, err := s.check(one(op.FFT, []op.Desc{signal}, []op.Desc{signal}, params...))
+		requireFault(t, err, op.BadGraph)
+	}
+	s.tensors = map[op.Handle]op.Desc{100: halves, 101: halves}
+	p, err := s.check(one(op.Gemm, []op.Desc{halves, halves}, []op.Desc{halves}, 0, 0, float(1), 0))
+	require.NoError(t, err)
+	require.Equal(t, op.Device, p.Class)
 }
 
 func TestBadGraphs(t *testing.T) {

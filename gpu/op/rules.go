@@ -39,7 +39,7 @@ func init() { // not in the declaration: the checks name ops by this table
 		Normalise: {"normalise", 3, 3, 1, 1, checkNormalise, nil},
 		Gemm:      {"gemm", 2, 3, 1, 4, checkGemm, flopsGemm},
 		Conv2D:    {"conv2d", 2, 3, 1, 7, checkConv, flopsConv},
-		FFT:       {"fft", 1, 1, 1, 1, checkFFT, flopsFFT},
+		FFT:       {"fft", 1, 1, 1, -1, checkFFT, flopsFFT},
 	}
 }
 

@@ -115,6 +115,12 @@ func flopsConv(_ *checker, _ *Op, in, out []Desc) int64 {
 const maxFFT = 1 << 24
 
 func checkFFT(_ *checker, o *Op, in, out []Desc) error {
+	if len(o.Params) != 1 && len(o.Params) != 2 {
+		return fmt.Errorf("%d parameters, it takes 1 or 2", len(o.Params))
+	}
+	if len(o.Params) == 2 && o.Params[1] > uint64(Device) {
+		return fmt.Errorf("the class is %d: 0 exact or 1 device", o.Params[1])
+	}
 	a := in[0]
 	n := len(a.Shape)
 	if a.DType != F32 || n < 2 || a.Shape[n-1] != 2 || a.Shape[n-2] > maxFFT {

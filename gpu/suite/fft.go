@@ -2,6 +2,7 @@ package suite
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 
 	"levee/gpu/op"
@@ -9,6 +10,11 @@ import (
 
 // fftCases have lengths for one pass and for two, and some that are no powers of two; what is right is told by the processors.
 func fftCases(r *rand.Rand) (list []Case) {
+	for _, n := range []int64{1, 64, 100} {
+		for inverse := range uint64(2) {
+			list = append(list, fastFFTCase(Random(r, op.F32, 3, n, 2), inverse))
+		}
+	}
 	for _, s := range [][2]int64{{1, 1}, {3, 2}, {1000, 4}, {7, 8}, {3, 256}, {5, 512}, {1, 4096}, {2, 8192}, {1, 1 << 14}, {3, 3}, {2, 100}, {4, 1000}, {1, 5000}, {1, 1 << 15}, {1, 9000}, {9, 128}, {3, 1024}, {1, 1 << 13}} {
 		for inverse := range uint64(2) {
 			list = append(list, fftCase(Random(r, op.F32, s[0], s[1], 2), inverse))
@@ -23,4 +29,39 @@ func fftCases(r *rand.Rand) (list []Case) {
 
 func fftCase(a Tensor, inverse uint64) Case {
 	return Case{Name: fmt.Sprintf("%v, %d", a.Desc, inverse), Code: op.FFT, Params: []uint64{inverse}, In: []Tensor{a}, Out: []op.Desc{a.Desc}}
+}
+
+// fastFFTCase is of the class op.Device: whatever does it comes near.
+func fastFFTCase(a Tensor, inverse uint64) Case {
+	c := fftCase(a, inverse)
+	c.Name, c.Params, c.Near = "fast "+c.Name, []uint64{inverse, uint64(op.Device)}, nearFFT
+	return c
+}
+
+// nearFFT lets numbers differ by 1e-5 of what is usual in their row: all of a row go into each of it.
+func nearFFT(d op.Desc, got, want []byte) error {
+	n := 2 * d.Shape[len(d.Shape)-2]
+	for row := int64(0); row < d.Elems(); row += n {
+		usual := 0.0
+		for i := row; i < row+n; i++ {
+			usual += number(op.F32, want[4*i:]) * number(op.F32, want[4*i:])
+		}
+		usual = math.Sqrt(usual / float64(n))
+		for i := row; i < row+n; i++ {
+			if x, y := number(op.F32, got[4*i:]), number(op.F32, want[4*i:]); !(math.Abs(x-y) <= 1e-5*usual) {
+				return fmt.Errorf("element %d of %v is %v, far from %v", i, d, x, y)
+			}
+		}
+	}
+	return nil
+}
+
+// CompareFFT says whether a transform of a tensor is near to what an executor makes of it by the definition.
+func CompareFFT(ex Executor, a Tensor, inverse uint64, got []byte) error {
+	c := fftCase(a, inverse)
+	want, err := c.run(ex)
+	if err != nil {
+		return err
+	}
+	return nearFFT(a.Desc, got, want[0])
 }

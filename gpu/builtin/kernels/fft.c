@@ -219,3 +219,13 @@ KERNEL chirp_rows(GLOBAL const c32 *in, GLOBAL c32 *out, GLOBAL const c32 *direc
 		out[(first + c) * n + e] = canon2((c32){v.x / divide, v.y / divide});
 	}
 }
+
+// divided divides n numbers, which a library has transformed, two at a time.
+KERNEL divided(GLOBAL c32 *x, u64 n, f32 by) {
+	GLOBAL f32x4 *pairs = (GLOBAL f32x4 *)x;
+	for (u64 i = gid(); i < n / 2; i += gstride()) {
+		f32x4 v = pairs[i] / by;
+		pairs[i] = (f32x4){canon(v.x), canon(v.y), canon(v.z), canon(v.w)};
+	}
+	if ((n & 1) && gid() == 0) x[n - 1] = canon2(x[n - 1] / by);
+}

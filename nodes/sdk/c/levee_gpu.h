@@ -117,6 +117,7 @@ enum {
     LEVEE_LAYER_NORM, LEVEE_SORT, LEVEE_SCAN, LEVEE_HISTOGRAM, LEVEE_RANDOM, LEVEE_RESIZE, LEVEE_NORMALISE, LEVEE_GEMM, LEVEE_CONV2D, LEVEE_FFT
 };
 
+enum { LEVEE_FFT_EXACT, LEVEE_FFT_DEVICE }; /* classes of LEVEE_FFT, its second parameter: the same bits everywhere, or what is fastest */
 enum { LEVEE_SUM, LEVEE_PROD, LEVEE_MIN, LEVEE_MAX, LEVEE_ARG_MIN, LEVEE_ARG_MAX, LEVEE_MEAN }; /* kinds of LEVEE_REDUCE */
 
 /* A float parameter of an op. */

@@ -99,6 +99,12 @@ const (
 	OpFFT
 )
 
+// The classes of OpFFT, its second parameter: the same bits everywhere, or what is fastest.
+const (
+	FFTExact = iota
+	FFTDevice
+)
+
 // The kinds of OpReduce.
 const (
 	ReduceSum = iota
