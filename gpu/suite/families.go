@@ -2,7 +2,6 @@ package suite
 
 import (
 	"fmt"
-	"slices"
 
 	"levee/gpu/op"
 )
@@ -100,6 +99,9 @@ func bigSlices(m *made) (list []Case) {
 			shape, start, step, out := []int64{rows + 1, 2*width + 1, u.run}, []int64{m.Int64N(2), m.Int64N(2), 0}, []int64{1, 2, 1}, []int64{rows, width, u.run}
 			list = append(list, simple(op.Slice, words(start, step), desc(u.d, out...), m.any(u.d, shape...)))
 		}
+		width := 513 + 2*m.Int64N(700) // long pieces
+		rows := m.n/width + 1
+		list = append(list, simple(op.Slice, words([]int64{0, m.Int64N(3)}, []int64{1, 1}), desc(u.d, rows, width*u.run), m.any(u.d, rows, (width+2)*u.run)))
 	}
 	return list
 }
@@ -169,8 +171,8 @@ func bigExtremes(m *made) (list []Case) {
 	return list
 }
 
-// rowLengths are those for which there are kernels of their own, in multiples of four and not.
-var rowLengths = [][2]int64{{1, 32}, {33, 64}, {65, 128}, {129, 256}, {257, 512}, {513, 1024}, {1025, 2048}, {2049, 4096}, {4097, 8192}, {8193, 70_000}}
+// rowLengths are those for which there are kernels of their own.
+var rowLengths = [][2]int64{{1, 128}, {129, 256}, {257, 512}, {513, 1024}, {1025, 2048}, {2049, 4096}, {4097, 8192}, {8193, 70_000}}
 
 func bigSoftmax(m *made) []Case {
 	return bigNormed(m, func(in Tensor) Case { return simple(op.Softmax, nil, in.Desc, in) })
@@ -187,13 +189,13 @@ func bigNormed(m *made, make func(in Tensor) Case) (list []Case) {
 	for _, d := range rowTypes {
 		for _, r := range rowLengths {
 			n := m.length(r[0], r[1])
-			for _, n := range []int64{(n + 3) &^ 3, n | 1} {
+			for _, n := range []int64{n | 1, (n + 7) &^ 7, n&^7 | pick[int64](m, 4, 2)} { // of whole vectors, or not
 				if n > r[1] {
-					n -= 2
+					n -= 8
 				}
 				list = append(list, make(m.sums(d, m.n/n+1, n)))
 			}
 		}
 	}
-	return slices.Clip(list)
+	return list
 }
