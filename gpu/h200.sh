@@ -8,7 +8,7 @@
 #   DIR/h200.sh run [OUT]        runs all, writes a log a step to OUT (default: DIR/out), and prints a summary
 #   DIR/h200.sh run OUT STEP...  runs these steps
 #
-# With LD_LIBRARY_PATH leading to libcublasLt.so the vendor's library is measured too; with python3 and PyTorch there they are the rivals.
+# With LD_LIBRARY_PATH leading to libcublasLt.so and libcufft.so the vendor's libraries are measured too; with python3 and PyTorch there they are the rivals.
 # Nothing of the GPU's settings is touched.
 set -u
 export CGO_ENABLED=1 CGO_CFLAGS="-O2 -g -Wno-deprecated-declarations"

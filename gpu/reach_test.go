@@ -55,31 +55,46 @@ func TestAWorkerReadsWhatADriverNeeds(t *testing.T) {
 	require.Contains(t, said, "n", "somebody was refused")
 }
 
-// What the driver opens only when it is asked for something it finds in a worker that is shut in: what compiles PTX, and cuBLASLt.
+// What the driver opens only when it is asked for something it finds in a worker that is shut in: what compiles PTX, cuBLASLt, and cuFFT.
 func TestLibrariesOnAGPU(t *testing.T) {
 	_, e, l := realPool(t, func(c *PoolConfig) { c.Cache = t.TempDir() })
 	require.NoError(t, sums(t, e), "a kernel that was never compiled here")
-	out, err := e.Alloc(op.Desc{DType: op.BF16, Shape: []int64{2048, 2048}})
-	require.NoError(t, err)
 	one := math.Float64bits(1)
-	g := op.Graph{Tensors: []op.Tensor{{Desc: op.Desc{DType: op.BF16, Shape: []int64{2048, 1024}}}, {Desc: op.Desc{DType: op.BF16, Shape: []int64{1024, 2048}}}, {Handle: out}},
-		Ops: []op.Op{{Code: op.Fill, Out: []uint16{0}, Params: []uint64{one}}, {Code: op.Fill, Out: []uint16{1}, Params: []uint64{one}},
-			{Code: op.Gemm, In: []uint16{0, 1}, Out: []uint16{2}, Params: []uint64{0, 0, one, op.NoActivation}}}}
-	fence, err := e.Submit(g.Append(nil))
-	require.NoError(t, err)
-	require.NoError(t, e.Wait(fence, -1))
-	got := make([]byte, 4)
-	require.NoError(t, e.Download(out, 2048*2048*2-4, got))
-	require.Equal(t, []byte{0x80, 0x44, 0x80, 0x44}, got, "1024")
+	product := ones(t, e, op.Op{Code: op.Gemm, Params: []uint64{0, 0, one, op.NoActivation}}, op.BF16, []int64{2048, 2048}, []int64{2048, 1024}, []int64{1024, 2048})
+	require.Equal(t, []byte{0x80, 0x44, 0x80, 0x44}, product[:4], "1024")
+	signal := []int64{1 << 14, 128, 2}
+	spectrum := ones(t, e, op.Op{Code: op.FFT, Params: []uint64{0, uint64(op.Device)}}, op.F32, signal, signal)
+	require.Equal(t, []byte{0, 0, 0, 0x43, 0, 0, 0, 0x43}, spectrum[:8], "128 + 128i")
 	l.on.pool.mu.Lock()
 	pid := l.on.proc.Pid
 	l.on.pool.mu.Unlock()
 	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
 	require.NoError(t, err)
-	for _, name := range []string{"libnvidia-ptxjitcompiler", "libcublasLt"} {
+	for name, here := range map[string]bool{"libnvidia-ptxjitcompiler": false, "libcublasLt": cuda.BlasVersion() != "", "libcufft": cuda.FFTVersion() != ""} {
 		t.Logf("the worker has %s: %v", name, strings.Contains(string(maps), name))
+		if here {
+			require.Contains(t, string(maps), name)
+		}
 	}
-	if cuda.BlasVersion() != "" {
-		require.Contains(t, string(maps), "libcublasLt")
+}
+
+// ones gives the beginning of an op's result, whose inputs are full of ones.
+func ones(t *testing.T, e Executor, o op.Op, d op.DType, result []int64, inputs ...[]int64) []byte {
+	t.Helper()
+	var g op.Graph
+	for i, shape := range inputs {
+		g.Tensors = append(g.Tensors, op.Tensor{Desc: op.Desc{DType: d, Shape: shape}})
+		g.Ops = append(g.Ops, op.Op{Code: op.Fill, Out: []uint16{uint16(i)}, Params: []uint64{math.Float64bits(1)}})
+		o.In = append(o.In, uint16(i))
 	}
+	out, err := e.Alloc(op.Desc{DType: d, Shape: result})
+	require.NoError(t, err)
+	o.Out = []uint16{uint16(len(inputs))}
+	g.Tensors, g.Ops = append(g.Tensors, op.Tensor{Handle: out}), append(g.Ops, o)
+	fence, err := e.Submit(g.Append(nil))
+	require.NoError(t, err)
+	require.NoError(t, e.Wait(fence, -1))
+	got := make([]byte, 16)
+	require.NoError(t, e.Download(out, 0, got))
+	return got
 }
