@@ -112,15 +112,15 @@ func (l *lower) each(n int64) dim { return dim{X: uint32(min(n, int64(l.dev.sms)
 
 // extreme finds the least or largest of each row, or its place.
 func (l *lower) extreme(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, as op.DType, kind int64) error {
-	flip, places := int64(0), uint32(0)
+	w := wanted{as: as}
 	if kind == op.Max || kind == op.ArgMax {
-		flip = -1
+		w.flip = -1
 	}
 	if kind == op.ArgMin || kind == op.ArgMax {
-		places = 1
+		w.places = 1
 	}
 	if r.inner == 1 {
-		return l.extremeRows(in, d, r, out, flip, places, as)
+		return l.extremeRows(in, d, r, out, w)
 	}
 	of := d.String()
 	for r.n > extremePiece {
@@ -129,57 +129,68 @@ func (l *lower) extreme(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, as op.DTy
 		if err != nil {
 			return err
 		}
-		if err := l.extremeColumns(of, in, r, part, flip, 0, 0); err != nil {
+		if err := l.extremeColumns(of, in, r, part, wanted{flip: w.flip}); err != nil {
 			return err
 		}
 		of, in, r.n = "found", part, pieces
 	}
-	return l.extremeColumns(of, in, r, out, flip, places, as)
+	return l.extremeColumns(of, in, r, out, w)
 }
 
-func (l *lower) extremeColumns(of string, in cuda.Ptr, r rows, out cuda.Ptr, flip int64, places uint32, as op.DType) error {
+func (l *lower) extremeColumns(of string, in cuda.Ptr, r rows, out cuda.Ptr, w wanted) error {
 	width := powerOfTwo(r.inner, 32)
-	args := l.args().Ptr(out).Ptr(in).I64(r.outer).I64(r.n).I64(r.inner).U32(uint32(width)).I64(flip).U32(places).U32(uint32(as))
+	args := l.args().Ptr(out).Ptr(in).I64(r.outer).I64(r.n).I64(r.inner).U32(uint32(width)).I64(w.flip).U32(w.places).U32(uint32(w.as))
 	all := r.outer * ((r.n + extremePiece - 1) / extremePiece)
 	return l.launch("reduce_"+of, "extreme_columns_"+of, l.each(all*((r.inner+width-1)/width)), eachThread, 0, args)
 }
 
+// wanted is what a reduction finds: the largest has all ones to flip, and as is the type of what is stored.
+type wanted struct {
+	flip   int64
+	places uint32
+	as     op.DType
+}
+
 // extremeRows goes through rows by groups of 64 bytes for each thread, as kernels/extreme_rows.h says. Rows that are too few to have a warp
 // each have some blocks each, as many as the device holds at once, or several times as many, so that none is without work for long.
-func (l *lower) extremeRows(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, flip int64, places uint32, as op.DType) error {
-	launch := func(of string, in cuda.Ptr, n int64, out cuda.Ptr, as op.DType, width, parts int64) error {
-		args := l.args().Ptr(out).Ptr(in).I64(r.outer).I64(n).U32(uint32(width)).U32(uint32(parts)).I64(flip).U32(places).U32(uint32(as))
-		grid := l.blocks(r.outer * width)
-		if width > 32 {
-			grid = l.each(r.outer * parts)
-		}
-		return l.launch("reduce_"+of, "extreme_rows_"+of, grid, eachThread, 0, args)
-	}
+func (l *lower) extremeRows(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, w wanted) error {
 	bytes := r.n * d.Size()
 	width := powerOfTwo((bytes+63)/64, 32)
 	if bytes < 64 && bytes%16 != 0 { // by elements
 		width = powerOfTwo(r.n, 32)
 	}
 	if r.outer >= int64(l.dev.sms)*32 || bytes < 4096 {
-		return launch(d.String(), in, r.n, out, as, width, 1)
+		return l.extremeParts(in, d, r, out, w, width, 1)
 	}
 	held := int64(l.dev.sms) * 4
 	parts := held / r.outer
 	if parts < 4 {
 		parts = (4*held + r.outer - 1) / r.outer
 	}
-	parts = max(1, min(parts, bytes/(threads*64)))
+	return l.extremeParts(in, d, r, out, w, threads, max(1, min(parts, bytes/(threads*64))))
+}
+
+// extremeParts has width threads for each of the parts of a row, which then are a row of what was found.
+func (l *lower) extremeParts(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, w wanted, width, parts int64) error {
+	launch := func(of string, in cuda.Ptr, n int64, out cuda.Ptr, as op.DType, width, parts int64) error {
+		args := l.args().Ptr(out).Ptr(in).I64(r.outer).I64(n).U32(uint32(width)).U32(uint32(parts)).I64(w.flip).U32(w.places).U32(uint32(as))
+		grid := l.blocks(r.outer * width)
+		if width > 32 {
+			grid = l.each(r.outer * parts)
+		}
+		return l.launch("reduce_"+of, "extreme_rows_"+of, grid, eachThread, 0, args)
+	}
 	if parts == 1 {
-		return launch(d.String(), in, r.n, out, as, threads, 1)
+		return launch(d.String(), in, r.n, out, w.as, width, 1)
 	}
 	part, err := l.scratch(r.outer * parts * foundSize)
 	if err != nil {
 		return err
 	}
-	if err := launch(d.String(), in, r.n, part, 0, threads, parts); err != nil {
+	if err := launch(d.String(), in, r.n, part, 0, width, parts); err != nil {
 		return err
 	}
-	return launch("found", part, parts, out, as, threads, 1)
+	return launch("found", part, parts, out, w.as, threads, 1)
 }
 
 // powerOfTwo is the least that is not below n, but at most most.
