@@ -48,19 +48,12 @@ func at(list []int64, i int, none int64) int64 {
 	return list[i]
 }
 
-// nearest is the dimension in which the input's elements lie nearest to each other; -1: the last one.
+// nearest is the dimension in which the input's elements lie side by side; -1: the last one, or none.
 func nearest(s op.Strided) int {
-	last := len(s.Dims) - 1
-	near := last
-	for i := range s.Dims {
-		if s.Strides[i] < s.Strides[near] {
-			near = i
-		}
-	}
-	if near == last {
+	if last := len(s.Dims) - 1; s.Strides[last] == 1 {
 		return -1
 	}
-	return near
+	return slices.Index(s.Strides, 1)
 }
 
 // tileBand is how many tiles side by side along the input's rows are followed by those beside them along the output's: see kernels/tiles.h.
@@ -68,7 +61,7 @@ var tileBand = int64(16)
 
 // side is how much a tile has along near, and along the last dimension, by the bytes of a unit: as in kernels/strided.c.
 var (
-	tileSides = map[int64][2]int64{1: {64, 64}, 2: {64, 64}, 4: {64, 64}, 8: {32, 32}, 16: {32, 32}}
+	tileSides = map[int64][2]int64{1: {64, 64}, 2: {64, 64}, 16: {32, 32}}
 	wideSides = map[int64][2]int64{1: {256, 128}, 2: {128, 128}, 4: {128, 64}, 8: {64, 64}}
 )
 
@@ -98,22 +91,22 @@ func (l *lower) tiles(s op.Strided, near int, size int64) (bool, error) {
 		kernel, all = fmt.Sprintf("%s%d_%d", name, size, channels), outside*((pixels+vector-1)/vector)
 		blocks = (all + threads - 1) / threads
 	}
-	switch beside := s.Strides[near] == 1; {
-	case beside && size <= 4 && count <= 4 && step == count:
+	switch words := max(1, 4/size); {
+	case size <= 4 && count <= 4 && step == count:
 		planes("split", count, n)
 		whole = multiples(s, vector, near, last) && n%vector == 0
-	case beside && size <= 4 && n <= 4 && nearPitch == n:
+	case size <= 4 && n <= 4 && nearPitch == n:
 		planes("join", n, count)
 		whole = multiples(s, vector, near) && count%vector == 0
 	case count < 8 || n < 8:
 		return false, nil
-	case beside && size <= 8 && n%max(1, 4/size) == 0 && count%max(1, 4/size) == 0 && multiples(s, max(1, 4/size), near):
+	case size <= 8 && n%words == 0 && count%words == 0 && multiples(s, words, near):
 		tile("wide_tiles", wideSides)
 		whole = multiples(s, vector, near) && n%vector == 0 && count%vector == 0
 	default:
 		tile("tiles", tileSides)
 	}
-	args := l.args().Ptr(l.out[0].at).Ptr(l.in[0].at).I64(s.Start).I64(n).I64(step).I64(count).I64(s.Strides[near]).I64(nearPitch).I64(all)
+	args := l.args().Ptr(l.out[0].at).Ptr(l.in[0].at).I64(s.Start).I64(n).I64(step).I64(count).I64(nearPitch).I64(all)
 	for i := range op.MaxRank - 3 { // the fourth is what is left
 		args.I64(at(dims, i, 1))
 	}

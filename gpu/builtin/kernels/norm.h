@@ -10,8 +10,6 @@ INLINE f32 narrow_f32(f32 x) { return canon(x); }
 INLINE f16 narrow_f16(f32 x) { return f32_to_f16(x); }
 INLINE bf16 narrow_bf16(f32 x) { return f32_to_bf16(x); }
 
-INLINE f32 xor_f32(f32 v, u32 d) { return float_of(lane_xor(bits_of(v), d)); }
-
 // Words hold what a thread loads at once: V elements. spread_T widens them, but leaves the bits of a NaN as they are; gather_T narrows, and
 // gather_T_number does what is no NaN.
 INLINE void get_words(u32 *w, GLOBAL const void *p, u32 bytes) {
@@ -73,11 +71,11 @@ INLINE f32 lanes_sum(f32 *v, u32 R, u32 V) {
 	u32 h = R / 2, c = V / 2;
 	_Pragma("unroll") for (; c > 0; c /= 2, h /= 2) REPEAT(k, 4) if (k < c) {
 		f32 a = v[k], b = v[k + c], give = tid() & h ? a : b, keep = tid() & h ? b : a;
-		v[k] = keep + xor_f32(give, h);
+		v[k] = keep + other_f32(give, h);
 	}
-	_Pragma("unroll") for (; h > 0; h /= 2) v[0] += xor_f32(v[0], h);
+	_Pragma("unroll") for (; h > 0; h /= 2) v[0] += other_f32(v[0], h);
 	h = R / 2, c = V / 2;
-	_Pragma("unroll") for (; c > 0; c /= 2, h /= 2) v[0] += xor_f32(v[0], h);
+	_Pragma("unroll") for (; c > 0; c /= 2, h /= 2) v[0] += other_f32(v[0], h);
 	return v[0];
 }
 
@@ -100,7 +98,7 @@ INLINE f32 row_sum(f32 *acc, SHARED f32 *part, u32 R, u32 V) {
 // row_most is the largest m of R threads, or NaN if it is bad in one.
 INLINE f32 row_most(f32 m, u32 bad, SHARED f32 *part, u32 R) {
 	u32 lanes = R < 32 ? R : 32;
-	_Pragma("unroll") for (u32 h = lanes / 2; h > 0; h /= 2) m = __nvvm_fmax_f(m, xor_f32(m, h));
+	_Pragma("unroll") for (u32 h = lanes / 2; h > 0; h /= 2) m = __nvvm_fmax_f(m, other_f32(m, h));
 	u32 all = __nvvm_vote_ballot_sync(-1, bad);
 	if (R < 32) all = all >> (tid() & 32 - R & 31) & (1u << (R & 31)) - 1;
 	if (all) m = float_of(nan_f32);

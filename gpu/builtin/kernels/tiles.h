@@ -1,11 +1,11 @@
-// Transposes: the output lies in one piece along n, which is read with stride, and the input is nearest along count, which is read with
-// near and written with pitch. Up to four dimensions b are outside of that. 256 threads. For includers of device.h and units.h.
+// Transposes: the output lies in one piece along n, which is read with stride, and the input in one along count, which is written with pitch.
+// Up to four dimensions b are outside of that. 256 threads. For includers of device.h and units.h.
 #pragma once
 
 #define UNROLL _Pragma("unroll")
 
 #define TILE_ARGS(S) \
-	GLOBAL unit##S *__restrict out, GLOBAL const unit##S *__restrict in, u64 start, u64 n, u64 stride, u64 count, u64 near, u64 pitch, u64 all, u64 b0, \
+	GLOBAL unit##S *__restrict out, GLOBAL const unit##S *__restrict in, u64 start, u64 n, u64 stride, u64 count, u64 pitch, u64 all, u64 b0, \
 		u64 b1, u64 b2, u64 i0, u64 i1, u64 i2, u64 i3, u64 o0, u64 o1, u64 o2, u64 o3, u64 band, u32 whole
 
 // OUTSIDE makes from and to of the number b of what is outside.
@@ -33,11 +33,11 @@
 		static SHARED unit##S tile[D][PITCH]; \
 		u32 x = tid() & 31, y = tid() >> 5; \
 		TILE(D, D) \
-		GLOBAL const unit##S *src = in + from + r * near + c * stride; \
+		GLOBAL const unit##S *src = in + from + r + c * stride; \
 		GLOBAL unit##S *dst = out + to + r * pitch + c; \
 		UNROLL for (u32 j = 0; j < D; j += 8) \
 			UNROLL for (u32 i = 0; i < D; i += 32) \
-				if (i + x < high && j + y < wide) tile[j + y][i + x] = src[(i + x) * near + (j + y) * stride]; \
+				if (i + x < high && j + y < wide) tile[j + y][i + x] = src[i + x + (j + y) * stride]; \
 		sync(); \
 		UNROLL for (u32 j = 0; j < D; j += 8) \
 			UNROLL for (u32 i = 0; i < D; i += 32) \
@@ -67,7 +67,7 @@ INLINE u32 piece1(const u32x4 *v, u32 b) {
 typedef u32 word4;
 typedef u32x2 word8;
 
-// wide_tiles are those where near is 1 and everything else a multiple of words: 16 bytes are read and written at once, where whole says that
+// wide_tiles are those where everything is a multiple of words: 16 bytes are read and written at once, where whole says that
 // everything is a multiple of these. A thread takes 16 bytes of as many rows of the input as make a piece of P bytes of a row of the output.
 // In shared memory the eight 16 bytes of each 128 change places, so that none meet in a bank.
 #define WIDE_TILES(S, P, DOWN, ACROSS) \
