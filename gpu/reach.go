@@ -22,7 +22,7 @@ var (
 	}
 	usable = []string{
 		"/dev/nvidia*", "/dev/null", "/dev/zero", "/dev/random", "/dev/urandom",
-		"/dev/nvgpu", "/dev/nvhost*", "/dev/nvmap", "/dev/nvsci*", "/dev/host1x*", "/dev/dri/renderD*", "/dev/dxg", // GPUs that share the machine's memory, or a host's
+		"/dev/nvgpu", "/dev/nvhost*", "/dev/nvmap", "/dev/nvsci*", "/dev/host1x*", "/dev/dxg", // GPUs that share the machine's memory, or a host's
 	}
 )
 

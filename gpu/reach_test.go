@@ -34,7 +34,7 @@ func TestAWorkerReadsWhatADriverNeeds(t *testing.T) {
 	own := fmt.Sprintf("/proc/%d/", os.Getpid())
 	needed := []string{"/proc/self/maps", "/proc/self/task", "/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system", "/dev/null", "/usr/lib",
 		file("cache/levee/cuda/kernel"), file("more/libraries/libcufft.so.12")}
-	others := []string{"/", "/etc/passwd", "/home", "/tmp", dir, own + "status", own + "environ", own + "maps", shm.Name(), "/dev/shm", "/dev/tty",
+	others := []string{"/", "/etc/passwd", "/home", "/tmp", dir, own + "status", own + "environ", own + "maps", "/proc/self/root/etc/passwd", "/proc/self/cwd/etc/passwd", shm.Name(), "/dev/shm", "/dev/tty",
 		file("home/secret"), file("home/.ssh/id"), file("state/levee/state.db"), file("cache/levee/cache.db"), file("flows/inbox/letter"), file("more/letter")}
 	t.Setenv("HOME", filepath.Join(dir, "home"))
 	t.Setenv("LD_LIBRARY_PATH", strings.Join([]string{"", filepath.Join(dir, "more/libraries"), dir, filepath.Join(dir, "home"), filepath.Join(dir, "cache/levee")}, ":"))
