@@ -76,10 +76,6 @@ pub const GEMM: u16 = 18;
 pub const CONV2D: u16 = 19;
 pub const FFT: u16 = 20;
 
-/// Classes of FFT, its second parameter: the same bits everywhere, or what is fastest.
-pub const FFT_EXACT: u64 = 0;
-pub const FFT_DEVICE: u64 = 1;
-
 /// Kinds of REDUCE.
 pub const SUM: u64 = 0;
 pub const PROD: u64 = 1;
@@ -281,3 +277,7 @@ impl Graph {
         }
     }
 }
+
+/// Classes of FFT, its second parameter: the same bits everywhere, or what is fastest.
+pub const FFT_EXACT: u64 = 0;
+pub const FFT_DEVICE: u64 = 1;
