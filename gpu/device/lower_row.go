@@ -98,6 +98,9 @@ func (l *lower) sumPieces(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, as op.D
 	case r.n <= 32:
 		args.I64(r.outer * r.inner).I64(r.n).I64(r.inner)
 		return launch(fmt.Sprint("sum_short_", d), l.blocks(r.outer*r.inner), eachThread)
+	case d.Size() <= 2 && r.inner%8 == 0 && r.n >= 512 && all*((r.inner+31)/32) >= int64(l.dev.sms)/2:
+		args.I64(r.outer).I64(r.n).I64(r.inner)
+		return launch(fmt.Sprint("sum_wide_", d), l.each(all*((r.inner+31)/32)), dim{X: 1024})
 	case r.inner <= 4, all*((r.inner+31)/32) < int64(l.dev.sms)/2: // so few that half of what is read may be wasted
 		return columns(4, 1024)
 	}

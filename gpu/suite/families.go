@@ -151,6 +151,7 @@ func bigSums(m *made) (list []Case) {
 			{{17, 32}, {1, 1}}, {{33, 512}, {1, 1}}, {{513, 2047}, {1, 1}}, {{2048, 150_000}, {1, 1}}, // few, few of whole vectors, rows, block
 			{{1, 16}, {1, 1}}, {{2, 32}, {2, 300}}, // short
 			{{33, 3000}, {2, 4}}, {{33, 500}, {5, 200}}, // columns
+			{{512, 700}, {8, 8}}, // columns of narrow elements by eights
 		} {
 			shape := bigRows(m, c[0], c[1])
 			kind := pick(m, kinds...)

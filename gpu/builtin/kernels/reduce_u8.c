@@ -1,11 +1,14 @@
 // Reduce of u8.
 // bounds: sum_columns_u8 1024 1
 // bounds: extreme_rows_u8 256 4
+// bounds: sum_wide_u8 1024 1
 #include "device.h"
 #include "sum.h"
+#include "sum_wide.h"
 #include "extreme.h"
 #include "extreme_rows.h"
 
 SUMS(u8, i32, 4)
+SUM_WIDE(u8, i32, u32x2)
 EXTREME_ROWS(u8, i32)
 EXTREME_COLUMNS(u8, i32, LEAST_OF)
