@@ -268,9 +268,10 @@ func lowerLayerNorm(l *lower, o *op.Op) error {
 	return l.long("layernorm", in, args)
 }
 
-// fitting launches a kernel for rows that registers hold, if they do.
+// fitting launches a kernel for rows that registers hold, or a block's shared memory, if they do. args are without the last of the latter.
 func (l *lower) fitting(name string, in tensor, args *cuda.Args) (bool, error) {
 	outer, n := in.Rows()
+	file := fmt.Sprint("norm_", in.DType)
 	for _, k := range rowKernels[in.DType.Size()] {
 		if n%k.vector != 0 || n > k.threads*k.vector*k.times {
 			continue
@@ -280,9 +281,19 @@ func (l *lower) fitting(name string, in tensor, args *cuda.Args) (bool, error) {
 			block = threads
 		}
 		grid := l.each((outer*k.threads + block - 1) / block)
-		return true, l.launch(fmt.Sprint("norm_", in.DType), fmt.Sprintf("%s_%v_%v", name, k, in.DType), grid, dim{X: uint32(block)}, 0, args)
+		return true, l.launch(file, fmt.Sprintf("%s_%v_%v", name, k, in.DType), grid, dim{X: uint32(block)}, 0, args)
 	}
-	return false, nil
+	room := int64(l.dev.sharedOptIn) - 4<<10 // without the sums
+	held := min(n, room/4) &^ 3
+	if n > sumPiece || 4*held < 3*n || 2*outer < int64(l.dev.sms) {
+		return false, nil
+	}
+	block := int64(1024)
+	if 2*(4*held+4<<10) <= room { // two blocks have room beside each other
+		block = 512
+	}
+	kernel := fmt.Sprintf("%s_row_%v", name, in.DType)
+	return true, l.launch(file, kernel, l.each(outer), dim{X: uint32(block)}, int(4*held), args.U32(uint32(held)))
 }
 
 // sumOf adds up what exps or squares make of the elements of long rows and their numbers.

@@ -19,6 +19,10 @@ func rowCases(r *rand.Rand) (list []Case) {
 	for _, shape := range [][]int64{{4100, 8}, {258, 1028}} { // more rows than there are blocks
 		list = append(list, softmaxCase(Random(r, op.F16, shape...)), normCase(r, Random(r, op.F16, shape...), 0))
 	}
+	for i, shape := range [][]int64{{5, 8500}, {3, 9001}, {2, 59_000}, {2, 58_999}} { // in a block's own memory, or most of it
+		d := rowTypes[i%3]
+		list = append(list, softmaxCase(Wild(r, d, shape...)), softmaxCase(Random(r, d, shape...)), normCase(r, Random(r, d, shape...), 1e-5))
+	}
 	list = append(list, softmaxCase(Random(r, op.F32, 1, 66_000)), normCase(r, Random(r, op.F32, 1, 66_000), 1e-5)) // in more than one chunk
 	inf := math.Inf(1)
 	list = append(list,

@@ -1,6 +1,6 @@
 // Softmax and LayerNorm: gpu/cpu/softmax.go says what they are. Sums go in the order of sum.h. A row that fits is loaded once and kept in
 // registers by R threads: each takes V elements that lie side by side, E times, so that it has whole lanes of the order, 256 / R of them.
-// Longer rows are read again for each step. For includers of device.h, math.h and sum.h.
+// Longer rows: norm_long.h. For includers of device.h, math.h and sum.h.
 #pragma once
 
 #define INFINITE float_of(0x7f800000)
@@ -212,81 +212,6 @@ INLINE f32 exp_below(f32 x) {
 		REPEAT(b, V) x[j * V + b] = x[j * V + b] * inv * float_of(by[b]) + float_of(plus[b]); \
 		set_##T(w[j], x + j * V, V); \
 		if (HAS(j)) put_words(w[j], dst + R * V * j, BYTES); \
-	}
-
-// Steps of rows that do not fit. m holds a number for each row: its largest element, or its mean. PIECES adds VALUE of x over each piece
-// of a row, like sum_block.
-#define PIECES(NAME, T, V, VALUE) \
-	KERNEL NAME##_##T(GLOBAL f32 *__restrict out, GLOBAL const T *__restrict in, GLOBAL const f32 *__restrict m, u64 rows, u64 n) { \
-		static SHARED f32 part[2][LANES]; \
-		u64 pieces = (n + CHUNK - 1) / CHUNK; \
-		u32 use = 0, t = tid(); \
-		for (u64 p = block(); p < rows * pieces; p += blocks(), use ^= 1) { \
-			u64 row = share(p, pieces), from = (p - row * pieces) * CHUNK; \
-			u32 left = n - from < CHUNK ? (u32)(n - from) : CHUNK, i = 0; \
-			GLOBAL const T *at = in + row * n + from; \
-			f32 of = m[row], acc[V]; \
-			REPEAT(b, V) acc[b] = 0; \
-			if (n % V == 0) \
-				for (; i + 8 * LANES <= left; i += 8 * LANES) { \
-					GLOBAL const word_##T *words = (GLOBAL const word_##T *)(at + i) + t; \
-					word_##T w[8]; \
-					REPEAT(k, 8) w[k] = words[LANES / V * k]; \
-					REPEAT(k, 8) REPEAT(b, V) { f32 x = wide_##T(part_##T(w[k], b)) - of; acc[b] += VALUE; } \
-				} \
-			for (i += V * t; i < left; i += LANES) REPEAT(b, V) if (i + b < left) { f32 x = wide_##T(at[i + b]) - of; acc[b] += VALUE; } \
-			REPEAT(b, V) part[use][V * t + b] = acc[b]; \
-			sync(); \
-			f32 lane[8]; \
-			REPEAT(k, 8) lane[k] = part[use][(t & 31) + 32 * k]; \
-			_Pragma("unroll") for (u32 s = 4; s > 0; s /= 2) REPEAT(k, 4) if (k < s) lane[k] += lane[k + s]; \
-			f32 v = lanes_sum(lane, 32, 1); \
-			if (t == 0) out[p] = v; \
-		} \
-	}
-
-// A block has a stretch of 2,048 elements of one row, eight a thread.
-#define EACH_OF_ROWS(T, V, VALUE) \
-	u64 bands = (n + 8 * LANES - 1) / (8 * LANES); \
-	for (u64 p = block(); p < rows * bands; p += blocks()) { \
-		u64 row = share(p, bands), first = (p - row * bands) * 8 * LANES; \
-		f32 of = m[row], by = s[row]; \
-		if (n % V == 0) { \
-			word_##T w[8 / V]; \
-			u64 at = first + V * tid(); \
-			REPEAT(k, 8 / V) { \
-				w[k] = 0; \
-				if (at + LANES * V * k < n) w[k] = *(GLOBAL const word_##T *)(in + row * n + at + LANES * V * k); \
-			} \
-			REPEAT(k, 8 / V) { \
-				T y[V]; \
-				REPEAT(b, V) { \
-					u64 i = at + LANES * V * k + b; \
-					f32 x = wide_##T(part_##T(w[k], b)); \
-					if (i < n) y[b] = narrow_##T(VALUE); \
-				} \
-				__builtin_memcpy(&w[k], y, sizeof w[k]); \
-			} \
-			REPEAT(k, 8 / V) if (at + LANES * V * k < n) *(GLOBAL word_##T *)(out + row * n + at + LANES * V * k) = w[k]; \
-		} else \
-			for (u32 k = tid(); k < 8 * LANES; k += LANES) { \
-				u64 i = first + k; \
-				if (i >= n) break; \
-				f32 x = wide_##T(in[row * n + i]); \
-				out[row * n + i] = narrow_##T(VALUE); \
-			} \
-	}
-
-#define LONG_ROWS(T, V) \
-	PIECES(exps, T, V, exp32(x)) \
-	PIECES(squares, T, V, x * x) \
-	KERNEL softmax_long_##T(GLOBAL T *__restrict out, GLOBAL const T *__restrict in, GLOBAL const f32 *__restrict m, GLOBAL const f32 *__restrict s, u64 rows, \
-		u64 n) { \
-		EACH_OF_ROWS(T, V, exp32(x - of) * (1.0f / by)) \
-	} \
-	KERNEL layernorm_long_##T(GLOBAL T *__restrict out, GLOBAL const T *__restrict in, GLOBAL const f32 *__restrict m, GLOBAL const f32 *__restrict s, u64 rows, \
-		u64 n, GLOBAL const f32 *__restrict gamma, GLOBAL const f32 *__restrict beta, f32 eps) { \
-		EACH_OF_ROWS(T, V, (x - of) * (1.0f / sqrt_rn(by + eps)) * gamma[i] + beta[i]) \
 	}
 
 #define BOTH(T, R, V, E) IN_ROWS(softmax, SOFTMAX_ARGS, SOFTMAX, T, R, V, E) IN_ROWS(layernorm, NORM_ARGS, NORM, T, R, V, E)
