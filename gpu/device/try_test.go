@@ -79,6 +79,21 @@ func BenchmarkTry(b *testing.B) {
 	rows(op.F32, 1024, "32_4_8", "64_4_4", "64_4_8")
 	rows(op.F32, 4096, "128_2_16", "256_1_16", "64_4_16")
 	rows(op.F32, 8192, "256_1_32")
+	for _, d := range []op.DType{op.F32, op.F16} {
+		fill(d)
+		for _, n := range []int64{1 << 14, 1 << 15, 50_257, 1 << 16} {
+			in := op.Desc{DType: d, Shape: []int64{bytes / d.Size() / n, n}}
+			measure("softmax/"+strings.ReplaceAll(in.String(), " ", ""), 2*in.Bytes(), func(l *lower) error {
+				l.in, l.out = []tensor{{one, in}}, []tensor{{two, in}}
+				return lowerings[op.Softmax](l, &op.Op{Code: op.Softmax})
+			})
+			measure("layernorm/"+strings.ReplaceAll(in.String(), " ", ""), 2*in.Bytes(), func(l *lower) error {
+				of := op.Desc{DType: op.F32, Shape: []int64{n}}
+				l.in, l.out = []tensor{{one, in}, {small, of}, {small + 1<<19, of}}, []tensor{{two, in}}
+				return lowerings[op.LayerNorm](l, &op.Op{Code: op.LayerNorm, Params: []uint64{0}})
+			})
+		}
+	}
 	defer func(band int64) { tileBand = band }(tileBand)
 	for _, d := range []op.DType{op.U8, op.F16, op.F32, op.F64} {
 		n := int64(1<<15) / d.Size()

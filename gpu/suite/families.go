@@ -173,7 +173,7 @@ func bigExtremes(m *made) (list []Case) {
 }
 
 // rowLengths are those for which there are kernels of their own.
-var rowLengths = [][2]int64{{1, 128}, {129, 256}, {257, 512}, {513, 1024}, {1025, 2048}, {2049, 4096}, {4097, 8192}, {8193, 70_000}}
+var rowLengths = [][2]int64{{1, 128}, {129, 256}, {257, 512}, {513, 1024}, {1025, 2048}, {2049, 4096}, {4097, 8192}, {8193, 15_000}, {15_001, 70_000}}
 
 func bigSoftmax(m *made) []Case {
 	return bigNormed(m, func(in Tensor) Case { return simple(op.Softmax, nil, in.Desc, in) })
