@@ -73,7 +73,8 @@ func TestCuFFT(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, op.Device, s.Class())
 		require.Equal(t, 1, s.dev.fft.Plans())
-		require.NoError(t, suite.CompareFFT(processors, in, inverse, got))
+		_, err = suite.CompareFFT(processors, in, inverse, got)
+		require.NoError(t, err)
 	}
 	require.True(t, byCuFFT(t, s, 1<<15, 32, false))
 	require.False(t, byCuFFT(t, s, 1<<15, 32, true), "our own kernels divide in the one pass")
@@ -122,7 +123,7 @@ func TestCuFFTOnAGPU(t *testing.T) {
 	t.Logf("cuFFT %d", lib.Version())
 	processors := suite.Processors(t, 2<<30)
 	random := rand.New(rand.NewPCG(7, 8))
-	for i, s := range [][2]int64{{1 << 20, 2}, {1 << 18, 8}, {1 << 12, 1 << 10}, {3000, 1000}, {130, 1 << 13}, {5, 1 << 20}, {7, 300_000}, {2, 1_000_003}, {1, 1 << 24}, {9, 1 << 22}} {
+	for _, s := range [][2]int64{{1 << 20, 2}, {1 << 18, 8}, {1 << 12, 1 << 10}, {3000, 1000}, {130, 1 << 13}, {5, 1 << 20}, {7, 300_000}, {2, 1_000_003}, {1, 1 << 24}, {9, 1 << 22}} {
 		for inverse := range uint64(2) {
 			in := suite.Random(random, op.F32, s[0], s[1], 2)
 			before := lib.Plans()
@@ -131,7 +132,9 @@ func TestCuFFTOnAGPU(t *testing.T) {
 			if inverse == 0 {
 				require.Greater(t, lib.Plans(), before, "%v was not done by cuFFT", s)
 			}
-			require.NoError(t, suite.CompareFFT(processors, in, inverse, got), "%d: %v, %d", i, s, inverse)
+			far, err := suite.CompareFFT(processors, in, inverse, got)
+			t.Logf("%v, inverse %d: off by %.2g of what is usual in a row", s, inverse, far)
+			require.NoError(t, err)
 		}
 	}
 }
