@@ -68,6 +68,10 @@ func BenchmarkOps(b *testing.B) {
 		run("sum short rows "+d.String(), op.Reduce, []uint64{op.Sum, 1}, tensor(d, n>>4, 1<<4), tensor(sum, n>>4, 1))
 		run("sum columns "+d.String(), op.Reduce, []uint64{op.Sum, 0}, tensor(d, n>>12, 1<<12), tensor(sum, 1, 1<<12))
 		run("max all "+d.String(), op.Reduce, []uint64{op.Max, 0}, tensor(d, n), tensor(d, 1))
+		run("max short rows "+d.String(), op.Reduce, []uint64{op.Max, 1}, tensor(d, n>>4, 1<<4), tensor(d, n>>4, 1))
+		run("argmax short rows "+d.String(), op.Reduce, []uint64{op.ArgMax, 1}, tensor(d, n>>4, 1<<4), tensor(op.I32, n>>4, 1))
+		run("max columns "+d.String(), op.Reduce, []uint64{op.Max, 0}, tensor(d, n>>12, 1<<12), tensor(d, 1, 1<<12))
+		run("argmax columns "+d.String(), op.Reduce, []uint64{op.ArgMax, 0}, tensor(d, n>>12, 1<<12), tensor(op.I32, 1, 1<<12))
 		run("argmax rows "+d.String(), op.Reduce, []uint64{op.ArgMax, 1}, tensor(d, n>>12, 1<<12), tensor(op.I32, n>>12, 1))
 	}
 	for _, d := range []op.DType{op.F16, op.F32} {
