@@ -158,10 +158,15 @@ type wanted struct {
 // each have some blocks each, as many as the device holds at once, or several times as many, so that none is without work for long.
 func (l *lower) extremeRows(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, w wanted) error {
 	bytes := r.n * d.Size()
-	width := powerOfTwo((bytes+63)/64, 32)
-	if bytes < 64 && bytes%16 != 0 { // by elements
-		width = powerOfTwo(r.n, 32)
+	if vectors := bytes%16 == 0; r.n <= 32 || vectors && bytes <= 32*16 {
+		width := powerOfTwo(r.n, 32)
+		if vectors {
+			width = powerOfTwo(bytes/16, 32)
+		}
+		args := l.args().Ptr(out).Ptr(in).I64(r.outer).U32(uint32(r.n)).U32(uint32(width)).I64(w.flip).U32(w.places).U32(uint32(w.as))
+		return l.launch(fmt.Sprint("reduce_", d), fmt.Sprint("extreme_few_", d), l.blocks((r.outer+1)/2*width), eachThread, 0, args)
 	}
+	width := powerOfTwo(max(min((bytes+63)/64, 8), (bytes+255)/256), 32) // several steps each, of at least 128 bytes
 	if r.outer >= int64(l.dev.sms)*32 || bytes < 4096 {
 		return l.extremeParts(in, d, r, out, w, width, 1)
 	}

@@ -7,19 +7,19 @@ INLINE u32 lesser(u32 a, u32 b) { return a < b ? a : b; }
 INLINE u64 lesser64(u64 a, u64 b) { return a < b ? a : b; }
 INLINE u32 larger(u32 a, u32 b) { return a > b ? a : b; }
 
-// group_T gives the least key of a group. Each byte of a word comes to the top once: what is below it decides only between equal ones.
-INLINE i32 group_u8(const u32x4 *q, i64 flip) {
+// group_T gives the least key of some vectors, whose count is known where the code is made. Each byte of a word comes to the top once: what is below it decides only between equal ones.
+INLINE i32 group_u8(const u32x4 *q, u32 count, i64 flip) {
 	u32 a[4] = {~0u, ~0u, ~0u, ~0u};
-	REPEAT(i, 16) {
+	REPEAT(i, 4 * count) {
 		u32 w = q[i / 4][i % 4] ^ (u32)flip;
 		REPEAT(b, 4) a[b] = lesser(a[b], w << 8 * b);
 	}
 	return (i32)(lesser(lesser(a[0], a[1]), lesser(a[2], a[3])) >> 24);
 }
 
-INLINE i32 group_i32(const u32x4 *q, i64 flip) {
+INLINE i32 group_i32(const u32x4 *q, u32 count, i64 flip) {
 	i32 a = MOST_i32;
-	REPEAT(i, 16) {
+	REPEAT(i, 4 * count) {
 		i32 v = (i32)q[i / 4][i % 4] ^ (i32)flip;
 		a = v < a ? v : a;
 	}
@@ -39,15 +39,15 @@ INLINE i32 span_key(span s, u32 inf) {
 	return s.most > (inf | 0x80000000u) || s.positive > (i32)inf ? LEAST32 : key;
 }
 
-INLINE i32 group_f32(const u32x4 *q, i64 flip) {
+INLINE i32 group_f32(const u32x4 *q, u32 count, i64 flip) {
 	span s = NO_SPAN;
-	REPEAT(i, 16) s = both_spans(s, one_span(q[i / 4][i % 4] ^ ((u32)flip & 0x80000000u)));
+	REPEAT(i, 4 * count) s = both_spans(s, one_span(q[i / 4][i % 4] ^ ((u32)flip & 0x80000000u)));
 	return span_key(s, 0x7f800000);
 }
 
-INLINE i32 group_half(const u32x4 *q, i64 flip, u32 inf) {
+INLINE i32 group_half(const u32x4 *q, u32 count, i64 flip, u32 inf) {
 	span high = NO_SPAN, low = NO_SPAN;
-	REPEAT(i, 16) {
+	REPEAT(i, 4 * count) {
 		u32 w = q[i / 4][i % 4] ^ ((u32)flip & 0x80008000u);
 		high = both_spans(high, one_span(w));
 		low = both_spans(low, one_span(w << 16));
@@ -55,41 +55,41 @@ INLINE i32 group_half(const u32x4 *q, i64 flip, u32 inf) {
 	high = (span){high.most & 0xffff0000u, high.least & 0xffff0000u, (i32)((u32)high.positive & 0xffff0000u)};
 	return span_key(both_spans(high, low), inf);
 }
-INLINE i32 group_f16(const u32x4 *q, i64 flip) { return group_half(q, flip, 0x7c000000); }
-INLINE i32 group_bf16(const u32x4 *q, i64 flip) { return group_half(q, flip, 0x7f800000); }
+INLINE i32 group_f16(const u32x4 *q, u32 count, i64 flip) { return group_half(q, count, flip, 0x7c000000); }
+INLINE i32 group_bf16(const u32x4 *q, u32 count, i64 flip) { return group_half(q, count, flip, 0x7f800000); }
 
 INLINE u64 long_of(const u32x4 *q, u32 i) { return (u64)q[i / 2][i % 2 * 2 + 1] << 32 | q[i / 2][i % 2 * 2]; }
-INLINE i64 group_i64(const u32x4 *q, i64 flip) {
+INLINE i64 group_i64(const u32x4 *q, u32 count, i64 flip) {
 	i64 a = MOST_i64;
-	REPEAT(i, 8) {
+	REPEAT(i, 2 * count) {
 		i64 v = key_i64((i64)long_of(q, i), flip);
 		a = v < a ? v : a;
 	}
 	return a;
 }
-INLINE i64 group_f64(const u32x4 *q, i64 flip) {
+INLINE i64 group_f64(const u32x4 *q, u32 count, i64 flip) {
 	i64 a = MOST_i64;
-	REPEAT(i, 8) {
+	REPEAT(i, 2 * count) {
 		i64 v = key_f64(float_of64(long_of(q, i)), flip);
 		a = v < a ? v : a;
 	}
 	return a;
 }
 
-// find_T gives the first place in a group that has the key, in bytes.
+// find_T gives the first place in them that has the key, in bytes.
 #define FIND_WORDS(HIT) \
 	u32 hit = 0, at = 0; \
-	REPEAT(j, 16) { \
-		u32 i = 15 - j, w = q[i / 4][i % 4], h = HIT; \
+	REPEAT(j, 4 * count) { \
+		u32 i = 4 * count - 1 - j, w = q[i / 4][i % 4], h = HIT; \
 		if (h) hit = h, at = 4 * i; \
 	}
 // HIGH has the top bit of each element; ONE its lowest. The lowest element that is 0 is found so: those above it may seem to be 0.
 #define FIND_PARTS(HIGH, ONE) FIND_WORDS(((w ^ same) - ONE) & ~(w ^ same) & HIGH) return at + ((u32)__builtin_ctz(hit) >> 3);
-INLINE u32 find_u8(const u32x4 *q, i32 key, i64 flip) {
+INLINE u32 find_u8(const u32x4 *q, u32 count, i32 key, i64 flip) {
 	u32 same = 0x01010101u * (u8)(key ^ flip);
 	FIND_PARTS(0x80808080u, 0x01010101u)
 }
-INLINE u32 find_half(const u32x4 *q, i32 key, i64 flip, u32 inf) {
+INLINE u32 find_half(const u32x4 *q, u32 count, i32 key, i64 flip, u32 inf) {
 	u32 same = bits_back(key, flip) >> 16;
 	if (key == LEAST32) {
 		FIND_WORDS(((w & 0x7fff7fffu) + (0x7fff7fffu - inf)) & 0x80008000u)
@@ -99,26 +99,26 @@ INLINE u32 find_half(const u32x4 *q, i32 key, i64 flip, u32 inf) {
 	FIND_WORDS(((w ^ same) - 0x00010001u) & ~(w ^ same) & 0x80008000u)
 	return at + ((u32)__builtin_ctz(hit) >> 4) * 2;
 }
-INLINE u32 find_f16(const u32x4 *q, i32 key, i64 flip) { return find_half(q, key, flip, 0x7c007c00); }
-INLINE u32 find_bf16(const u32x4 *q, i32 key, i64 flip) { return find_half(q, key, flip, 0x7f807f80); }
-INLINE u32 find_i32(const u32x4 *q, i32 key, i64 flip) {
+INLINE u32 find_f16(const u32x4 *q, u32 count, i32 key, i64 flip) { return find_half(q, count, key, flip, 0x7c007c00); }
+INLINE u32 find_bf16(const u32x4 *q, u32 count, i32 key, i64 flip) { return find_half(q, count, key, flip, 0x7f807f80); }
+INLINE u32 find_i32(const u32x4 *q, u32 count, i32 key, i64 flip) {
 	u32 at = 0;
-	REPEAT(j, 16) if (key_i32((i32)q[3 - j / 4][3 - j % 4], flip) == key) at = 4 * (15 - j);
+	REPEAT(j, 4 * count) if (key_i32((i32)q[count - 1 - j / 4][3 - j % 4], flip) == key) at = 4 * (4 * count - 1 - j);
 	return at;
 }
-INLINE u32 find_f32(const u32x4 *q, i32 key, i64 flip) {
+INLINE u32 find_f32(const u32x4 *q, u32 count, i32 key, i64 flip) {
 	u32 at = 0;
-	REPEAT(j, 16) if (key_f32(float_of(q[3 - j / 4][3 - j % 4]), flip) == key) at = 4 * (15 - j);
+	REPEAT(j, 4 * count) if (key_f32(float_of(q[count - 1 - j / 4][3 - j % 4]), flip) == key) at = 4 * (4 * count - 1 - j);
 	return at;
 }
-INLINE u32 find_i64(const u32x4 *q, i64 key, i64 flip) {
+INLINE u32 find_i64(const u32x4 *q, u32 count, i64 key, i64 flip) {
 	u32 at = 0;
-	REPEAT(j, 8) if (key_i64((i64)long_of(q, 7 - j), flip) == key) at = 8 * (7 - j);
+	REPEAT(j, 2 * count) if (key_i64((i64)long_of(q, 2 * count - 1 - j), flip) == key) at = 8 * (2 * count - 1 - j);
 	return at;
 }
-INLINE u32 find_f64(const u32x4 *q, i64 key, i64 flip) {
+INLINE u32 find_f64(const u32x4 *q, u32 count, i64 key, i64 flip) {
 	u32 at = 0;
-	REPEAT(j, 8) if (key_f64(float_of64(long_of(q, 7 - j)), flip) == key) at = 8 * (7 - j);
+	REPEAT(j, 2 * count) if (key_f64(float_of64(long_of(q, 2 * count - 1 - j)), flip) == key) at = 8 * (2 * count - 1 - j);
 	return at;
 }
 
@@ -135,11 +135,10 @@ INLINE found in_block(found f) {
 }
 
 // What a thread remembers of where its least key was: an element before the first whole vector, a step, or an element after the last one.
-enum { STEPS = 64, TAIL = 0xffffff00 };
+enum { STEPS = 16, TAIL = 0xffffff00 };
 
 // extreme_rows_T: width threads for each of the parts of a row, where width is a power of two up to 32, or a block; a row has parts for several
-// blocks, which take turns. Threads go from the end to the beginning, so that the first of equal ones wins. Rows that are not whole
-// vectors and too short for them are gone through by elements.
+// blocks, which take turns. Threads go from the end to the beginning, so that the first of equal ones wins.
 #define EXTREME_ROWS(T, K) \
 	KERNEL extreme_rows_##T(GLOBAL void *out, GLOBAL const T *__restrict in, u64 rows, u64 n, u32 width, u32 parts, i64 flip, u32 places, u32 type) { \
 		enum { V = 16 / sizeof(T) }; \
@@ -147,9 +146,8 @@ enum { STEPS = 64, TAIL = 0xffffff00 };
 		u64 all = rows * parts; \
 		for (u64 p = gid() >> log; p - ((tid() & 31) >> log) < all; p += gstride() >> log) { \
 			u64 q = p < all ? p : all - 1, row = parts == 1 ? q : share(q, parts); \
-			u32 part = (u32)(q - row * parts), head = (u32)n; \
 			GLOBAL const T *x = in + row * n; \
-			if (n >= 4 * V || n % V == 0) head = (u32)(-(u64)x & 15) / sizeof(T); \
+			u32 part = (u32)(q - row * parts), head = (u32)(-(u64)x & 15) / sizeof(T); \
 			u64 words = (n - head) / V, end = head + words * V; \
 			GLOBAL const u32x4 *v = (GLOBAL const u32x4 *)(x + head); \
 			K key = MOST_##K; \
@@ -163,7 +161,7 @@ enum { STEPS = 64, TAIL = 0xffffff00 };
 			for (i32 s = steps - 1 - (i32)part; s >= 0; s -= (i32)parts) { \
 				u32x4 g[4]; \
 				GROUP_AT(g, s) \
-				K e = group_##T(g, flip); \
+				K e = group_##T(g, 4, flip); \
 				if (e <= key) key = e, at = STEPS + (u32)s; \
 			} \
 			if (part == 0) \
@@ -185,7 +183,7 @@ enum { STEPS = 64, TAIL = 0xffffff00 };
 					if (first >= STEPS && first < TAIL) { \
 						u32x4 g[4]; \
 						GROUP_AT(g, first - STEPS) \
-						u32 b = find_##T(g, key, flip); \
+						u32 b = find_##T(g, 4, key, flip); \
 						place = lesser((b >> 4) * width + t, (u32)lesser64(words - (u64)(first - STEPS) * 4 * width, 4 * width) - 1) * V + (b & 15) / sizeof(T); \
 					} \
 				} \
@@ -204,4 +202,38 @@ enum { STEPS = 64, TAIL = 0xffffff00 };
 		GLOBAL const u32x4 *step = v + from; \
 		u32 last = (u32)lesser64(words - from, 4 * width) - 1; \
 		REPEAT(k, 4) G[k] = step[lesser(t + k * width, last)]; \
+	}
+
+// extreme_few_T: rows of whole vectors, at most 32, or of at most 32 elements: width threads for each, width a power of two; four rows are under
+// way at once. Beyond a row's end is its last vector or element again.
+#define FEW_EXTREMES(T, K, E, N, KEY, PLACE) \
+	for (u64 first = gid() >> log; first - ((tid() & 31) >> log) < rows; first += 4 * stride) { \
+		E e[4]; \
+		K key[4], best[4]; \
+		u32 place[4] = {0, 0, 0, 0}; \
+		REPEAT(k, 4) e[k] = ((GLOBAL const E *)in)[lesser64(first + k * stride, rows - 1) * (N) + lesser(t, (N) - 1)]; \
+		REPEAT(k, 4) best[k] = key[k] = KEY; \
+		for (u32 s = width / 2; s > 0; s /= 2) REPEAT(k, 4) { \
+			K other = other_##K(best[k], s); \
+			best[k] = other < best[k] ? other : best[k]; \
+		} \
+		if (places) { \
+			REPEAT(k, 4) place[k] = key[k] == best[k] ? PLACE : ~0u; \
+			for (u32 s = width / 2; s > 0; s /= 2) REPEAT(k, 4) place[k] = lesser(place[k], lane_xor(place[k], s)); \
+		} \
+		for (u32 k = t; k < 4 && first + k * stride < rows; k += width) { /* all threads of a row have what was found */ \
+			found f = {best[0], place[0]}; \
+			REPEAT(j, 4) f.key = k == j ? best[j] : f.key, f.place = k == j ? place[j] : f.place; \
+			f.key = wider_##T((K)f.key, flip); \
+			put(out, first + k * stride, f, flip, places, type); \
+		} \
+	}
+#define EXTREME_FEW(T, K) \
+	KERNEL extreme_few_##T(GLOBAL void *out, GLOBAL const T *__restrict in, u64 rows, u32 n, u32 width, i64 flip, u32 places, u32 type) { \
+		u32 t = tid() & (width - 1), log = (u32)__builtin_ctz(width); \
+		u64 stride = gstride() >> log; \
+		if (n * sizeof(T) % 16 == 0) \
+			FEW_EXTREMES(T, K, u32x4, n * sizeof(T) / 16, group_##T(e + k, 1, flip), (t * 16 + find_##T(e + k, 1, best[k], flip)) / sizeof(T)) \
+		else \
+			FEW_EXTREMES(T, K, T, n, key_##T(e[k], flip), t) \
 	}
