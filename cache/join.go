@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime/debug"
 	"sync"
 )
@@ -93,6 +94,7 @@ func (fs *flights) board(ctx context.Context, k Key, fn func(context.Context) (*
 	}
 	fs.open[k] = f
 	fs.end.Go(func() {
+		deepen()
 		defer fs.land(k, f)
 		defer cancel(nil)
 		// The error stays when fn ends its goroutine (runtime.Goexit) and sets no other.
@@ -105,6 +107,15 @@ func (fs *flights) board(ctx context.Context, k Key, fn func(context.Context) (*
 		f.entry, f.err = fn(inner)
 	})
 	return f, false, nil
+}
+
+// deepen makes room on the stack of a new goroutine at once, while there is nothing on it to be moved: grown by and by, it is moved three
+// times, which takes longer than all that a small node has to do here.
+//
+//go:noinline
+func deepen() byte {
+	var room [10 << 10]byte
+	return room[len(os.Args)&1]
 }
 
 func (f *flight) share() {

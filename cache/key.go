@@ -73,6 +73,15 @@ func NewKey() *KeyBuilder {
 	return b
 }
 
+// Clone returns a builder that has the same fields so far.
+func (b *KeyBuilder) Clone() *KeyBuilder {
+	h, err := b.hash.(hash.Cloner).Clone()
+	if err != nil {
+		panic(err) // SHA-256 can be cloned
+	}
+	return &KeyBuilder{hash: h, parts: append(make([]Part, 0, len(b.parts)+4), b.parts...), buf: make([]byte, 0, 256)}
+}
+
 func (b *KeyBuilder) field(tag byte, label string, content []byte, preview string) *KeyBuilder {
 	b.hash.Write(frame(b.buf[:0], tag, label, len(content)))
 	b.hash.Write(content)

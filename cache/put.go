@@ -160,7 +160,7 @@ func insertNew(tx *sql.Tx, rows []*row) error {
 		uses = append(uses, id, r.at, r.size, r.cost)
 	}
 	for i, args := range [][]any{actions, details, uses} {
-		if _, err := tx.Exec(insertsNew[len(rows)][i], args...); err != nil {
+		if err := sqlite.Insert(tx, insertsNew[len(rows)][i], args); err != nil {
 			return err
 		}
 	}

@@ -27,12 +27,12 @@ func (r *Run) invoke(ctx context.Context, inv *graph.Invocation) ([]value.Value,
 	}
 	t, _ := handle(inv.Node)
 	c := &invocation{Invocation: inv, run: r, typ: t, limits: limitsOf(inv.Node, r.grants), began: time.Now()}
-	c.key = c.keyed("")
+	c.name()
 	if t.wantsAnswer() {
 		if err := c.ask(); err != nil {
 			return nil, c.suspended(err)
 		}
-		c.key = c.keyed("")
+		c.name()
 	}
 	if past, err := c.before(ctx); err != nil {
 		return nil, c.failed(ctx, err)
@@ -69,6 +69,7 @@ type invocation struct {
 	run    *Run
 	typ    nodeType
 	key    *cache.KeyBuilder
+	id     cache.Key // key's
 	limits runtime.Limits
 	grant  *grant         // the place on a GPU that it had; nil: it ran on the processors
 	handed *os.File       // its session there
@@ -85,6 +86,12 @@ type invocation struct {
 	compile time.Duration
 }
 
+// name makes the key, of the inputs as they are now.
+func (c *invocation) name() {
+	c.key = c.keyed("")
+	c.id = c.key.Key()
+}
+
 // checkRanges holds wired values against the bounds that literals were held against when the workflow was checked.
 func (c *invocation) checkRanges() error {
 	for i := range c.typ.Inputs {
@@ -99,7 +106,7 @@ func (c *invocation) checkRanges() error {
 
 // lookup finds a result that is the same everywhere, else one of a device on which the node would run now.
 func (c *invocation) lookup(ctx context.Context) (*cache.Entry, error) {
-	entry, err := c.stored(ctx, c.key.Key())
+	entry, err := c.stored(ctx, c.id)
 	if errors.Is(err, cache.ErrMiss) && c.worksOnGPU() {
 		for _, device := range c.run.daemon.devices.fingerprints(ctx, c.run.flow.placed[c.Node]) {
 			if entry, err = c.stored(ctx, c.keyed(device).Key()); !errors.Is(err, cache.ErrMiss) {
@@ -130,7 +137,7 @@ func (c *invocation) join(ctx context.Context) (entry *cache.Entry, ran bool, er
 		entry, err = c.execute(ctx)
 		return entry, true, err
 	}
-	same := c.key.Key()
+	same := c.id
 	if c.worksOnGPU() { // what runs on another device may give something else
 		same = c.keyed("any " + c.run.flow.placed[c.Node]).Key()
 	}
@@ -238,7 +245,7 @@ func (c *invocation) call(ctx context.Context, access *fileAccess) (*runtime.Res
 	var err error
 	call := &runtime.Call{
 		Module: c.module(), Export: c.typ.Export, Outputs: max(len(c.typ.Outputs), 1), Owner: c.run.rec.ID,
-		Limits: c.limits, Files: access.functions(), Seed: c.key.Key(),
+		Limits: c.limits, Files: access.functions(), Seed: c.id,
 		Progress: func(done, total int64) {
 			c.run.event("node_progress", c.Path, map[string]any{"progress": done, "total": total})
 		},
@@ -328,7 +335,7 @@ const codeUnknownEffect = "E_UNKNOWN_EFFECT"
 func (c *invocation) record(status journal.InvocationStatus) journal.Invocation {
 	return journal.Invocation{
 		Run: c.run.rec.ID, Path: c.Path, Site: c.Node.Site, Name: c.Node.Label, Attempt: c.Attempt, Status: status, Type: c.typ.FullName,
-		Module: c.typ.Module.Hash, Key: c.key.Key(), Started: c.began, Ended: time.Now(), Compile: c.compile, Peak: c.peak,
+		Module: c.typ.Module.Hash, Key: c.id, Started: c.began, Ended: time.Now(), Compile: c.compile, Peak: c.peak,
 		Log: c.log, Effect: c.begun,
 	}
 }

@@ -1,7 +1,9 @@
 package daemon
 
 import (
+	"slices"
 	"strings"
+	"sync"
 
 	"levee/cache"
 	"levee/graph"
@@ -9,9 +11,11 @@ import (
 	"levee/runtime"
 )
 
-// key is the action key of an invocation: everything that its result depends on, and nothing else. Names, ids, paths, runs
+// The action key of an invocation holds everything that its result depends on, and nothing else. Names, ids, paths, runs
 // and times stay out; so equal work has one key wherever it stands.
-func key(t nodeType, limits runtime.Limits, outputs []value.Port, inputs []value.Value) *cache.KeyBuilder {
+
+// keyOfType is the part of a key that is the same for all invocations of a node.
+func keyOfType(t nodeType, limits runtime.Limits, outputs []value.Port) *cache.KeyBuilder {
 	k := cache.NewKey()
 	k.String("engine", runtime.EngineVersion())
 	k.Digest("module", t.Module.Hash)
@@ -23,6 +27,10 @@ func key(t nodeType, limits runtime.Limits, outputs []value.Port, inputs []value
 	for _, p := range outputs { // a generic node may ask what it is to write
 		k.String("output "+p.Name, string(p.Type))
 	}
+	return k
+}
+
+func withInputs(k *cache.KeyBuilder, t nodeType, inputs []value.Value) *cache.KeyBuilder {
 	for i, v := range inputs {
 		name := "input " + t.Inputs[i].Name
 		if v.IsZero() {
@@ -34,10 +42,50 @@ func key(t nodeType, limits runtime.Limits, outputs []value.Port, inputs []value
 	return k
 }
 
+// keyMemo remembers the keys of types: the same few for all nodes of a run, of which there may be many. Its zero value is ready.
+type keyMemo struct {
+	mu    sync.Mutex
+	known map[typeID]typeKey // guarded by mu
+}
+
+type typeID struct {
+	module         [32]byte
+	name           string
+	memory, output int64
+}
+
+type typeKey struct {
+	typ     nodeType
+	outputs []value.Port
+	key     *cache.KeyBuilder // never changed
+}
+
+// holds reports whether the key is that of a type: what a sidecar narrows is not in its ID.
+func (k *typeKey) holds(t nodeType, outputs []value.Port) bool {
+	return k.typ.ABI == t.ABI && k.typ.Export == t.Export && slices.Equal(k.typ.Wants, t.Wants) && slices.EqualFunc(k.outputs, outputs, samePort)
+}
+
+func (m *keyMemo) of(t nodeType, limits runtime.Limits, outputs []value.Port) *cache.KeyBuilder {
+	id := typeID{t.Module.Hash, t.FullName, limits.Memory, limits.Output}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	known, ok := m.known[id]
+	if !ok || !known.holds(t, outputs) {
+		if m.known == nil {
+			m.known = map[typeID]typeKey{}
+		}
+		known = typeKey{t, outputs, keyOfType(t, limits, outputs)}
+		m.known[id] = known
+	}
+	return known.key.Clone()
+}
+
+func samePort(a, b value.Port) bool { return a.Name == b.Name && a.Type == b.Type }
+
 // keyed makes the key of an invocation, as far as its inputs are known. What it gave to a GPU to do has the same result everywhere,
 // unless the worker says that it has not: then device, on which it ran, is part of the key. "" is everywhere.
 func (c *invocation) keyed(device string) *cache.KeyBuilder {
-	k := key(c.typ, c.limits, c.Node.Outputs, c.Inputs)
+	k := withInputs(c.run.keys.of(c.typ, c.limits, c.Node.Outputs), c.typ, c.Inputs)
 	if !c.worksOnGPU() {
 		return k
 	}

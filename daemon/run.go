@@ -65,6 +65,7 @@ type Run struct {
 	ran, cached, failed, skipped atomic.Int64
 	presence                     presence
 	pubs                         publications
+	keys                         keyMemo
 	told                         map[string]time.Time // when groups last said how far they are, by path; under the graph's lock
 
 	mu         sync.Mutex

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	goruntime "runtime"
+	"runtime/metrics"
 	"sync"
 	"testing"
 	"time"
@@ -60,21 +61,22 @@ type peak struct {
 	most uint64
 }
 
+// alive is what the last collection of garbage found alive. None is made for it: it would take time from what is measured beside.
 func alive() uint64 {
-	var m goruntime.MemStats
-	goruntime.GC()
-	goruntime.ReadMemStats(&m)
-	return m.HeapAlloc
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
 }
 
 func measure() *peak {
+	goruntime.GC()
 	p := &peak{stop: make(chan struct{}), base: alive()}
 	p.wait.Go(func() {
 		for {
 			select {
 			case <-p.stop:
 				return
-			case <-time.After(100 * time.Millisecond):
+			case <-time.After(20 * time.Millisecond):
 				p.most = max(p.most, alive())
 			}
 		}
@@ -86,6 +88,7 @@ func measure() *peak {
 func (p *peak) end() int64 {
 	close(p.stop)
 	p.wait.Wait()
+	goruntime.GC()
 	return int64(max(p.most, alive())) - int64(p.base)
 }
 

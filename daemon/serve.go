@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"runtime/debug"
 	"sync"
 	"time"
 
 	"levee/daemon/journal"
 	"levee/graph"
+	"levee/runtime"
 	"levee/watch"
 )
 
@@ -135,7 +135,10 @@ func (f *folder) loop(ctx context.Context, batches <-chan watch.Batch, failed <-
 		}
 		select {
 		case <-calm.C:
-			debug.FreeOSMemory() // nothing happened for a while: an unattended box has better uses for the memory
+			// Nothing happened for a while: an unattended box has better uses for the memory.
+			if err := runtime.GiveBack(); err != nil {
+				f.d.log.Debug("memory is not given back", "err", err)
+			}
 			continue
 		case <-ctx.Done():
 			return nil
@@ -159,8 +162,9 @@ func (f *folder) loop(ctx context.Context, batches <-chan watch.Batch, failed <-
 	}
 }
 
-// calmAfter is when memory that was used for work is given back.
-const calmAfter = 30 * time.Second
+// calmAfter is when memory that was used for work is given back: after workers have left and the cache has written down what was used, each of
+// which happens after 30 s.
+const calmAfter = 40 * time.Second
 
 // drain waits for the runs in hand. Those that are in the queue stay there, for the next start.
 func (f *folder) drain() {

@@ -107,7 +107,7 @@ func (c *invocation) before(ctx context.Context) (*cache.Entry, error) {
 	if !ok || !c.typ.writes() || c.typ.Idempotent {
 		return nil, nil
 	}
-	e := &cache.Entry{Key: c.key.Key(), Outputs: make([]value.Value, len(c.Node.Outputs))}
+	e := &cache.Entry{Key: c.id, Outputs: make([]value.Value, len(c.Node.Outputs))}
 	for i, p := range c.Node.Outputs {
 		for _, o := range past.Outputs {
 			if o.Name == p.Name {

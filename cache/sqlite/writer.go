@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -76,6 +77,16 @@ func (db *DB) Write(ctx context.Context, fn func(*sql.Tx) error) error {
 		panic(j.panicked)
 	}
 	return j.err
+}
+
+// Insert runs a statement that gives no rows, in a function of Write: with hundreds of arguments it is faster than tx.Exec, which crosses
+// to C once for each of them.
+func Insert(tx *sql.Tx, query string, args []any) error {
+	rows, err := tx.Query(query, args...)
+	if err != nil {
+		return err
+	}
+	return errors.Join(rows.Close(), rows.Err())
 }
 
 // wait returns when the job has its result. It reports false when ctx ended before the writer took the job; once taken,

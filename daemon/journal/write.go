@@ -158,7 +158,7 @@ func (t *tx) storeEnds(rows []row) error {
 		seqs[i] = p.last
 		args = rows[i].columns(args, p.run, p.last)
 	}
-	if _, err := t.Exec(insertEnds, args...); err != nil {
+	if err := sqlite.Insert(t.Tx, insertEnds, args); err != nil {
 		return err
 	}
 	for i := range rows {

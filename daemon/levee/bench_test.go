@@ -15,7 +15,7 @@ import (
 // BenchmarkIdle is the real program that serves a folder in which nothing happens, after it ran a workflow: memory once its
 // workers have left, and how often it wakes up.
 func BenchmarkIdle(b *testing.B) {
-	const calm, look = 75 * time.Second, 20 * time.Second
+	const calm, look = 85 * time.Second, 20 * time.Second
 	bin := filepath.Join(b.TempDir(), "levee")
 	out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput()
 	require.NoError(b, err, string(out))
