@@ -117,7 +117,12 @@ func (f *folder) control() http.Handler {
 	})
 	mux.HandleFunc("GET /runs/{run}", func(w http.ResponseWriter, r *http.Request) {
 		rec, err := h.Run(r.Context(), r.PathValue("run"))
-		answer(w, rec, err)
+		if err != nil {
+			answer(w, nil, err)
+			return
+		}
+		now, err := h.Now(r.Context(), rec)
+		answer(w, now, err)
 	})
 	mux.HandleFunc("GET /runs/{run}/messages", h.serveMessages)
 	return mux
@@ -183,6 +188,25 @@ func (h *History) Placed(ctx context.Context, runs []journal.Run) ([]PlacedRun, 
 		list[i] = PlacedRun{r, places[r.ID]}
 	}
 	return list, err
+}
+
+// RunNow is a run, with its place while it is in the queue and with how far it is.
+type RunNow struct {
+	PlacedRun
+	State
+}
+
+// Now adds to a run what it is about now.
+func (h *History) Now(ctx context.Context, run journal.Run) (RunNow, error) {
+	placed := []PlacedRun{{Run: run}}
+	if run.Status == journal.Queued {
+		var err error
+		if placed, err = h.Placed(ctx, []journal.Run{run}); err != nil {
+			return RunNow{}, err
+		}
+	}
+	state, err := h.State(ctx, &run)
+	return RunNow{placed[0], state}, err
 }
 
 // listMost is how many runs are listed when nobody says otherwise.

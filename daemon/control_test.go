@@ -158,6 +158,11 @@ func TestRunIsAskedForFollowedAndEnded(t *testing.T) {
 	require.Equal(t, daemon.RunAnswer{Run: second.Run, Status: journal.Queued, Position: 1}, second)
 	_, text := a.ask("GET", "/runs?status=queued", "")
 	require.Contains(t, text, `"queue_position":1`)
+	_, text = a.ask("GET", "/runs/"+second.Run, "")
+	require.Contains(t, text, `"queue_position":1`)
+	require.Contains(t, text, `"is_running":false`)
+	_, text = a.ask("GET", "/runs/"+first.Run, "")
+	require.Contains(t, text, `"is_running":true`)
 
 	deaf, err := a.dial()
 	require.NoError(t, err)

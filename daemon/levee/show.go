@@ -128,15 +128,12 @@ func (a *app) inspectCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			state, err := h.State(a.drain, &run)
+			state, err := h.Now(a.drain, run)
 			if err != nil {
 				return err
 			}
 			if a.json {
-				a.printJSON(struct {
-					journal.Run
-					daemon.State
-				}{run, state})
+				a.printJSON(state)
 				for i := range invs {
 					a.printJSON(invs[i])
 				}
@@ -146,6 +143,9 @@ func (a *app) inspectCommand() *cobra.Command {
 				return nil
 			}
 			a.showRun(run, invs)
+			if state.Position > 0 {
+				fmt.Fprintf(a.out, "place %d in the queue\n", state.Position)
+			}
 			if state.Running {
 				fmt.Fprintf(a.out, "%d of %d so far", state.Progress.Done, state.Progress.Total)
 				if len(state.Current) > 0 {
