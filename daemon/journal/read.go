@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -174,7 +175,9 @@ func (j *Journal) Invocations(ctx context.Context, run, under string) (list []In
 		const order = ` ORDER BY seq`
 		const byPath = ` ORDER BY +seq` // sorted afterwards
 		if under == "" {
-			list, err = invocations(ctx, db, run, order, num)
+			if list, err = invocations(ctx, db, run, order, num); err == nil {
+				list, err = withoutPast(ctx, db, num, list)
+			}
 			return err
 		}
 		// What the path finds is all there is: were a site of this name inside a loop, the path would have the index of an element
@@ -183,9 +186,38 @@ func (j *Journal) Invocations(ctx context.Context, run, under string) (list []In
 		if err == nil && len(list) == 0 && !strings.Contains(under, "[") {
 			list, err = invocations(ctx, db, run, ` AND `+below("site")+order, num, under)
 		}
+		if err == nil {
+			list, err = withoutPast(ctx, db, num, list)
+		}
 		return err
 	})
 	return list, err
+}
+
+// withoutPast leaves out groups that were skipped, as something before them waited for an answer, and began when it was there: only
+// their messages tell of a group that runs.
+func withoutPast(ctx context.Context, db *sql.DB, num int64, list []Invocation) ([]Invocation, error) {
+	past := func(i *Invocation) bool {
+		return i.Status == Skipped && (i.Type == "each" || i.Type == "repeat" || i.Type == "group")
+	}
+	if !slices.ContainsFunc(list, func(i Invocation) bool { return past(&i) }) {
+		return list, nil
+	}
+	rows, err := db.QueryContext(ctx, `SELECT node, max(seq) FROM event WHERE run=? AND type='node_update' GROUP BY node`, num)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	last := map[string]int64{}
+	for rows.Next() {
+		var node string
+		var seq int64
+		if err := rows.Scan(&node, &seq); err != nil {
+			return nil, err
+		}
+		last[node] = seq
+	}
+	return slices.DeleteFunc(list, func(i Invocation) bool { return past(&i) && last[i.Path] > i.Seq }), rows.Err()
 }
 
 // below is the condition that a column is ?2 or lies below it. Between '.' and '[' lie other names, which start alike.
