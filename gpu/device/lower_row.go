@@ -2,6 +2,7 @@ package device
 
 import (
 	"fmt"
+	"math"
 
 	"levee/gpu/cuda"
 	"levee/gpu/op"
@@ -217,7 +218,7 @@ func (k rowKernel) String() string { return fmt.Sprintf("%d_%d_%d", k.threads, k
 
 // rowKernels are the kernels of softmax and layer normalisation, by the bytes of an element: the first that can take a row is the best for it.
 var rowKernels = map[int64][]rowKernel{
-	2: {{16, 8, 1}, {32, 8, 1}, {32, 8, 2}, {32, 1, 8}, {32, 8, 4}, {64, 4, 8}, {128, 2, 16}, {32, 1, 32}, {256, 1, 32}},
+	2: {{16, 8, 1}, {32, 8, 1}, {32, 8, 2}, {32, 1, 8}, {32, 8, 4}, {64, 4, 8}, {64, 4, 16}, {32, 1, 32}, {256, 1, 32}},
 	4: {{32, 4, 1}, {32, 4, 2}, {32, 1, 8}, {32, 4, 4}, {32, 4, 8}, {64, 4, 8}, {128, 2, 16}, {32, 1, 32}, {256, 1, 32}},
 }
 
@@ -281,11 +282,10 @@ func (l *lower) fitting(name string, in tensor, args *cuda.Args) (bool, error) {
 		if n%k.vector != 0 || n > k.threads*k.vector*k.times {
 			continue
 		}
-		block := k.threads
+		grid, block := dim{X: uint32(min(outer, math.MaxInt32))}, k.threads
 		if block <= 32 {
-			block = threads
+			grid, block = l.each((outer*k.threads+threads-1)/threads), threads
 		}
-		grid := l.each((outer*k.threads + block - 1) / block)
 		return true, l.launch(file, fmt.Sprintf("%s_%v_%v", name, k, in.DType), grid, dim{X: uint32(block)}, 0, args)
 	}
 	room := int64(l.dev.sharedOptIn) - 4<<10 // without the sums

@@ -2,6 +2,7 @@ package device
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"levee/gpu/op"
@@ -34,6 +35,13 @@ func lowerStrided(l *lower, o *op.Op) error {
 	for i := range op.MaxRank - 1 {
 		args.I64(at(s.Dims, i, 1))
 	}
+	for i := range op.MaxRank - 1 {
+		inverse := uint64(0)
+		if d := at(s.Dims, i, 1); d > 1 && n < 1<<32 {
+			inverse = math.MaxUint64/uint64(d) + 1
+		}
+		args.I64(int64(inverse))
+	}
 	for i := range op.MaxRank {
 		args.I64(at(s.Strides, i, 0))
 	}
@@ -55,9 +63,6 @@ func nearest(s op.Strided) int {
 	}
 	return slices.Index(s.Strides, 1)
 }
-
-// tileBand is how many tiles side by side along the input's rows are followed by those beside them along the output's: see kernels/tiles.h.
-var tileBand = int64(16)
 
 // side is how much a tile has along near, and along the last dimension, by the bytes of a unit: as in kernels/strided.c.
 var (
@@ -87,17 +92,20 @@ func (l *lower) tiles(s op.Strided, near int, size int64) (bool, error) {
 		d := sides[size]
 		kernel, blocks = fmt.Sprint(name, size), outside*((count+d[0]-1)/d[0])*((n+d[1]-1)/d[1])
 	}
-	planes := func(name string, channels, pixels int64) {
-		kernel, all = fmt.Sprintf("%s%d_%d", name, size, channels), outside*((pixels+vector-1)/vector)
+	planes := func(name string, channels, pixels int64, multiples bool) {
+		whole = multiples && pixels%vector == 0
+		each := pixels / vector
+		if !whole {
+			each = (pixels + threads*vector - 1) / (threads * vector) * threads
+		}
+		kernel, all = fmt.Sprintf("%s%d_%d", name, size, channels), outside*each
 		blocks = (all + threads - 1) / threads
 	}
 	switch words := max(1, 4/size); {
 	case size <= 4 && count <= 4 && step == count:
-		planes("split", count, n)
-		whole = multiples(s, vector, near, last) && n%vector == 0
+		planes("split", count, n, multiples(s, vector, near, last))
 	case size <= 4 && n <= 4 && nearPitch == n:
-		planes("join", n, count)
-		whole = multiples(s, vector, near) && count%vector == 0
+		planes("join", n, count, multiples(s, vector, near))
 	case count < 8 || n < 8:
 		return false, nil
 	case size <= 8 && n%words == 0 && count%words == 0 && multiples(s, words, near):
@@ -115,7 +123,7 @@ func (l *lower) tiles(s op.Strided, near int, size int64) (bool, error) {
 			args.I64(at(list, i, 0))
 		}
 	}
-	return true, l.launch("strided", kernel, dim{X: uint32(blocks)}, eachThread, 0, args.I64(tileBand).U32(word(whole)))
+	return true, l.launch("strided", kernel, dim{X: uint32(blocks)}, eachThread, 0, args.U32(word(whole)))
 }
 
 // multiples says whether the start and all strides, but those of some dimensions, are multiples of so many elements.

@@ -23,6 +23,11 @@ func rowCases(r *rand.Rand) (list []Case) {
 		d := rowTypes[i%3]
 		list = append(list, softmaxCase(Wild(r, d, shape...)), softmaxCase(Random(r, d, shape...)), normCase(r, Random(r, d, shape...), 1e-5))
 	}
+	far := Random(r, op.F16, 5, 2048) // rows of numbers near 0, but one
+	for i, x := range []float64{60, -60, -3000, nan, math.Inf(1)} {
+		far.Set(int64(i)*2048+2040, x)
+	}
+	list = append(list, softmaxCase(far))
 	list = append(list, softmaxCase(Random(r, op.F32, 1, 66_000)), normCase(r, Random(r, op.F32, 1, 66_000), 1e-5)) // in more than one chunk
 	inf := math.Inf(1)
 	list = append(list,

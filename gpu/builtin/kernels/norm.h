@@ -111,11 +111,10 @@ INLINE f32 row_most(f32 m, u32 bad, SHARED f32 *part, u32 R) {
 }
 
 // exp_below is exp32 of what is not above 0, with the same bits: below -104 all is 0; n * 355 / 512 is exact, so that nothing is lost by
-// rounding once; and 2^n goes into the exponent of p, by way of 2^(n+64) where the result has less than 24 bits.
-INLINE f32 exp_below(f32 x) {
-	x = __nvvm_fmax_f(x, -104.0f);
-	f32 near = x * 1.44269504f + 12582976.0f; // 1.5 * 2^23 + 64
-	f32 n = near - 12582976.0f;
+// rounding once; and 2^n goes into the exponent of p, by way of 2^(n+64) where the result has less than 24 bits. exp_near is that of -86 to 0.
+INLINE f32 exp_of(f32 x, f32 add) {
+	f32 near = x * 1.44269504f + add;
+	f32 n = near - add;
 	f32 r = __builtin_fmaf(n, -0.693359375f, x);
 	r -= n * -2.12194440e-4f;
 	f32 p = 1.9875691500e-4f;
@@ -126,7 +125,23 @@ INLINE f32 exp_below(f32 x) {
 	p = p * r + 5.0000001201e-1f;
 	p = p * (r * r) + r;
 	p += 1.0f;
-	return float_of(bits_of(p) + (bits_of(near) << 23)) * 0x1p-64f;
+	return float_of(bits_of(p) + (bits_of(near) << 23));
+}
+INLINE f32 exp_below(f32 x) { return exp_of(__nvvm_fmax_f(x, -104.0f), 12582976.0f) * 0x1p-64f; } // 1.5 * 2^23 + 64
+INLINE f32 exp_near(f32 x) { return exp_of(x, 12582912.0f); }
+
+// squares_T adds the squares of a word's elements to those of a sum: as long as both sums are below 1,800, no element was beyond 43 or NaN.
+// That is only worth it where two elements are one instruction; elsewhere all may be anything.
+#define near_f16(V) ((V) > 1)
+#define near_bf16(V) 0
+#define near_f32(V) 0
+INLINE u32 squares(u32 sums, u32 w) {
+	__asm__("fma.rn.f16x2 %0, %1, %1, %0;" : "+r"(sums) : "r"(w));
+	return sums;
+}
+INLINE u32 all_near(u32 sums) {
+	f32 low = (f32)__builtin_bit_cast(_Float16, (u16)sums), high = (f32)__builtin_bit_cast(_Float16, (u16)(sums >> 16));
+	return __nvvm_vote_ballot_sync(-1, low < 1800 && high < 1800) == ~0u;
 }
 
 // Kernels are NAME_R_V_E_T. The thread's j-th V elements are R * V * j elements behind its first ones, and are there if left is more than that.
@@ -165,18 +180,26 @@ INLINE f32 exp_below(f32 x) {
 		TO = row_sum(acc, part[USE], R, V); \
 	}
 
+#define EXPS(EXP) \
+	_Pragma("unroll") for (u32 k = 0; k < E * V; k += GROUP) { \
+		if (R * k < all) REPEAT(b, GROUP) x[k + b] = EXP(x[k + b] - m); \
+		else REPEAT(b, GROUP) x[k + b] = 0; /* nobody has any of these */ \
+	}
 #define SOFTMAX(T) \
 	f32 m = -INFINITE, inv; \
-	u32 bad = 0; \
-	LOAD(T, none_##T) \
-	REPEAT(k, E * V) { m = __nvvm_fmax_f(m, x[k]); bad |= x[k] != x[k]; } \
-	m = row_most(m, bad, part[0], R); \
-	u32 all = n; \
+	u32 bad = 0, near = 0, all = n; \
 	__asm__ volatile("" : "+r"(all)); \
-	_Pragma("unroll") for (u32 k = 0; k < E * V; k += GROUP) { \
-		if (R * k < all) REPEAT(b, GROUP) x[k + b] = exp_below(x[k + b] - m); \
-		else REPEAT(b, GROUP) x[k + b] = 0; /* nobody has any of these */ \
+	LOAD(T, none_##T) \
+	REPEAT(k, E * V) m = __nvvm_fmax_f(m, x[k]); \
+	if (near_##T(V)) { \
+		u32 sums = 0; \
+		REPEAT(j, E) if (HAS(j)) REPEAT(i, WORDS) sums = squares(sums, w[j][i]); \
+		near = all_near(sums) && all % (R * V) == 0; /* all have as many */ \
 	} \
+	if (!near) REPEAT(k, E * V) bad |= x[k] != x[k]; \
+	m = row_most(m, bad, part[0], R); \
+	if (near && m > -43 && m < 43) EXPS(exp_near) \
+	else EXPS(exp_below) \
 	SUM(inv, 1, x[k]) \
 	inv = 1.0f / inv; \
 	if (m - m == 0) \
@@ -193,8 +216,10 @@ INLINE f32 exp_below(f32 x) {
 #define NORM(T) \
 	f32 s, inv; \
 	GLOBAL const f32 *by_all = gamma + first, *plus_all = beta + first; \
-	AFRESH(by_all); \
-	AFRESH(plus_all); \
+	if (E * V > 8) { \
+		AFRESH(by_all); \
+		AFRESH(plus_all); \
+	} \
 	LOAD(T, 0) \
 	SUM(s, 0, x[k]) \
 	s /= (f32)n; \
@@ -204,7 +229,7 @@ INLINE f32 exp_below(f32 x) {
 	REPEAT(j, E) { \
 		u32 by[V], plus[V]; \
 		REPEAT(b, V) by[b] = plus[b] = 0; \
-		if (HAS(j)) \
+		if (E * V > 8 ? HAS(j) : R * V * j + first < n) \
 			_Pragma("unroll") for (u32 b = 0; b < V; b += 4) { \
 				get_words(by + b, by_all + R * V * j + b, V < 4 ? 4 * V : 16); \
 				get_words(plus + b, plus_all + R * V * j + b, V < 4 ? 4 * V : 16); \

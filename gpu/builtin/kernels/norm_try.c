@@ -1,14 +1,13 @@
 // Softmax and LayerNorm in other sizes, to be measured.
-// bounds: softmax_64_4_4 64 20
-// bounds: softmax_256_1_16 256 6
-// bounds: softmax_64_4_16 64 10
-// bounds: layernorm_64_4_4 64 16
-// bounds: layernorm_256_1_16 256 5
-// bounds: layernorm_64_4_16 64 8
+// bounds: softmax_32_8_8 256 2
+// bounds: softmax_128_2_32 128 5
+// bounds: softmax_64_4_32 64 6
+// bounds: layernorm_32_8_8 256 2
+// bounds: layernorm_128_2_32 128 4
+// bounds: layernorm_64_4_32 64 6
 #include "device.h"
 #include "math.h"
 #include "sum.h"
 #include "norm.h"
 
-BOTH(f16, 64, 4, 4) BOTH(f16, 256, 1, 16) BOTH(f16, 64, 4, 16)
-BOTH(f32, 64, 4, 4) BOTH(f32, 256, 1, 16) BOTH(f32, 64, 4, 16)
+BOTH(f16, 32, 8, 8) BOTH(f16, 128, 2, 32) BOTH(f16, 64, 4, 32)

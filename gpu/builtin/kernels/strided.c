@@ -7,38 +7,49 @@
 #include "units.h"
 #include "tiles.h"
 
-// place is where unit i of an output lies in the input: dimensions d0 (the last) to d5, strides s0 to s5. Dimensions that are not there are 1.
-INLINE u64 place(u64 i, u32 rank, u64 d0, u64 d1, u64 d2, u64 d3, u64 d4, u64 s0, u64 s1, u64 s2, u64 s3, u64 s4, u64 s5) {
+// STRIDED_ARGS: unit i of an output of n lies in the input at place(i) from start on: dimensions d0 (the last) to d4, strides s0 to s5. i0 to i4
+// are the dimensions' inverses, 2^64 / d rounded up, where n is below 2^32, else 0.
+#define STRIDED_ARGS(S) \
+	GLOBAL const unit##S *__restrict in, u64 n, u64 start, u32 rank, u64 d0, u64 d1, u64 d2, u64 d3, u64 d4, u64 i0, u64 i1, u64 i2, u64 i3, u64 i4, u64 s0, \
+		u64 s1, u64 s2, u64 s3, u64 s4, u64 s5
+#define PLACE(i) place(i, rank, d0, d1, d2, d3, d4, i0, i1, i2, i3, i4, s0, s1, s2, s3, s4, s5)
+
+// by divides, by two multiplications where it can.
+INLINE u64 by(u64 a, u64 d, u64 inverse) {
+	if (!inverse) return a / d;
+	u64 i = (u32)a;
+	return (i * (u32)(inverse >> 32) + (i * (u32)inverse >> 32)) >> 32;
+}
+INLINE u64 place(u64 i, u32 rank, u64 d0, u64 d1, u64 d2, u64 d3, u64 d4, u64 i0, u64 i1, u64 i2, u64 i3, u64 i4, u64 s0, u64 s1, u64 s2, u64 s3, u64 s4,
+	u64 s5) {
 	u64 q, at = 0;
 	if (rank == 1) return i * s0;
-	q = quotient(i, d0); at += (i - q * d0) * s0; i = q;
+	q = by(i, d0, i0); at += (i - q * d0) * s0; i = q;
 	if (rank == 2) return at + i * s1;
-	q = quotient(i, d1); at += (i - q * d1) * s1; i = q;
+	q = by(i, d1, i1); at += (i - q * d1) * s1; i = q;
 	if (rank == 3) return at + i * s2;
-	q = quotient(i, d2); at += (i - q * d2) * s2; i = q;
+	q = by(i, d2, i2); at += (i - q * d2) * s2; i = q;
 	if (rank == 4) return at + i * s3;
-	q = quotient(i, d3); at += (i - q * d3) * s3; i = q;
+	q = by(i, d3, i3); at += (i - q * d3) * s3; i = q;
 	if (rank == 5) return at + i * s4;
-	q = quotient(i, d4);
+	q = by(i, d4, i4);
 	return at + (i - q * d4) * s4 + q * s5;
 }
 
 // strided: out[i] = in[start + place(i)].
 #define STRIDED(S) \
-	KERNEL strided##S(GLOBAL unit##S *__restrict out, GLOBAL const unit##S *__restrict in, u64 n, u64 start, u32 rank, u64 d0, u64 d1, u64 d2, u64 d3, \
-		u64 d4, u64 s0, u64 s1, u64 s2, u64 s3, u64 s4, u64 s5) { \
+	KERNEL strided##S(GLOBAL unit##S *__restrict out, STRIDED_ARGS(S)) { \
 		in += start; \
-		EACH4(unit##S, n, v = in[place(i, rank, d0, d1, d2, d3, d4, s0, s1, s2, s3, s4, s5)], out[i] = v) \
+		EACH4(unit##S, n, v = in[PLACE(i)], out[i] = v) \
 	}
 EACH_UNIT(STRIDED)
 
 // runs are the same where the last dimension is a multiple of R units: a thread makes R at once, which it stores as one.
 #define RUNS(S, R, WORD) \
-	KERNEL runs##S(GLOBAL WORD *__restrict out, GLOBAL const unit##S *__restrict in, u64 n, u64 start, u32 rank, u64 d0, u64 d1, u64 d2, u64 d3, u64 d4, \
-		u64 s0, u64 s1, u64 s2, u64 s3, u64 s4, u64 s5) { \
+	KERNEL runs##S(GLOBAL WORD *__restrict out, STRIDED_ARGS(S)) { \
 		in += start; \
 		EACH4(WORD, n / R, { \
-			GLOBAL const unit##S *from = in + place(i * R, rank, d0, d1, d2, d3, d4, s0, s1, s2, s3, s4, s5); \
+			GLOBAL const unit##S *from = in + PLACE(i * R); \
 			unit##S part[R]; \
 			_Pragma("unroll") for (u32 b = 0; b < R; b++) part[b] = from[b * s0]; \
 			__builtin_memcpy(&v, part, sizeof v); \
@@ -48,12 +59,11 @@ RUNS(1, 4, u32) RUNS(2, 2, u32) RUNS(4, 2, u32x2)
 
 // lines are the same where the last dimension lies in one piece, too, and is long: a warp has 512 units of it.
 #define LINES(S) \
-	KERNEL lines##S(GLOBAL unit##S *__restrict out, GLOBAL const unit##S *__restrict in, u64 n, u64 start, u32 rank, u64 d0, u64 d1, u64 d2, u64 d3, u64 d4, \
-		u64 s0, u64 s1, u64 s2, u64 s3, u64 s4, u64 s5) { \
+	KERNEL lines##S(GLOBAL unit##S *__restrict out, STRIDED_ARGS(S)) { \
 		u64 parts = (d0 + 511) / 512, all = n / d0 * parts; \
 		for (u64 w = gid() / 32; w < all; w += gstride() / 32) { \
 			u64 line = quotient(w, parts), first = (w - line * parts) * 512 + tid() % 32, i = line * d0; \
-			GLOBAL const unit##S *from = in + start + place(i, rank, d0, d1, d2, d3, d4, s0, s1, s2, s3, s4, s5) + first; \
+			GLOBAL const unit##S *from = in + start + PLACE(i) + first; \
 			GLOBAL unit##S *to = out + i + first; \
 			u32 left = d0 - first < 512 ? (u32)(d0 - first) : 512; \
 			if (first >= d0) left = 0; \

@@ -6,7 +6,7 @@
 
 #define TILE_ARGS(S) \
 	GLOBAL unit##S *__restrict out, GLOBAL const unit##S *__restrict in, u64 start, u64 n, u64 stride, u64 count, u64 pitch, u64 all, u64 b0, \
-		u64 b1, u64 b2, u64 i0, u64 i1, u64 i2, u64 i3, u64 o0, u64 o1, u64 o2, u64 o3, u64 band, u32 whole
+		u64 b1, u64 b2, u64 i0, u64 i1, u64 i2, u64 i3, u64 o0, u64 o1, u64 o2, u64 o3, u32 whole
 
 // OUTSIDE makes from and to of the number b of what is outside.
 #define OUTSIDE(B) \
@@ -16,15 +16,11 @@
 	k = quotient(b, b2); from += (b - k * b2) * i2 + k * i3; to += (b - k * b2) * o2 + k * o3;
 
 // TILE is what the kernels of tiles of DOWN along count by ACROSS along n begin with: r and c are where the block's begins, high and wide what
-// there is of it. Tiles that run at the same time lie side by side in both directions, in bands of so many along count: memory likes long pieces.
+// there is of it.
 #define TILE(DOWN, ACROSS) \
-	u64 across = (n + ACROSS - 1) / ACROSS, down = (count + DOWN - 1) / DOWN; \
-	u64 q = quotient(block(), across * down), p = block() - q * across * down; \
-	OUTSIDE(q) \
-	u64 g = quotient(p, band * across), tall = down - g * band < band ? down - g * band : band; \
-	p -= g * band * across; \
-	u64 c = quotient(p, tall), r = (g * band + p - c * tall) * DOWN; \
-	c *= ACROSS; \
+	u64 across = (n + ACROSS - 1) / ACROSS, down = (count + DOWN - 1) / DOWN, q = quotient(block(), across), c = (block() - q * across) * ACROSS; \
+	u64 outside = quotient(q, down), r = (q - outside * down) * DOWN; \
+	OUTSIDE(outside) \
 	u32 wide = n - c < ACROSS ? (u32)(n - c) : ACROSS, high = count - r < DOWN ? (u32)(count - r) : DOWN;
 
 // tiles moves elements one by one. PITCH is such that neither rows nor columns of the square meet in a bank.
@@ -109,14 +105,16 @@ INLINE u32 four(const u32 *w, u32 p0, u32 p1, u32 p2, u32 p3) {
 #define PLANES(NAME, S, C, LENGTH, IN, OUT, PLACE) \
 	KERNEL NAME##S##_##C(TILE_ARGS(S)) { \
 		enum { V = 16 / S }; \
-		u64 vectors = (LENGTH + V - 1) / V, q = quotient(gid(), vectors), x = (gid() - q * vectors) * V; \
+		u64 vectors = whole ? LENGTH / V : (LENGTH + 256 * V - 1) / (256 * V) * 256; /* else blocks have pixels of one picture */ \
+		u64 q = quotient(gid(), vectors), x = (gid() - q * vectors) * V; \
 		if (gid() >= all) return; \
 		OUTSIDE(q) \
 		GLOBAL const unit##S *src = in + from; \
 		GLOBAL unit##S *dst = out + to; \
 		if (!whole) { \
-			for (u32 j = 0; j < V && x + j < LENGTH; j++) \
-				UNROLL for (u32 i = 0; i < C; i++) PLACE##_ONE(i, x + j); \
+			x -= tid() * (V - 1); \
+			for (u32 j = 0; j < V && x < LENGTH; j++, x += 256) \
+				UNROLL for (u32 i = 0; i < C; i++) PLACE##_ONE(i, x); \
 			return; \
 		} \
 		u32x4 v[C]; \
