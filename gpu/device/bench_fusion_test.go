@@ -12,10 +12,6 @@ import (
 	"levee/gpu/suite"
 )
 
-// twiceAndOne is a module with the function k (x) -> x * 2 + 1 of f32.
-var twiceAndOne = []byte("\x00asm\x01\x00\x00\x00\x01\x06\x01\x60\x01\x7d\x01\x7d\x03\x02\x01\x00\x07\x05\x01\x01k\x00\x00\x0a\x12\x01\x10\x00" +
-	"\x20\x00\x43\x00\x00\x00\x40\x94\x43\x00\x00\x80\x3f\x92\x0b")
-
 // BenchmarkFusion has eight products, each with a map behind it that becomes part of it, or does not, because the product is seen; or
 // none. Products of 16-bit floats that are not fused are cuBLASLt's where it is there. One map has two instructions, the other one
 // branches and divides.
@@ -34,7 +30,7 @@ func benchmarkFusion(b *testing.B, d op.DType, n, k int64, way string) {
 	const times = 8
 	s := benchSession(b, 4<<30)
 	way, kind, _ := strings.Cut(way, "/")
-	module, name := twiceAndOne, "k"
+	module, name := suite.Short, "k"
 	if kind == "bend" {
 		module, name = suite.Kernels, "bend"
 	}

@@ -15,7 +15,9 @@ import (
 func testFusion(t *testing.T, open func(t *testing.T) Executor) {
 	r := rand.New(rand.NewPCG(9, 9))
 	ex := open(t)
-	kernel, err := ex.Kernel(Kernels, "bend")
+	bend, err := ex.Kernel(Kernels, "bend")
+	require.NoError(t, err)
+	short, err := ex.Kernel(Short, "k")
 	require.NoError(t, err)
 	makers := []maker{Random, Wild}
 	for i, d := range matrixTypes {
@@ -30,10 +32,12 @@ func testFusion(t *testing.T, open func(t *testing.T) Executor) {
 		}
 		for _, c := range cases {
 			for _, out := range []op.DType{op.F32, d.in, op.F16} {
-				t.Run(fmt.Sprintf("%v %s, %v", c.Code, c.Name, out), func(t *testing.T) {
-					atOnce := mapped(t, ex, kernel, &c, out, false)
-					require.NoError(t, Same(desc(out), mapped(t, ex, kernel, &c, out, true), atOnce))
-				})
+				for name, kernel := range map[string]op.Handle{"bend": bend, "short": short} {
+					t.Run(fmt.Sprintf("%v %s, %v, %s", c.Code, c.Name, out, name), func(t *testing.T) {
+						atOnce := mapped(t, ex, kernel, &c, out, false)
+						require.NoError(t, Same(desc(out), mapped(t, ex, kernel, &c, out, true), atOnce))
+					})
+				}
 			}
 		}
 	}
