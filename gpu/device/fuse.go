@@ -33,10 +33,23 @@ func (l *lower) fusable(i int) *fusion {
 	}
 	named, _ := l.s.objects.Get(op.Handle(next.Params[0]))
 	f := &fusion{named.kernel, t.Desc.DType, named.kernel.inline(t.Desc.DType)}
-	if f.code == nil {
+	if f.code == nil || in.Size() == 2 && l.dev.cc >= tensorCores && !l.pays(o, named.kernel) {
 		return nil
 	}
 	return f
+}
+
+const (
+	// fusedWork is how many operations a map may have that is done by a kernel for tensor cores, which multiplies nothing meanwhile: with
+	// more than ten, memory brings the product once more in less time.
+	fusedWork = 8
+	// fusedDepth is up to which k a product with its map is faster than cuBLASLt and the map.
+	fusedDepth = 4096
+)
+
+func (l *lower) pays(o *op.Op, k *mapKernel) bool {
+	a, b := l.plan.Tensors[o.In[0]].Desc, l.plan.Tensors[o.In[1]].Desc
+	return k.Signature().Flops <= fusedWork && (o.Code != op.Gemm || o.GemmShape(a, b).K <= fusedDepth)
 }
 
 // fused lowers a product with the map behind it.

@@ -88,7 +88,7 @@ func Odd(x float64) float32 {
 	return math.Float32frombits(b | 1)
 }
 
-// FillBits gives the bits of a Fill's value as an element of type d.
+// FillBits gives the bits of a Fill's value as an element of type d, and zeros above them.
 func FillBits(d DType, param uint64) uint64 {
 	f := math.Float64frombits(param)
 	switch {
@@ -102,6 +102,8 @@ func FillBits(d DType, param uint64) uint64 {
 		return uint64(F32ToF16(Odd(f)))
 	case d == BF16:
 		return uint64(F32ToBF16(Odd(f)))
+	case d == I32:
+		return uint64(uint32(param))
 	}
 	return param
 }

@@ -13,6 +13,9 @@ func elementCases(r *rand.Rand) (list []Case) {
 	for _, d := range allTypes {
 		for _, n := range []int64{1, 7, 16, 33, 1000} {
 			value, v := float64(1+r.IntN(100)), uint64(0)
+			if d != op.U8 && n%2 == 1 {
+				value = -value
+			}
 			if v = uint64(int64(value)); d.Float() {
 				value += 1.0 / 3
 				v = float(value)

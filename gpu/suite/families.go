@@ -31,16 +31,18 @@ func descs(in []Tensor) (list []op.Desc) {
 	return list
 }
 
-func bigFill(m *made) []Case {
-	d := pick(m, op.F32, op.F64, op.F16, op.BF16, op.I32, op.I64)
-	v := m.Uint64()
-	switch d {
-	case op.F32, op.F16, op.BF16: // no zeros, for which there is no kernel
-		v = float(m.NormFloat64())
-	case op.I32:
-		v = uint64(int64(int32(v)))
+func bigFill(m *made) (list []Case) {
+	for _, d := range allTypes[1:] { // bytes have no kernel
+		v := m.Uint64()
+		switch d {
+		case op.F32, op.F16, op.BF16: // no zeros, for which there is none either
+			v = float(m.NormFloat64())
+		case op.I32:
+			v = uint64(int64(int32(v)))
+		}
+		list = append(list, simple(op.Fill, []uint64{v}, desc(d, m.n|1))) // an odd end
 	}
-	return []Case{simple(op.Fill, []uint64{v}, desc(d, m.n|1))} // an odd end
+	return list
 }
 
 func bigRandom(m *made) []Case {
