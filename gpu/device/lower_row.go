@@ -99,7 +99,7 @@ func (l *lower) sumPieces(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, as op.D
 	case r.n <= 32:
 		args.I64(r.outer * r.inner).I64(r.n).I64(r.inner)
 		return launch(fmt.Sprint("sum_short_", d), l.blocks(r.outer*r.inner), eachThread)
-	case d.Size() <= 2 && r.inner%8 == 0 && r.n >= 512 && all*((r.inner+31)/32) >= int64(l.dev.sms)/2:
+	case byEights(d, r) && r.n >= 512 && all*((r.inner+31)/32) >= int64(l.dev.sms)/2:
 		args.I64(r.outer).I64(r.n).I64(r.inner)
 		return launch(fmt.Sprint("sum_wide_", d), l.each(all*((r.inner+31)/32)), dim{X: 1024})
 	case r.inner <= 4, all*((r.inner+31)/32) < int64(l.dev.sms)/2: // so few that half of what is read may be wasted
@@ -107,6 +107,9 @@ func (l *lower) sumPieces(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, as op.D
 	}
 	return columns(32, 1024)
 }
+
+// byEights says whether a thread can have 8 neighbouring columns of elements of less than 32 bits.
+func byEights(d op.DType, r rows) bool { return d.Size() <= 2 && r.inner%8 == 0 }
 
 // perWord are the threads that have the 256 lanes of a sum, each those that are in a word.
 func perWord(d op.DType) dim { return dim{X: uint32(256 / max(1, 4/d.Size()))} }
@@ -126,25 +129,28 @@ func (l *lower) extreme(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, as op.DTy
 	if r.inner == 1 {
 		return l.extremeRows(in, d, r, out, w)
 	}
-	of := d.String()
+	of, wide := d.String(), byEights(d, r) && r.n >= 64
 	for r.n > extremePiece {
 		pieces := (r.n + extremePiece - 1) / extremePiece
 		part, err := l.scratch(r.outer * pieces * r.inner * foundSize)
 		if err != nil {
 			return err
 		}
-		if err := l.extremeColumns(of, in, r, part, wanted{flip: w.flip}); err != nil {
+		if err := l.extremeColumns(of, in, r, part, wanted{flip: w.flip}, wide); err != nil {
 			return err
 		}
-		of, in, r.n = "found", part, pieces
+		of, in, r.n, wide = "found", part, pieces, false
 	}
-	return l.extremeColumns(of, in, r, out, w)
+	return l.extremeColumns(of, in, r, out, w, wide)
 }
 
-func (l *lower) extremeColumns(of string, in cuda.Ptr, r rows, out cuda.Ptr, w wanted) error {
+func (l *lower) extremeColumns(of string, in cuda.Ptr, r rows, out cuda.Ptr, w wanted, wide bool) error {
 	width := powerOfTwo(r.inner, 32)
 	args := l.args().Ptr(out).Ptr(in).I64(r.outer).I64(r.n).I64(r.inner).U32(uint32(width)).I64(w.flip).U32(w.places).U32(uint32(w.as))
 	all := r.outer * ((r.n + extremePiece - 1) / extremePiece)
+	if wide {
+		return l.launch("reduce_"+of, "extreme_wide_"+of, l.each(all*((r.inner+31)/32)), eachThread, 0, args)
+	}
 	return l.launch("reduce_"+of, "extreme_columns_"+of, l.each(all*((r.inner+width-1)/width)), eachThread, 0, args)
 }
 

@@ -30,7 +30,7 @@ func reduceCases(r *rand.Rand) (list []Case) {
 		list = append(list, reduceCase(r, op.F32, kind, []int64{70_001}, 0), reduceCase(r, op.F16, kind, []int64{1, 66_000, 2}, 1))
 	}
 	for _, d := range allTypes {
-		for _, shape := range [][]int64{{3, 1501}, {3, 34_003}, {90, 16}, {90, 7}} {
+		for _, shape := range [][]int64{{3, 1501}, {3, 34_003}, {90, 16}, {90, 7}, {3, 4200, 8}} {
 			for _, kind := range []int64{op.Min, op.Max, op.ArgMin, op.ArgMax} {
 				c := reduceCase(r, d, kind, shape, 1)
 				scarce(r, c.In[0])
@@ -54,8 +54,8 @@ func reduceCases(r *rand.Rand) (list []Case) {
 	return list
 }
 
-// scarce gives a tensor so few different elements that the first place of equal ones counts. The second row has but one, the greatest of all;
-// the third has NaNs, of both signs.
+// scarce gives a tensor so few different elements that the first place of equal ones counts. The second row, or all columns of the second matrix, have
+// but one, the greatest of all; the third has NaNs, of both signs.
 func scarce(r *rand.Rand, t Tensor) {
 	greatest := ^uint64(0) >> (65 - 8*t.DType.Size()) // for floats a NaN
 	if t.DType == op.U8 {
@@ -63,7 +63,7 @@ func scarce(r *rand.Rand, t Tensor) {
 	}
 	for i := range t.Elems() {
 		t.setBits(i, uint64(r.IntN(3)))
-		switch row := i / t.Shape[1]; {
+		switch row := i / (t.Elems() / t.Shape[0]); {
 		case t.DType.Float() && (row == 1 || row == 2 && r.IntN(500) == 0):
 			t.setBits(i, greatest-uint64(r.IntN(2))<<(8*t.DType.Size()-1))
 		case row == 1:

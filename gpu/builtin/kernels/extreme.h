@@ -41,17 +41,27 @@ INLINE i64 wider_f16(i32 key, i64 flip) { return key == LEAST32 ? key : float_ke
 
 INLINE f32 float_back(i64 key, i64 flip) { return key == LEAST32 ? float_of(0x7fc00000) : float_of(bits_back(key, flip)); }
 
-// put stores what was found: all of it (type 0: another pass follows), its place (i32), or the element as type.
-INLINE void put(GLOBAL void *out, u64 i, found f, i64 flip, u32 places, u32 type) {
-	if (type == 0) ((GLOBAL found *)out)[i] = f;
-	else if (places) ((GLOBAL i32 *)out)[i] = (i32)f.place;
-	else if (type == U8) ((GLOBAL u8 *)out)[i] = (u8)(f.key ^ flip);
-	else if (type == I32) ((GLOBAL i32 *)out)[i] = (i32)(f.key ^ flip);
-	else if (type == I64) ((GLOBAL i64 *)out)[i] = f.key ^ flip;
-	else if (type == F64) ((GLOBAL f64 *)out)[i] = f.key == LEAST64 ? float_of64(0x7ff8000000000000ull) : float_of64((u64)order64((u64)(f.key ^ flip)));
-	else if (type == F32) store_f32((GLOBAL f32 *)out + i, float_back(f.key, flip));
-	else if (type == F16) store_f16((GLOBAL f16 *)out + i, float_back(f.key, flip));
-	else store_bf16((GLOBAL bf16 *)out + i, float_back(f.key, flip));
+// give_T stores what was found: all of it (type 0: another pass follows), its place (i32), or the element, one of 16 bits perhaps as f32.
+#define GIVE(T, STORE) INLINE void give_##T(GLOBAL void *out, u64 i, found f, i64 flip, u32 places, u32 type) { \
+		if (type == 0) ((GLOBAL found *)out)[i] = f; \
+		else if (places) ((GLOBAL i32 *)out)[i] = (i32)f.place; \
+		else STORE; \
+	}
+GIVE(u8, ((GLOBAL u8 *)out)[i] = (u8)(f.key ^ flip))
+GIVE(i32, ((GLOBAL i32 *)out)[i] = (i32)(f.key ^ flip))
+GIVE(i64, ((GLOBAL i64 *)out)[i] = f.key ^ flip)
+GIVE(f64, ((GLOBAL f64 *)out)[i] = f.key == LEAST64 ? float_of64(0x7ff8000000000000ull) : float_of64((u64)order64((u64)(f.key ^ flip))))
+GIVE(f32, store_f32((GLOBAL f32 *)out + i, float_back(f.key, flip)))
+GIVE(f16, if (type == F32) give_f32(out, i, f, flip, 0, F32); else store_f16((GLOBAL f16 *)out + i, float_back(f.key, flip)))
+GIVE(bf16, if (type == F32) give_f32(out, i, f, flip, 0, F32); else store_bf16((GLOBAL bf16 *)out + i, float_back(f.key, flip)))
+INLINE void give_found(GLOBAL void *out, u64 i, found f, i64 flip, u32 places, u32 type) {
+	if (type == U8) give_u8(out, i, f, flip, places, type);
+	else if (type == I64) give_i64(out, i, f, flip, places, type);
+	else if (type == F64) give_f64(out, i, f, flip, places, type);
+	else if (type == F32) give_f32(out, i, f, flip, places, type);
+	else if (type == F16) give_f16(out, i, f, flip, places, type);
+	else if (type == BF16) give_bf16(out, i, f, flip, places, type);
+	else give_i32(out, i, f, flip, places, type);
 }
 
 #define NONE ((found){MOST_i64, MOST_i64})
@@ -102,7 +112,7 @@ INLINE void put(GLOBAL void *out, u64 i, found f, i64 flip, u32 places, u32 type
 				if (g < s) part[t] = least(part[t], part[t + s * width]); \
 				sync(); \
 			} \
-			if (g == 0 && c < inner) put(out, p * inner + c, part[t], flip, places, type); \
+			if (g == 0 && c < inner) give_##T(out, p * inner + c, part[t], flip, places, type); \
 			sync(); \
 		} \
 	}

@@ -34,6 +34,7 @@ INLINE span both_spans(span a, span b) {
 	return (span){larger(a.most, b.most), lesser(a.least, b.least), a.positive > b.positive ? a.positive : b.positive};
 }
 INLINE span one_span(u32 w) { return (span){w, w, (i32)w}; }
+INLINE span upper(span s) { return (span){s.most & 0xffff0000u, s.least & 0xffff0000u, (i32)((u32)s.positive & 0xffff0000u)}; } // of words, half
 INLINE i32 span_key(span s, u32 inf) {
 	i32 key = order32((i32)s.most < 0 ? s.most : s.least);
 	return s.most > (inf | 0x80000000u) || s.positive > (i32)inf ? LEAST32 : key;
@@ -52,8 +53,7 @@ INLINE i32 group_half(const u32x4 *q, u32 count, i64 flip, u32 inf) {
 		high = both_spans(high, one_span(w));
 		low = both_spans(low, one_span(w << 16));
 	}
-	high = (span){high.most & 0xffff0000u, high.least & 0xffff0000u, (i32)((u32)high.positive & 0xffff0000u)};
-	return span_key(both_spans(high, low), inf);
+	return span_key(both_spans(upper(high), low), inf);
 }
 INLINE i32 group_f16(const u32x4 *q, u32 count, i64 flip) { return group_half(q, count, flip, 0x7c000000); }
 INLINE i32 group_bf16(const u32x4 *q, u32 count, i64 flip) { return group_half(q, count, flip, 0x7f800000); }
@@ -192,7 +192,7 @@ enum { STEPS = 16, TAIL = 0xffffff00 };
 			} \
 			f.key = wider_##T(key, flip); \
 			if (width > 32) f = in_block(f); \
-			if (t == 0 && p < all) put(out, p, f, flip, places, type); \
+			if (t == 0 && p < all) give_##T(out, p, f, flip, places, type); \
 		} \
 	}
 
@@ -225,7 +225,7 @@ enum { STEPS = 16, TAIL = 0xffffff00 };
 			found f = {best[0], place[0]}; \
 			REPEAT(j, 4) f.key = k == j ? best[j] : f.key, f.place = k == j ? place[j] : f.place; \
 			f.key = wider_##T((K)f.key, flip); \
-			put(out, first + k * stride, f, flip, places, type); \
+			give_##T(out, first + k * stride, f, flip, places, type); \
 		} \
 	}
 #define EXTREME_FEW(T, K) \

@@ -2,14 +2,17 @@
 // bounds: sum_columns_bf16 1024 1
 // bounds: extreme_rows_bf16 256 4
 // bounds: sum_wide_bf16 1024 1
+// bounds: extreme_wide_bf16 256 3
 #include "device.h"
 #include "sum.h"
 #include "sum_wide.h"
 #include "extreme.h"
 #include "extreme_rows.h"
+#include "extreme_wide.h"
 
 SUMS(bf16, f32, 2)
 SUM_WIDE(bf16, f32, u32x4)
 EXTREME_ROWS(bf16, i32)
 EXTREME_FEW(bf16, i32)
 EXTREME_COLUMNS(bf16, i32, LEAST_OF)
+EXTREME_WIDE(bf16, u32x4)

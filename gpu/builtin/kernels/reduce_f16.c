@@ -2,14 +2,17 @@
 // bounds: sum_columns_f16 1024 1
 // bounds: extreme_rows_f16 256 4
 // bounds: sum_wide_f16 1024 1
+// bounds: extreme_wide_f16 256 3
 #include "device.h"
 #include "sum.h"
 #include "sum_wide.h"
 #include "extreme.h"
 #include "extreme_rows.h"
+#include "extreme_wide.h"
 
 SUMS(f16, f32, 2)
 SUM_WIDE(f16, f32, u32x4)
 EXTREME_ROWS(f16, i32)
 EXTREME_FEW(f16, i32)
 EXTREME_COLUMNS(f16, i32, LEAST_OF)
+EXTREME_WIDE(f16, u32x4)

@@ -13,7 +13,7 @@ KERNEL extreme_rows_found(GLOBAL void *out, GLOBAL const found *__restrict in, u
 		_Pragma("unroll 4") for (u64 i = t; i < n; i += width) f = least(f, x[i]);
 		for (u32 s = lesser(width, 32) / 2; s > 0; s /= 2) f = least(f, (found){other_i64(f.key, s), other_i64(f.place, s)});
 		if (width > 32) f = in_block(f);
-		if (t == 0 && p < rows) put(out, p, f, flip, places, type);
+		if (t == 0 && p < rows) give_found(out, p, f, flip, places, type);
 	}
 }
 

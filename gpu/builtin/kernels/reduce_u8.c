@@ -2,14 +2,17 @@
 // bounds: sum_columns_u8 1024 1
 // bounds: extreme_rows_u8 256 4
 // bounds: sum_wide_u8 1024 1
+// bounds: extreme_wide_u8 256 3
 #include "device.h"
 #include "sum.h"
 #include "sum_wide.h"
 #include "extreme.h"
 #include "extreme_rows.h"
+#include "extreme_wide.h"
 
 SUMS(u8, i32, 4)
 SUM_WIDE(u8, i32, u32x2)
 EXTREME_ROWS(u8, i32)
 EXTREME_FEW(u8, i32)
 EXTREME_COLUMNS(u8, i32, LEAST_OF)
+EXTREME_WIDE(u8, u32x2)
