@@ -214,3 +214,74 @@ func TestEachOverEachOf10000ElementsIsFlat(t *testing.T) {
 		t.Logf("late %v: %d KiB more than after 1000 nodes", late, (int64(most)-int64(base))>>10)
 	}
 }
+
+// Any graph of nodes that give items, groups over their lists and over each other's, and nodes that need whole lists: it ends, with
+// what it would give one node after the other.
+func TestStreamsOfAnyShape(t *testing.T) {
+	for seed := range uint64(200) {
+		rnd := rand.New(rand.NewPCG(seed, 3))
+		n := rnd.Int64N(250)
+		f := newFlow()
+		type made struct {
+			src  graph.Source
+			want []int64
+		}
+		lists := []made{{lit(ints(upTo(5, n)...)), upTo(5, n)}}
+		for i := range 1 + rnd.IntN(3) {
+			p := f.source(fmt.Sprint("p", i))
+			lists = append(lists, made{of(p), upTo(0, n)}, made{port(p, "more"), upTo(0, n)})
+		}
+		var whole []graph.Source
+		var sums []int64
+		for i := range 2 + rnd.IntN(8) {
+			if rnd.IntN(5) == 0 {
+				l := lists[rnd.IntN(len(lists))]
+				whole = append(whole, of(f.task(fmt.Sprint("t", i), reads(l.src, "list<int>"))))
+				total := int64(1)
+				for _, v := range l.want {
+					total += v
+				}
+				sums = append(sums, total)
+				continue
+			}
+			var lanes []graph.Source
+			want := make([]int64, n)
+			for range 1 + rnd.IntN(3) {
+				l := lists[rnd.IntN(len(lists))]
+				lanes = append(lanes, l.src)
+				for j := range want {
+					want[j] += l.want[j]
+				}
+			}
+			g := f.zip(fmt.Sprint("g", i), lanes...)
+			g.Parallel = 1 + rnd.IntN(40)
+			more := int64(1)
+			if len(whole) > 0 && rnd.IntN(3) == 0 {
+				k := rnd.IntN(len(whole))
+				f.dependOn(g, whole[k])
+				in := &g.Body.Nodes[0].Inputs[0]
+				in.Sources = append(in.Sources, whole[k])
+				more += sums[k]
+			}
+			for j := range want {
+				want[j] += more
+			}
+			lists = append(lists, made{of(g), want})
+		}
+		last := lists[len(lists)-1]
+		f.out("list", last.src)
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		k := &vault{}
+		res, _, err := f.executeIn(ctx, t, graph.Runner{InFlight: 1 + rnd.IntN(12), Save: k.save, Open: k.open,
+			Exec: func(ctx context.Context, inv *graph.Invocation) ([]value.Value, error) {
+				if inv.Node.Outputs[0].Stream {
+					return emits(ctx, inv, n)
+				}
+				return gave(sum(inv)), nil
+			}}, graph.Inputs{})
+		require.NotErrorIs(t, ctx.Err(), context.DeadlineExceeded, "seed %d hangs", seed)
+		cancel()
+		require.NoError(t, err, "seed %d", seed)
+		require.Equal(t, last.want, numbers(t, output(t, res, "list")), "seed %d", seed)
+	}
+}

@@ -106,6 +106,33 @@ func TestEachOverEachThatLeavesOut(t *testing.T) {
 	require.Len(t, numbers(t, output(t, res, "list")), 3)
 }
 
+// Results stand beside what they were made of: neither waits for the other's end.
+func TestEachOverEachAndWhatThatGoesOver(t *testing.T) {
+	f := newFlow()
+	p := f.source("p")
+	g := f.over("g", of(p))
+	h := f.zip("h", of(p), of(g))
+	f.out("list", of(f.zip("k", of(g), of(h), of(p))))
+	begun := make(chan struct{})
+	res, _, err := f.execute(t, graph.Runner{Exec: func(ctx context.Context, inv *graph.Invocation) ([]value.Value, error) {
+		switch inv.Path {
+		case "p":
+			for i := range int64(2) {
+				if err := inv.Emit(ctx, 0, value.OfInt(i)); err != nil {
+					return nil, err
+				}
+			}
+			<-begun // with what it has given so far
+			return []value.Value{ints(0, 1, 2), ints(), value.OfInt(0)}, nil
+		case "k[1].x":
+			close(begun)
+		}
+		return gave(sum(inv)), nil
+	}}, graph.Inputs{})
+	require.NoError(t, err)
+	require.Equal(t, []int64{4, 8, 12}, numbers(t, output(t, res, "list")))
+}
+
 // Lists that are not all the same length in the end fail the group, however far it is.
 func TestEachOverEachSideBySide(t *testing.T) {
 	build := func(second graph.Source) (*flow, *graph.Node) {

@@ -2,31 +2,49 @@ package graph
 
 // Which each groups may begin before their producer has ended is known from the graph alone.
 
+// lead is a lane of a group over items of a sibling that needs nothing else of it.
+type lead struct {
+	tapping
+	from int32
+}
+
 // tapped finds the groups that may take up the items of nodes of the graph while those run.
 func (p *plan) tapped(places map[*Node]place) {
-	budget, gapless := maxLook, map[*Node]bool{}
+	var leads []lead
+	may := map[[2]int32]bool{}
 	for u, n := range p.graph.Nodes {
 		if n.Kind != Each {
 			continue
 		}
 		for k, l := range n.overs() {
-			at, ok := places[l.Over.Node]
-			if l.Over.Kind != FromNode || !ok || !p.holds(at, l.Over.Node) {
-				continue
-			}
 			from := l.Over.Node
-			port := from.streamPort(l.Over.Port)
-			if port < 0 || (from.Kind == Task && from.Error.Values != nil) || n.needs(from) || p.waitsElsewhere(int32(u), at.index, &budget) {
+			at, ok := places[from]
+			if l.Over.Kind != FromNode || !ok || !p.holds(at, from) {
 				continue
 			}
-			if _, known := gapless[from]; !known {
-				gapless[from] = from.gapless()
+			port := from.streamPort(l.Over.Port)
+			if port < 0 || (from.Kind == Task && from.Error.Values != nil) || n.needs(from) {
+				continue
 			}
-			if p.taps == nil {
-				p.taps = map[int32][]tapping{}
-			}
-			p.taps[at.index] = append(p.taps[at.index], tapping{int32(u), k, port, gapless[from]})
+			leads = append(leads, lead{tapping{group: int32(u), lane: k, port: port}, at.index})
+			may[[2]int32{int32(u), at.index}] = true
 		}
+	}
+	if len(leads) == 0 {
+		return
+	}
+	p.taps = map[int32][]tapping{}
+	budget, gapless := maxLook, map[int32]bool{}
+	for _, l := range leads {
+		from := p.graph.Nodes[l.from]
+		if from.Kind == Task && p.waitsElsewhere(l.group, l.from, may, &budget) {
+			continue // it would only be in the way; a group is in nobody's
+		}
+		if _, known := gapless[l.from]; !known {
+			gapless[l.from] = from.gapless()
+		}
+		l.gapless = gapless[l.from]
+		p.taps[l.from] = append(p.taps[l.from], l.tapping)
 	}
 }
 
@@ -95,29 +113,29 @@ func (g *Graph) reads(of *Node) bool {
 // taps.
 const maxLook = 1_000_000
 
-// waitsElsewhere reports whether a node waits for the end of another one by a third: the other one must then end for the node to
-// begin.
-func (p *plan) waitsElsewhere(u, of int32, budget *int) bool {
-	seen := map[int32]bool{}
-	var up func(i int32) bool
-	up = func(i int32) bool {
-		for _, d := range p.deps.of(i) {
-			if *budget--; d == of || *budget < 0 {
+// waitsElsewhere reports whether a group can only begin when a node has ended that it goes over, for something else that it needs:
+// then it needs no tap. may says which nodes begin with what others have given so far.
+func (p *plan) waitsElsewhere(u, of int32, may map[[2]int32]bool, budget *int) bool {
+	type need struct {
+		node int32
+		end  bool // or its beginning
+	}
+	seen := map[need]bool{}
+	var waits func(n need) bool
+	waits = func(n need) bool {
+		for _, d := range p.deps.of(n.node) {
+			next := need{d, n.end || !may[[2]int32{n.node, d}]}
+			if *budget--; *budget < 0 || d == of && next.end {
 				return true
 			}
-			if !seen[d] {
-				seen[d] = true
-				if up(d) {
+			if d != of && !seen[next] {
+				seen[next] = true
+				if waits(next) {
 					return true
 				}
 			}
 		}
 		return false
 	}
-	for _, d := range p.deps.of(u) {
-		if d != of && up(d) {
-			return true
-		}
-	}
-	return false
+	return waits(need{u, false})
 }
