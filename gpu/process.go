@@ -196,24 +196,6 @@ func (w *process) spawn(r Request, stderr int) (*os.Process, int, error) {
 	return proc, pair[0], nil
 }
 
-// environment is a worker's: what the loader and the driver need to find their files, and no more.
-func (p *Pool) environment(r Request) []string {
-	env := []string{workerEnv + "=1", "CUDA_MODULE_LOADING=LAZY"}
-	for _, name := range []string{"LD_LIBRARY_PATH", "HOME"} {
-		if v := os.Getenv(name); v != "" {
-			env = append(env, name+"="+v)
-		}
-	}
-	if p.cfg.Cache != "" {
-		_ = os.MkdirAll(p.cfg.Cache, 0o700) // a worker may write into it, but not beside it
-		env = append(env, cacheEnv+"="+p.cfg.Cache)
-	}
-	if v := r.visible(); v != "" {
-		env = append(env, "CUDA_VISIBLE_DEVICES="+v)
-	}
-	return env
-}
-
 func lastWords(fd int) string {
 	b := make([]byte, 1024)
 	n, _ := unix.Pread(fd, b, 0)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	llsys "github.com/landlock-lsm/go-landlock/landlock/syscall"
 	"github.com/stretchr/testify/require"
@@ -32,14 +33,17 @@ func TestAWorkerReadsWhatADriverNeeds(t *testing.T) {
 	defer os.Remove(shm.Name())
 	defer shm.Close()
 	own := fmt.Sprintf("/proc/%d/", os.Getpid())
+	kernels := filepath.Join(dir, "cache/levee/cuda")
+	mine, _ := filepath.Rel(dir, compiled(kernels, "a", time.Now()))
+	theirs, _ := filepath.Rel(dir, compiled(kernels, "b", time.Now()))
 	needed := []string{"/proc/self/maps", "/proc/self/task", "/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system", "/dev/null", "/usr/lib",
-		file("cache/levee/cuda/kernel"), file("more/libraries/libcufft.so.12")}
+		file(mine+"/kernel"), file("more/libraries/libcufft.so.12")}
 	others := []string{"/", "/etc/passwd", "/home", "/tmp", dir, own + "status", own + "environ", own + "maps", "/proc/self/root/etc/passwd", "/proc/self/cwd/etc/passwd", shm.Name(), "/dev/shm", "/dev/tty",
-		file("home/secret"), file("home/.ssh/id"), file("state/levee/state.db"), file("cache/levee/cache.db"), file("flows/inbox/letter"), file("more/letter")}
+		file(theirs+"/kernel"), file("home/secret"), file("home/.ssh/id"), file("state/levee/state.db"), file("cache/levee/cache.db"), file("flows/inbox/letter"), file("more/letter")}
 	t.Setenv("HOME", filepath.Join(dir, "home"))
 	t.Setenv("LD_LIBRARY_PATH", strings.Join([]string{"", filepath.Join(dir, "more/libraries"), dir, filepath.Join(dir, "home"), filepath.Join(dir, "cache/levee")}, ":"))
 	f := fakeDriver(t, "REFUSE=218", fmt.Sprintf("PEEK=%q", strings.Join(append(needed, others...), ":")))
-	p := newPool(t, f, func(c *PoolConfig) { c.Cache = filepath.Join(dir, "cache/levee/cuda") })
+	p := newPool(t, f, func(c *PoolConfig) { c.Cache = kernels })
 	e, _ := session(t, p, "a")
 	err = sums(t, e)
 	requireFault(t, op.Unavailable, err)
@@ -53,6 +57,26 @@ func TestAWorkerReadsWhatADriverNeeds(t *testing.T) {
 		}
 	}
 	require.Contains(t, said, "n", "somebody was refused")
+}
+
+// Each owner has a folder of compiled kernels, and there are not ever more of them.
+func TestFoldersOfCompiledKernels(t *testing.T) {
+	cache := filepath.Join(t.TempDir(), "cuda")
+	begun := time.Now()
+	first := compiled(cache, "owner 0", begun)
+	require.NoError(t, os.WriteFile(filepath.Join(first, "kernel"), []byte("x"), 0o600))
+	for i := range 2 * maxCompiled {
+		dir := compiled(cache, fmt.Sprint("owner ", i%(maxCompiled+1)), begun.Add(time.Duration(i)*time.Second))
+		require.DirExists(t, dir)
+		list, err := os.ReadDir(cache)
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(list), maxCompiled)
+		if i < maxCompiled {
+			require.FileExists(t, filepath.Join(first, "kernel"))
+		}
+	}
+	require.NoFileExists(t, filepath.Join(first, "kernel"), "65 owners took their turns")
+	require.Empty(t, compiled("/dev/null/cuda", "a", begun))
 }
 
 // What the driver opens only when it is asked for something it finds in a worker that is shut in: what compiles PTX, cuBLASLt, and cuFFT.
