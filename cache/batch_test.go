@@ -175,3 +175,27 @@ func TestLookUpsAtOnce(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// Who reads is not told to, and who waits is told once: a second word in its channel would be taken for its end, or fill it for ever.
+func TestOneTurnForEach(t *testing.T) {
+	var ls looks
+	var all []*look
+	for more := true; more; {
+		l := &look{turn: make(chan bool, 2)}
+		all = append(all, l)
+		more = ls.enter(l)
+	}
+	readers := ls.readers
+	ls.pass()
+	ls.pass()
+	ls.pass()
+	require.Equal(t, readers-2, ls.readers)
+	for i, l := range all {
+		want := 0
+		if i == len(all)-1 { // the one that waits
+			want = 1
+		}
+		require.Len(t, l.turn, want)
+	}
+	require.Len(t, ls.take(), len(all))
+}

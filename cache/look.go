@@ -18,7 +18,8 @@ type looks struct {
 type look struct {
 	key   Key
 	found *Entry
-	turn  chan bool // true: it is to read for those who wait; then false: found is set
+	turn  chan bool // true, at most once: it is to read for those who wait; then false: found is set
+	reads bool      // it reads, or is to; guarded by looks.mu
 }
 
 // one looks a key up together with others; nil is a miss.
@@ -57,6 +58,7 @@ func (ls *looks) enter(l *look) bool {
 		return false
 	}
 	ls.readers++
+	l.reads = true
 	return true
 }
 
@@ -72,15 +74,18 @@ func (ls *looks) take() []*look {
 	return taken
 }
 
-// pass lets one of those who wait read for the others.
+// pass lets one of those who wait read for the others. Who reads already, or was told to, needs nobody's turn.
 func (ls *looks) pass() {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	if len(ls.waiting) == 0 {
-		ls.readers--
-		return
+	for _, l := range ls.waiting {
+		if !l.reads {
+			l.reads = true
+			l.turn <- true
+			return
+		}
 	}
-	ls.waiting[0].turn <- true
+	ls.readers--
 }
 
 func (c *Cache) readTogether(list []*look) {
