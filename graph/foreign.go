@@ -13,10 +13,11 @@ import (
 //	foreign_name.go   names that wires can use
 //	foreign_group.go  loops and groups
 //	foreign_wire.go   where an edge comes from
-//	foreign_node.go   nodes as a tree, foreign_literal.go their saved values, foreign_io.go inputs and outputs
+//	foreign_node.go   nodes as a tree, foreign_literal.go their saved values, foreign_input.go inputs, foreign_io.go outputs
 //	foreign_cast.go   conversions that the foreign system does on its own
 //	foreign_order.go  nodes behind those whose values they take
 //	foreign_stream.go For Each and Collect
+//	foreign_make.go   values that pass through other nodes first, and files that are written; foreign_variable.go variables
 //	foreign_say.go    messages in the words of the other system
 //	foreign_yaml.go   the tree as a file
 
@@ -123,6 +124,7 @@ type foreignNode struct {
 	id, typ       string
 	pos, typePos  Pos
 	title         string
+	named         *tree // the name that some files give a node beside its data
 	data, dynamic []field
 	parentID      *tree
 	bypassed      bool
@@ -148,7 +150,7 @@ type foreignNode struct {
 	refers    bool
 	void      bool            // a constant that refers to nothing: what it is wired to gets nothing
 	single    map[string]bool // of a Zip: handles with a single value
-	image     string          // of an input: the node that makes a picture of its bytes
+	behind    string          // of an input: the node that makes something of its value
 }
 
 // foreignEdge is an edge of the foreign file.
@@ -205,6 +207,7 @@ func (x *foreign) convert(form foreignForm, root *tree) *tree {
 		return nil
 	}
 	x.findTypes()
+	x.findVariables()
 	x.findReferences()
 	x.findParents()
 	x.findStreams()

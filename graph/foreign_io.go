@@ -4,132 +4,10 @@ import (
 	"cmp"
 	"slices"
 	"strings"
-
-	"levee/graph/value"
 )
 
-// inputsTree makes the inputs of the workflow, and adds the nodes that make pictures of bytes.
-func (x *foreign) inputsTree(nodes *tree) *tree {
-	t, taken := mapAt(Pos{1, 1}), newNames()
-	for _, n := range x.nodes {
-		if !n.is(inputKind) {
-			continue
-		}
-		given, _ := literalText(n.get("name"))
-		switch {
-		case x.system == Nodetool && strings.TrimSpace(given) == "":
-			x.report.add(n.pos, "name", "All InputNode(s) must have a non-empty name: %s has none", n.what())
-		case x.inputs[given] != nil:
-			x.report.add(n.get("name").pos, "duplicate", "Multiple InputNode(s) have the same name %s, first in line %d", quote(given), x.inputs[given].pos.Line)
-			n.name = x.inputs[given].name
-			continue
-		}
-		x.inputs[given] = n
-		n.name = taken.own(given, "input")
-		t.add(n.name, n.pos, x.input(n, nodes))
-	}
-	x.giveParams(t)
-	return t
-}
-
-func (x *foreign) input(n *foreignNode, nodes *tree) *tree {
-	typ := n.rule.Type
-	if typ == "" {
-		typ = value.Any
-	}
-	literal := n.get("value")
-	if literal == nil {
-		literal = n.get("default")
-	}
-	if typ == value.Image {
-		typ = value.Bytes
-		if n.image = x.names.free(n.name); x.wired(n) {
-			node := mapAt(n.pos)
-			node.add("uses", n.typePos, textAt("image/decode", n.typePos))
-			in := mapAt(n.pos)
-			in.add("data", n.pos, textAt("inputs."+n.name, n.pos))
-			node.add("in", n.pos, in)
-			nodes.add(n.image, n.pos, node)
-		}
-	}
-	t := mapAt(n.pos)
-	t.add("type", n.typePos, textAt(string(typ), n.typePos))
-	if v := x.inputValue(n, typ, literal); v != nil {
-		t.add("default", v.pos, v)
-	}
-	doc, _ := literalText(n.get("description"))
-	if label, _ := literalText(n.get("label")); doc == "" {
-		doc = label
-	}
-	if given, _ := literalText(n.get("name")); doc == "" && given != n.name {
-		doc = given
-	}
-	if doc != "" {
-		t.add("doc", n.pos, textAt(doc, n.pos))
-	}
-	return t
-}
-
-func (x *foreign) wired(n *foreignNode) bool {
-	return slices.ContainsFunc(x.edges, func(e *foreignEdge) bool { return e.source == n && !e.control })
-}
-
-// inputValue is the saved value of an input, or what the other system takes without one; nil when one must be given.
-func (x *foreign) inputValue(n *foreignNode, typ value.Type, v *tree) *tree {
-	if v == nil || v.kind == scalarTree && v.scalar == nil {
-		switch typ.Base() {
-		case "string", "int", "float", "bool", "list", "json":
-			return zeroTree(typ, n.pos)
-		}
-		return nil
-	}
-	if _, isRef := v.textOf("type"); !isRef || typ != value.Bytes {
-		return v
-	}
-	if data, ok := v.textOf("data"); ok && data != "" {
-		return v.get("data")
-	}
-	if uri, ok := v.textOf("uri"); ok {
-		if _, data, ok := strings.Cut(uri, ";base64,"); ok && strings.HasPrefix(uri, "data:") {
-			return textAt(data, v.get("uri").pos)
-		}
-	}
-	return nil
-}
-
-// giveParams puts the values of a request in the place of the inputs' defaults.
-func (x *foreign) giveParams(inputs *tree) {
-	if x.params == nil {
-		return
-	}
-	for _, f := range x.params.fields {
-		n := x.inputs[f.key]
-		if n == nil {
-			var known []string
-			for name := range x.inputs {
-				if x.report.near.left() {
-					known = append(known, name)
-				}
-			}
-			slices.Sort(known)
-			x.report.suggest(f.pos, "unknown", x.report.near.nearest(f.key, known), "No input node found for param: %s", clip(f.key))
-			continue
-		}
-		t := inputs.get(n.name)
-		typ, _ := t.textOf("type")
-		v := x.inputValue(n, value.Type(typ), f.value)
-		if v == nil {
-			continue
-		}
-		if at := slices.IndexFunc(t.fields, func(f field) bool { return f.key == "default" }); at >= 0 {
-			t.fields[at].value = v
-		} else {
-			t.add("default", f.pos, v)
-		}
-	}
-}
-
-// previewsTree makes outputs of the previews that nothing hangs on, for a workflow without outputs: they are all that it shows.
+// previewsTree makes outputs of the previews that nothing hangs on, for a workflow without outputs: they are all that it shows. In
+// one without previews too the named nodes that nothing hangs on are its outputs.
 func (x *foreign) previewsTree() *tree {
 	t, taken, goesOn := mapAt(Pos{1, 1}), newNames(), map[*foreignNode]bool{}
 	for _, e := range x.edges {
@@ -143,6 +21,23 @@ func (x *foreign) previewsTree() *tree {
 			given, _ := literalText(n.get("name"))
 			name := taken.own(given, "preview")
 			x.outputs[name] = cmp.Or(given, name)
+			t.add(name, n.pos, w)
+		}
+	}
+	if len(t.fields) > 0 {
+		return t
+	}
+	for _, n := range x.nodes {
+		given, ok := literalText(n.named)
+		if !ok || given == "" || n.rule == nil || n.sig == nil || goesOn[n] || n.is(inputKind) || n.bypassed || n.loop != nil && !n.loop.is(foreachKind, zipKind) {
+			continue
+		}
+		if _, ok := n.output("output"); !ok {
+			continue
+		}
+		if w := x.wire(&foreignEdge{pos: n.pos, source: n, sourceHandle: "output"}, nil); w != nil {
+			name := taken.own(given, "output")
+			x.outputs[name] = given
 			t.add(name, n.pos, w)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // literals makes what stands under with: the saved values that no edge replaces, then the defaults of the other system.
-func (x *foreign) literals(n *foreignNode, in *tree) *tree {
+func (x *foreign) literals(n *foreignNode, in, siblings *tree) *tree {
 	with := mapAt(n.pos)
 	wired := func(property, port string) bool {
 		return in.get(port) != nil && port != n.rule.Dynamic || slices.ContainsFunc(n.in, func(e *foreignEdge) bool {
@@ -28,8 +28,14 @@ func (x *foreign) literals(n *foreignNode, in *tree) *tree {
 			if wired(f.key, port) || with.has(port) {
 				return
 			}
-			if v := x.literal(n, f, port); v != nil {
+			switch v := x.literal(n, f, port); {
+			case v == nil:
+			case n.rule.Make[f.key] == nil:
 				with.add(port, f.pos, v)
+			default:
+				if w := x.makeLiteral(n, f.key, v, siblings); w != nil {
+					in.add(port, f.pos, w)
+				}
 			}
 		case ok || !dynamic && slices.Contains(editorProperties, f.key):
 		case n.rule.Dynamic != "":
@@ -232,6 +238,10 @@ func zeroTree(typ value.Type, pos Pos) *tree {
 		t.kind = listTree
 	case "map", "json":
 		t.kind = mapTree
+	case "table":
+		t.kind = mapTree
+		t.add("columns", pos, &tree{kind: listTree, pos: pos})
+		t.add("rows", pos, &tree{kind: listTree, pos: pos})
 	}
 	return t
 }

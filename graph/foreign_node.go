@@ -113,7 +113,7 @@ func (x *foreign) task(n *foreignNode, siblings *tree) *tree {
 	t := mapAt(n.pos)
 	t.add("uses", n.typePos, textAt(uses, n.typePos))
 	in := x.wires(n, siblings)
-	with := x.literals(n, in)
+	with := x.literals(n, in, siblings)
 	if n.is(saveKind) {
 		x.savePath(n, with)
 	}
@@ -138,6 +138,10 @@ func (x *foreign) wires(n *foreignNode, siblings *tree) *tree {
 		}
 		port, ok := n.port(e.targetHandle)
 		switch {
+		case ok && n.rule.listed(e.targetHandle) && n.rule.Only[e.targetHandle] == nil:
+			if w := x.wire(e, n.loop); w != nil {
+				x.collect(n, in, port, e, x.splitWire(n, e, w, siblings))
+			}
 		case n.rule.fixed(e.targetHandle):
 			x.report.add(e.pos, "unknown", "%s: nothing can be wired to %s: %s needs to know its value beforehand", n.what(), quote(e.targetHandle), n.rule.Uses)
 		case ok && port == "":
@@ -147,6 +151,7 @@ func (x *foreign) wires(n *foreignNode, siblings *tree) *tree {
 				if !in.has(port) {
 					w = x.translate(n, e, w, siblings)
 				}
+				w = x.passSteps(n, e.targetHandle, w, siblings)
 				x.collect(n, in, port, e, w)
 			}
 		case n.rule.Dynamic != "":
@@ -191,7 +196,7 @@ func (x *foreign) collect(n *foreignNode, in *tree, port string, e *foreignEdge,
 		f.value.list = append(f.value.list, w)
 		return
 	}
-	if n.lone && e.targetHandle == itemHandle {
+	if n.lone && n.takesItems(e.targetHandle) {
 		w = &tree{kind: listTree, pos: e.pos, list: []*tree{w}}
 	}
 	in.add(port, e.pos, w)

@@ -143,7 +143,12 @@ func (x *foreign) readNode(t *tree) {
 		return
 	}
 	n.typePos = t.get("type").pos
-	n.data = x.fields(t.get("data"), "data")
+	data := t.get("data")
+	if data == nil {
+		data = t.get("properties") // as its own examples have it
+	}
+	n.data = x.fields(data, "data")
+	n.named = t.get("name") // the same
 	n.dynamic = x.fields(t.get("dynamic_properties"), "dynamic_properties")
 	if p := t.get("parent_id"); p != nil && p.scalar != nil && p.scalar != "" {
 		n.parentID = p

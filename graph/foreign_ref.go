@@ -43,6 +43,10 @@ func (x *foreign) findReferences() {
 			x.become(n, constantUses, "value")
 		case n.rule.Type == value.JSON:
 			x.become(n, "json/parse", "value")
+		case n.rule.Type == value.String && r[0].file != nil:
+			x.become(n, "file/read_text", "text")
+		case n.rule.Type == value.String:
+			x.become(n, constantUses, "value")
 		case n.rule.Type == value.Table:
 			x.become(n, "table/from_json", "table")
 		case n.rule.Type == value.Image:
@@ -57,6 +61,10 @@ func (x *foreign) findReferences() {
 			x.become(n, loneCollect.Uses, "list")
 		}
 	}
+}
+
+func (x *foreign) wired(n *foreignNode) bool {
+	return slices.ContainsFunc(x.edges, func(e *foreignEdge) bool { return e.source == n && !e.control })
 }
 
 // become makes a node one of a core type.
@@ -98,6 +106,18 @@ func (x *foreign) refer(n *foreignNode) bool {
 		return false
 	case n.rule.Type == value.Table:
 		return x.frame(n, v)
+	case n.rule.Type == value.String:
+		if uri, _ := v.textOf("uri"); uri != "" {
+			r, ok := x.fileRef(n, uri, v.get("uri"))
+			n.refs = []reference{r}
+			return ok
+		}
+		text := v
+		if v.kind == mapTree {
+			text = savedText(v)
+		}
+		n.refs = []reference{{content: text}}
+		return true
 	case n.rule.Type == value.JSON:
 		if kind, ok := v.textOf("type"); !ok || kind != "json" || v.get("data") == nil && v.get("uri") == nil {
 			n.refs = []reference{{content: jsonContent(v)}}
@@ -244,7 +264,7 @@ func (x *foreign) refTask(n *foreignNode, siblings *tree) *tree {
 		in.add(port, r.file.pos, x.fileNode(n, r, read, out, siblings))
 	}
 	switch n.rule.Uses {
-	case "file/read":
+	case "file/read", "file/read_text":
 		x.grantRead(n.refs[0].file)
 		with.add("path", n.refs[0].file.pos, n.refs[0].file)
 	case "text/from_base64":

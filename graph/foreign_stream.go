@@ -9,8 +9,18 @@ import (
 // Here it becomes a group with each that holds these nodes. What leads out of the group is a list, so that a Collect only
 // passes it on; and an output of the workflow keeps all that it gets.
 
-// itemHandle is the property that takes the items of a stream.
+// itemHandle is the property that takes the items of a stream where a rule names no other one.
 const itemHandle = "input_item"
+
+// takesItems reports whether a property takes the items of a stream.
+func (n *foreignNode) takesItems(property string) bool {
+	return n.is(collectKind, streamKind) && property == cmp.Or(n.rule.Item, itemHandle)
+}
+
+// takesList reports whether a property takes the list of a For Each.
+func (n *foreignNode) takesList(property string) bool {
+	return property == n.rule.Item || n.rule.Item == "" && (property == "input_list" || property == "items")
+}
 
 // loneCollect is a Collect of a value that no For Each gives: a list of one.
 var loneCollect = rule{Kind: collectKind, Uses: "list/collect", In: map[string]string{itemHandle: "items"}, Out: map[string]string{"output": "list"}}
@@ -41,6 +51,11 @@ func (x *foreign) findStreams() {
 			}
 		}
 		around[n] = x.collects(n, stack, around[n.realm])
+		if n.lone && n.is(streamKind) {
+			for _, first := range x.firsts(n) {
+				first.realm, around[first] = n.realm, around[n]
+			}
+		}
 	}
 	for _, n := range x.nodes {
 		stack := around[n]
@@ -57,7 +72,7 @@ func (x *foreign) findStreams() {
 // collects is what a node's own values run in: a Collect gives one value of all items, and so do the ends of a loop and of the
 // workflow.
 func (x *foreign) collects(n *foreignNode, stack, outside []*foreignNode) []*foreignNode {
-	takes := n.is(collectKind, streamKind) && slices.ContainsFunc(n.in, func(e *foreignEdge) bool { return e.targetHandle == itemHandle })
+	takes := slices.ContainsFunc(n.in, func(e *foreignEdge) bool { return !e.control && n.takesItems(e.targetHandle) })
 	switch {
 	case n.is(outputKind), n.is(groupOutputKind) && n.realm != nil && n.parent == n.realm:
 		return outside
@@ -88,7 +103,7 @@ func (x *foreign) splitStreams() {
 	for _, n := range slices.Clone(x.nodes) {
 		asList := func(e *foreignEdge) bool {
 			return e.sourceHandle == "output" &&
-				(e.target.is(outputKind, zipKind) || e.targetHandle == itemHandle && e.target.is(collectKind, streamKind) || e.target.is(previewKind) && !goesOn[e.target])
+				(e.target.is(outputKind, zipKind) || e.target.takesItems(e.targetHandle) || e.target.is(previewKind) && !goesOn[e.target])
 		}
 		if edges := behind[n]; len(edges) > 0 && (!slices.ContainsFunc(edges, func(e *foreignEdge) bool { return !asList(e) })) {
 			n.whole = true
@@ -105,6 +120,28 @@ func (x *foreign) splitStreams() {
 			x.edges = append(x.edges, e)
 		}
 	}
+}
+
+// firsts makes the nodes behind a stream of a single value take that value, which may have been left out, not a list of it.
+func (x *foreign) firsts(n *foreignNode) (list []*foreignNode) {
+	take := rule{Uses: "list/first", In: map[string]string{"input_list": "list"}, Out: map[string]string{"output": "item"}}
+	sig, _ := x.resolve(take.Uses)
+	var first *foreignNode
+	for _, e := range slices.Clone(x.edges) {
+		switch {
+		case e.source != n || e.control:
+		case e.target.opens() && e.target.id == n.id: // the For Each that was put behind it
+			e.target.rule, e.target.sig, e.target.lifted = &take, sig, nil
+		case e.target.is(outputKind, previewKind):
+			if first == nil {
+				first = &foreignNode{id: n.id, typ: n.typ, pos: n.pos, typePos: n.typePos, title: n.title, rule: &take, sig: sig, parent: n.parent}
+				in := &foreignEdge{pos: n.pos, source: n, target: first, sourceHandle: "output", targetHandle: "input_list"}
+				first.in, x.nodes, x.edges, list = []*foreignEdge{in}, append(x.nodes, first), append(x.edges, in), []*foreignNode{first}
+			}
+			e.source = first
+		}
+	}
+	return list
 }
 
 // given is what the value behind a handle of a node runs in.
@@ -178,6 +215,24 @@ func (x *foreign) lift(text string, loop *foreignNode) (wire string) {
 	return loop.name + "." + name
 }
 
+// limited is a list cut to the limit that a For Each has, if it has one.
+func (x *foreign) limited(n *foreignNode, over, siblings *tree) *tree {
+	limit := n.get("limit")
+	if limit == nil || limit.kind == scalarTree && limit.scalar == nil || over == nil {
+		return over
+	}
+	most, ok := limit.scalar.(int64)
+	if !ok {
+		x.report.add(limit.pos, "range", "Invalid value for property `limit`: %s (expected a whole number; -1 for all items)", limit.describe())
+	}
+	if !ok || most < 0 {
+		return over
+	}
+	with := mapAt(limit.pos)
+	with.add("end", limit.pos, limit)
+	return x.between(n.name+"_limit", "list/slice", "list", over, with, siblings, "list")
+}
+
 // foreachTree makes the group of a For Each. What leads out of it is known when all that stands behind it was made.
 func (x *foreign) foreachTree(n *foreignNode, siblings *tree) *tree {
 	t := mapAt(n.pos)
@@ -185,7 +240,7 @@ func (x *foreign) foreachTree(n *foreignNode, siblings *tree) *tree {
 	for _, e := range n.in {
 		switch {
 		case e.control:
-		case e.targetHandle != "input_list" && e.targetHandle != "items":
+		case !n.takesList(e.targetHandle):
 			x.report.add(e.pos, "unknown", "%s has no input %s", n.what(), quote(e.targetHandle))
 		case over != nil:
 			x.report.add(e.pos, "wires", "Multiple edges target non-list property %q of %s", e.targetHandle, n.what())
@@ -195,12 +250,11 @@ func (x *foreign) foreachTree(n *foreignNode, siblings *tree) *tree {
 	}
 	for _, f := range n.data {
 		switch {
-		case f.key == "limit" && f.value.scalar != int64(-1) && f.value.scalar != nil:
-			x.report.add(f.value.pos, "range", "Invalid value for property `limit`: %s (a For Each here takes all items; put a Take behind it)", f.value.describe())
-		case over == nil && (f.key == "input_list" || f.key == "items") && f.value.kind == listTree:
+		case over == nil && n.takesList(f.key) && f.value.kind == listTree:
 			over = x.constant(f.value, n.name+"_list", n.loop, siblings)
 		}
 	}
+	over = x.limited(n, over, siblings)
 	if over == nil {
 		x.report.add(n.pos, "missing", "Missing inputs: input_list: nothing is wired to %s", n.what())
 		t.bad = true

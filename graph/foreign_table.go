@@ -3,6 +3,7 @@ package graph
 import (
 	_ "embed" // the table
 	"encoding/json"
+	"slices"
 	"sync"
 
 	"levee/graph/value"
@@ -26,9 +27,18 @@ type rule struct {
 	Types    map[string]value.Type                 `json:"types,omitempty"`    // by property: what a value of no fixed type is made, where the port takes several
 	With     map[string]json.RawMessage            `json:"with,omitempty"`     // by port: literals that make the module do what the node does
 	Absent   map[string]json.RawMessage            `json:"absent,omitempty"`   // by property: the saved value that means none
+	Item     string                                `json:"item,omitempty"`     // of a node that takes a stream: the property that takes its items; "": input_item
+	Make     map[string][]makeStep                 `json:"make,omitempty"`     // by property: the nodes that its value passes through first
+	Pass     map[string]string                     `json:"pass,omitempty"`     // handle -> the property whose value it gives on
 	Note     string                                `json:"note,omitempty"`     // what differs, for people
 
 	mapped bool // from --map: ports meet by name
+}
+
+// makeStep is a node that a value passes through.
+type makeStep struct {
+	Uses, Port, Out string
+	With            map[string]json.RawMessage
 }
 
 // The structural kinds.
@@ -49,6 +59,7 @@ const (
 	referenceKind   = "reference" // a constant that names a file, or holds its content
 	saveKind        = "save"      // writes a file, whose path is saved as a folder and a name
 	refusedKind     = "refused"   // cannot run here, for the reason that the note says
+	variableKind    = "variable"  // puts a value under a name, or gives it
 	repeatKind      = "repeat"    // takes back what the nodes behind it make of its value, turn by turn
 )
 
@@ -81,6 +92,7 @@ func (x *foreign) findTypes() {
 			n.rule = nil
 			continue
 		}
+		n.takeName()
 		uses := n.rule.Uses
 		if n.rule.Kind == constantKind && uses == "" {
 			uses = constantUses
@@ -101,6 +113,19 @@ func (x *foreign) findTypes() {
 			continue
 		}
 		n.sig = r.typ
+	}
+}
+
+// takeName makes the name that stands beside a node's data the one in it, where a name means something.
+func (n *foreignNode) takeName() {
+	if n.named == nil {
+		return
+	}
+	if n.is(inputKind, outputKind, previewKind, groupInputKind, groupOutputKind) && n.get("name") == nil {
+		n.data = slices.Concat(n.data, []field{{key: "name", pos: n.named.pos, value: n.named}})
+	}
+	if name, ok := n.named.text(); ok && n.title == "" {
+		n.title = name
 	}
 }
 
@@ -125,6 +150,12 @@ func (r *rule) fixed(property string) bool {
 	_, only := r.Only[property]
 	_, split := r.Split[property]
 	return only || split || r.Kind == saveKind && (property == "folder" || property == "name")
+}
+
+// listed reports whether a property is a text that lists, or one item of a list.
+func (r *rule) listed(property string) bool {
+	between, ok := r.Split[property]
+	return ok && len(between) < 2
 }
 
 // opens reports whether the nodes behind a node run for each of its items, or turn by turn.

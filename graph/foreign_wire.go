@@ -48,6 +48,10 @@ func (x *foreign) before(e *foreignEdge) (next *foreignEdge, through bool) {
 		return nil, false
 	case n.void:
 		return nil, true
+	case n.rule.Pass[e.sourceHandle] != "":
+		return n.edgeInto(n.rule.Pass[e.sourceHandle]), true
+	case n.rule.Dynamic != "" && n.rule.Out[e.sourceHandle] == "" && n.edgeInto(e.sourceHandle) != nil:
+		return n.edgeInto(e.sourceHandle), true // nodes that take any name give its value on under that name
 	case n.bypassed && n.sig != nil:
 		return x.around(e), true
 	case n.is(previewKind, outputKind), n.bypassed && !n.is(inputKind, groupInputKind):
@@ -64,6 +68,16 @@ func (x *foreign) before(e *foreignEdge) (next *foreignEdge, through bool) {
 		return nil, true
 	}
 	return nil, false
+}
+
+// edgeInto is the edge that brings the value of a property, nil when none does.
+func (n *foreignNode) edgeInto(property string) *foreignEdge {
+	for _, e := range n.in {
+		if !e.control && e.targetHandle == property {
+			return e
+		}
+	}
+	return nil
 }
 
 // around is the first edge into a bypassed node whose type fits where the edge behind it leads.
@@ -93,7 +107,7 @@ func (x *foreign) around(e *foreignEdge) *foreignEdge {
 func (x *foreign) declared(e *foreignEdge) value.Type {
 	n := e.source
 	switch {
-	case n.is(inputKind), n.is(constantKind) && n.rule.Uses == "":
+	case n.is(inputKind, constantKind) && n.rule.Uses == "":
 		return n.rule.Type
 	case n.rule != nil && n.sig != nil:
 		if name, ok := n.output(e.sourceHandle); ok {
@@ -127,9 +141,8 @@ func (x *foreign) wire(e *foreignEdge, place *foreignNode) *tree {
 		x.report.add(from.pos, "unknown", "%s has no outputs", n.what())
 		return nil
 	case n.is(inputKind):
-		seen = nil
-		if text = "inputs." + n.name; n.image != "" {
-			text = n.image + ".image"
+		if seen, text = nil, x.inputWire(n, from); text == "" {
+			return nil
 		}
 	case n.is(groupInputKind) && n.parent != nil:
 		text = n.parent.as + ".item"

@@ -50,10 +50,18 @@ func nodetoolPage(table map[string]foreignType) string {
 // here is what the type is in levee.
 func (f *foreignType) here() string {
 	switch {
+	case f.Uses != "" && f.Kind == "input":
+		return fmt.Sprintf("`%s` on an input, `%s`", f.Uses, f.Type)
 	case f.Uses != "" && f.Kind == "constant":
 		return fmt.Sprintf("`%s` on a literal", f.Uses)
 	case f.Uses != "":
-		return fmt.Sprintf("`%s`", f.Uses)
+		chain := ""
+		for _, property := range sortedKeys(f.Make) {
+			for _, s := range f.Make[property] {
+				chain += fmt.Sprintf("`%s`, ", s.Uses)
+			}
+		}
+		return fmt.Sprintf("%s`%s`", chain, f.Uses)
 	}
 	switch f.Kind {
 	case "input":
@@ -92,7 +100,7 @@ func (f *foreignType) differs() string {
 		parts = append(parts, fmt.Sprintf("%s is %s", property, f.Only[property]))
 	}
 	for _, property := range sortedKeys(f.In) {
-		if f.In[property] == "" && f.Only[property] == nil && f.Kind != "save" {
+		if f.In[property] == "" && f.Only[property] == nil && f.Kind != "save" && f.Kind != "variable" {
 			parts = append(parts, property+" has no effect")
 		}
 	}

@@ -27,11 +27,17 @@ type foreignType struct {
 	Dynamic  string
 	Split    map[string]string
 	Absent   map[string]json.RawMessage
-	Only     map[string]json.RawMessage // the one value of a property without a port that is understood
-	Note     string
+	Item     string
+	Pass     map[string]string
+	Make     map[string][]struct {
+		Uses, Port, Out string
+		With            map[string]json.RawMessage
+	}
+	Only map[string]json.RawMessage // the one value of a property without a port that is understood
+	Note string
 }
 
-var foreignKinds = []string{"input", "output", "constant", "comment", "preview", "loop", "group", "group_input", "group_output", "foreach", "collect", "stream", "zip", "repeat", "reference", "save", "refused"}
+var foreignKinds = []string{"input", "output", "constant", "comment", "preview", "loop", "group", "group_input", "group_output", "foreach", "collect", "stream", "zip", "repeat", "variable", "reference", "save", "refused"}
 
 func nodetoolTable(t *testing.T) map[string]foreignType {
 	doc, err := os.ReadFile(filepath.Join("..", "graph", "nodetool.json"))
@@ -73,10 +79,11 @@ func (f *foreignType) check(t *testing.T, reg *Registry) {
 	require.NoError(t, err)
 	for handle, port := range f.Out {
 		_, ok := nt.Output(port)
-		require.True(t, ok, "%s: no output %s", handle, port)
+		require.True(t, ok || port == "" && f.Kind == "input", "%s: no output %s", handle, port)
 	}
 	require.NotEmpty(t, f.Out)
 	f.checkInputs(t, nt)
+	f.checkMake(t, reg, nt)
 }
 
 // port is where a property goes; nil when it is dropped, or goes to the dynamic port.
@@ -90,6 +97,36 @@ func (f *foreignType) port(t *testing.T, nt *NodeType, property string) *value.P
 		require.Fail(t, "no such input", "%s: %s", property, name)
 	}
 	return p
+}
+
+// checkMake looks at the nodes that values pass through: the last one gives what the property's port takes.
+func (f *foreignType) checkMake(t *testing.T, reg *Registry, nt *NodeType) {
+	for property, steps := range f.Make {
+		require.NotEmpty(t, steps, property)
+		var last value.Type
+		for _, s := range steps {
+			step, err := reg.Resolve(s.Uses, nil)
+			require.NoError(t, err)
+			_, ok := step.Input(s.Port)
+			require.True(t, ok, "%s has no input %s", s.Uses, s.Port)
+			out, ok := step.Output(s.Out)
+			require.True(t, ok, "%s has no output %s", s.Uses, s.Out)
+			for name, literal := range s.With {
+				p, ok := step.Input(name)
+				require.True(t, ok, name)
+				requireFits(t, p, literal)
+			}
+			last = out.Type
+		}
+		p := f.port(t, nt, property)
+		require.True(t, p.Type.HasVar() || p.Type == value.Any || last.HasVar() || value.Assignable(last, p.Type), "%s: %s into %s", property, last, p.Type)
+	}
+	if f.Item != "" && f.Kind == "stream" {
+		require.Contains(t, f.In, f.Item)
+	}
+	for _, property := range f.Pass {
+		require.Contains(t, f.In, property)
+	}
 }
 
 func (f *foreignType) checkInputs(t *testing.T, nt *NodeType) {

@@ -132,7 +132,11 @@ func (a *app) fill(ctx context.Context, d *daemon.Daemon, flow *daemon.Workflow,
 	}
 	for _, p := range flow.Graph.Inputs {
 		if _, ok := req.Inputs[p.Name]; !ok && len(p.Default) == 0 && !p.Optional {
-			return usageError{fmt.Errorf("the workflow needs a value for %s (%s): --set %s=VALUE", p.Name, p.Type, p.Name)}
+			how := "--set " + p.Name + "=VALUE"
+			if p.Type == value.Bytes || p.Type == filesType {
+				how = "--input " + p.Name + "=@FILE"
+			}
+			return usageError{fmt.Errorf("the workflow needs a value for %s (%s): %s", p.Name, p.Type, how)}
 		}
 	}
 	req.Files, err = d.TriggerFiles(flow)

@@ -35,8 +35,13 @@ pub fn median(values: &mut [f64]) -> f64 {
     low + (mid - low) / 2.0
 }
 
-/// The sample standard deviation, by two passes; None for fewer than two values.
+/// The sample standard deviation; None for fewer than two values.
 pub fn deviation(values: &[f64]) -> Option<f64> {
+    variance(values).map(f64::sqrt)
+}
+
+/// The sample variance, by two passes; None for fewer than two values.
+pub fn variance(values: &[f64]) -> Option<f64> {
     if values.len() < 2 {
         return None;
     }
@@ -49,5 +54,5 @@ pub fn deviation(values: &[f64]) -> Option<f64> {
         squares.add((v - mean) * (v - mean));
         drift.add(v - mean);
     }
-    Some(((squares.value() - drift.value() * drift.value() / n).max(0.0) / (n - 1.0)).sqrt())
+    Some((squares.value() - drift.value() * drift.value() / n).max(0.0) / (n - 1.0))
 }

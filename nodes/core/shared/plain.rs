@@ -69,6 +69,11 @@ pub fn text(v: &Value) -> String {
     }
 }
 
+/// A tree as a text that says what it is: as text does, and null too.
+pub fn written(v: &Value) -> String {
+    if v.is_null() { "null".to_string() } else { text(v) }
+}
+
 /// The value behind a key of an object, or at a number (from the end when negative) of a list.
 pub fn child<'v>(v: &'v Value, step: &str) -> Option<&'v Value> {
     match v {

@@ -86,11 +86,21 @@ pub fn convert_each() {
     let words = |v: &Value| Some(plain::text(v));
     let items: Vec<Vec<u8>> = match to.as_str() {
         "int" => each(int_of, NO_INT).into_iter().map(|i| levee::enc_any("int", &i.to_le_bytes())).collect(),
+        "cut" => each(cut, NO_INT).into_iter().map(|i| levee::enc_any("int", &i.to_le_bytes())).collect(),
         "float" => each(float_of, NO_FLOAT).into_iter().map(|f| levee::enc_any("float", &levee::enc_float(f))).collect(),
         "bool" => each(bool_of, NO_BOOL).into_iter().map(|b| levee::enc_any("bool", &[b as u8])).collect(),
         _ => each(words, "").into_iter().map(|s| levee::enc_any("string", styled(&s, &to).as_bytes())).collect(),
     };
     levee::put_list(0, &items);
+}
+
+/// A number as an int, without its fraction; other values as int_of has it.
+fn cut(v: &Value) -> Option<i64> {
+    let whole = |f: f64| f.is_finite() && f.abs() < 9e18;
+    match v {
+        Value::Number(n) if n.as_i64().is_none() => n.as_f64().filter(|f| whole(*f)).map(|f| f as i64),
+        _ => int_of(v),
+    }
 }
 
 fn styled(s: &str, to: &str) -> String {

@@ -29,7 +29,7 @@ pub fn set() {
     levee::put_str(0, &doc.to_string());
 }
 
-/// Inputs: value, path, literal. Outputs: value, removed. What is not there is no error.
+/// Inputs: value, path, literal, missing. Outputs: value, removed.
 pub fn remove() {
     let mut doc = tree(0);
     let mut path = asked(2);
@@ -47,6 +47,9 @@ pub fn remove() {
         Some(Value::Array(list)) => index(&last, list.len()).map(|i| list.remove(i)).is_some(),
         _ => false,
     };
+    if !removed && levee::string(3) == "fail" {
+        fail!("value has no {:?}", levee::string(1));
+    }
     levee::put_str(0, &doc.to_string());
     levee::put_bool(1, removed);
 }

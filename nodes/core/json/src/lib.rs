@@ -16,7 +16,9 @@ mod lookup;
 mod objects;
 mod path;
 mod query;
+mod message;
 mod text;
+mod yaml;
 
 pack! {
     "node_parse" => text::parse,
@@ -43,6 +45,10 @@ pack! {
     "node_index" => objects::index,
     "node_largest" => objects::largest,
     "node_path" => query::path,
+    "node_to_yaml" => yaml::to_yaml,
+    "node_message" => message::message,
+    "node_conversation" => message::conversation,
+    "node_size" => message::size,
 }
 
 /// A json input as a tree.

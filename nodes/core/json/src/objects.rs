@@ -8,10 +8,14 @@ fn put(m: Map<String, Value>) {
     levee::put_str(0, &Value::Object(m).to_string());
 }
 
-/// Inputs: value, keys. Output: value.
+/// Inputs: value, keys, missing. Output: value.
 pub fn pick() {
     let Value::Object(mut from) = tree(0) else { levee::fail("value is no object; only objects have keys") };
-    put(levee::strings(1).into_iter().filter_map(|k| from.remove_entry(&k)).collect());
+    let (keys, must) = (levee::strings(1), levee::string(2) == "fail");
+    if let Some(k) = keys.iter().find(|k| must && !from.contains_key(*k)) {
+        fail!("value has no {k:?}");
+    }
+    put(keys.into_iter().filter_map(|k| from.remove_entry(&k)).collect());
 }
 
 /// Inputs: value, path. Outputs: values, count.

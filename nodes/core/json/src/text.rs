@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 use serde_json::ser::{PrettyFormatter, Serializer};
 use serde_json::Value;
 
-/// Inputs: text, lines. Output: value. The text goes out as it came: the host brings JSON into its one form.
+/// Inputs: text, lines, want. Output: value. The text goes out as it came: the host brings JSON into its one form.
 pub fn parse() {
     let text = levee::string(0);
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
@@ -15,7 +15,12 @@ pub fn parse() {
     if let Err(e) = serde_json::from_str::<IgnoredAny>(text) {
         fail!("{}", problem(&e, text, 0));
     }
-    levee::put_str(0, text);
+    let first = text.trim_start().chars().next();
+    match levee::string(2).as_str() {
+        "object" if first != Some('{') => levee::fail("the JSON is no object"),
+        "list" if first != Some('[') => levee::fail("the JSON is no list"),
+        _ => levee::put_str(0, text),
+    }
 }
 
 fn lines(text: &str) {

@@ -44,12 +44,6 @@ impl Items {
         buf
     }
 
-    /// A place counted from the start, or from the end when negative; at most the length.
-    pub fn place(&self, at: i64) -> usize {
-        let n = self.len() as i64;
-        (if at < 0 { (at + n).max(0) } else { at.min(n) }) as usize
-    }
-
     fn port(&self) -> i32 {
         self.port
     }

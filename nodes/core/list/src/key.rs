@@ -13,24 +13,38 @@ pub enum Key {
     Nothing,
 }
 
+/// The steps of a path with dots into JSON items; with literal it is one key, whatever dots are in it.
+pub fn steps(by: &str, literal: bool) -> Vec<&str> {
+    match (by, literal) {
+        ("", _) => Vec::new(),
+        (key, true) => vec![key],
+        (path, false) => path.split('.').filter(|s| !s.is_empty()).collect(),
+    }
+}
+
 impl Key {
-    /// The key of an item; by is a path into JSON items.
-    pub fn of(kind: &str, item: &[u8], by: &str, place: usize) -> Key {
+    /// The key of an item; by are the steps into JSON items.
+    pub fn of(kind: &str, item: &[u8], by: &[&str], place: usize) -> Key {
+        Key::find(kind, item, by).unwrap_or_else(|e| fail!("item {place}{e}"))
+    }
+
+    /// The key of an item, or why it has none.
+    pub fn find(kind: &str, item: &[u8], by: &[&str]) -> Result<Key, String> {
         let tree = match (kind, item.len()) {
-            ("int", 8) | ("float", 8) | ("string", _) | ("bool", 1) if by.is_empty() => return Key::plain(kind, item),
-            _ => plain::tree(kind, item).unwrap_or_else(|e| fail!("item {place}: {e}")),
+            ("int", 8) | ("float", 8) | ("string", _) | ("bool", 1) if by.is_empty() => return Ok(Key::plain(kind, item)),
+            _ => plain::tree(kind, item).map_err(|e| format!(": {e}"))?,
         };
         let mut here = Some(&tree);
-        for step in by.split('.').filter(|s| !s.is_empty()) {
+        for step in by {
             here = here.and_then(|v| plain::child(v, step));
         }
-        match here.unwrap_or(&Value::Null) {
+        Ok(match here.unwrap_or(&Value::Null) {
             Value::Null => Key::Nothing,
             Value::Bool(b) => Key::Bool(*b),
             Value::Number(n) => n.as_i64().map_or_else(|| Key::Float(n.as_f64().unwrap_or(f64::NAN)), Key::Int),
             Value::String(s) => Key::Text(s.clone()),
-            _ => fail!("item {place} is a list or object, which has no order; by: names the part to go by"),
-        }
+            _ => return Err(" is a list or object, which has no order; by: names the part to go by".to_string()),
+        })
     }
 
     fn plain(kind: &str, item: &[u8]) -> Key {

@@ -10,12 +10,15 @@ mod number;
 #[path = "../../shared/pack.rs"]
 #[macro_use]
 mod pack;
+#[path = "../../shared/places.rs"]
+mod places;
 #[path = "../../shared/plain.rs"]
 mod plain;
 
 mod items;
 mod key;
 mod make;
+mod members;
 mod order;
 mod nested;
 mod pick;
@@ -50,4 +53,6 @@ pack! {
     "node_cross" => make::cross,
     "node_tile" => make::tile,
     "node_repeat_each" => make::repeat_each,
+    "node_first" => pick::first,
+    "node_match" => members::matching,
 }

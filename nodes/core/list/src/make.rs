@@ -6,9 +6,20 @@ use serde_json::{Map, Value};
 
 const MOST: i64 = 1 << 24; // items of a list, as the host has it
 
-/// Inputs: start, stop, step. Output: list.
+/// What a list may have at most, as an optional port says.
+fn at_most(n: i128, port: i32) {
+    let most = if levee::given(port) { levee::int(port).max(1) } else { MOST };
+    if n > most as i128 {
+        fail!("{n} items; the list may have {most} at most");
+    }
+}
+
+/// Inputs: start, stop, step, count, most. Output: list.
 pub fn range() {
-    let (start, stop, step) = (levee::int(0), levee::int(1), levee::int(2));
+    let (mut start, mut stop, mut step) = (levee::int(0), levee::int(1), levee::int(2));
+    if stop < 0 && levee::given(3) {
+        (start, stop, step) = (0, levee::int(3).max(0), 1);
+    }
     if step == 0 {
         levee::fail("step is 0: the list would never end");
     }
@@ -17,6 +28,7 @@ pub fn range() {
     if n > MOST as i128 {
         fail!("{start} to {stop} by {step} makes {n} numbers; a list has at most {MOST}");
     }
+    at_most(n, 4);
     let items: Vec<[u8; 8]> = (0..n as i64).map(|i| (start + i * step).to_le_bytes()).collect();
     levee::put_list(0, &items);
 }
@@ -35,9 +47,10 @@ pub fn count() {
     }
 }
 
-/// Inputs: item, times. Output: list.
+/// Inputs: item, times, most. Output: list.
 pub fn repeat() {
     let (item, times) = (levee::bytes(0), levee::int(1) as usize);
+    at_most(times as i128, 2);
     levee::write(0, &levee::list_prefix((0..times).map(|_| item.len())));
     let mut out = levee::Writer::new(0);
     (0..times).for_each(|_| out.push(&item));
@@ -49,17 +62,18 @@ fn items_and_times() -> (Items, usize) {
     if items.len() as i128 * times as i128 > MOST as i128 {
         fail!("{} items {times} times: a list has at most {MOST}", items.len());
     }
+    at_most(items.len() as i128 * times as i128, 2);
     (items, times as usize)
 }
 
-/// Inputs: list, times. Output: list.
+/// Inputs: list, times, most. Output: list.
 pub fn tile() {
     let (items, times) = items_and_times();
     let n = items.len();
     put_some(&items, (0..n * times).map(|i| i % n));
 }
 
-/// Inputs: list, times. Output: list.
+/// Inputs: list, times, most. Output: list.
 pub fn repeat_each() {
     let (items, times) = items_and_times();
     put_some(&items, (0..items.len() * times).map(|i| i / times));

@@ -1,6 +1,7 @@
 //! Nodes that choose items by their places.
 
 use crate::items::{put_some, Items};
+use crate::places::places;
 use crate::{fail, levee};
 use std::collections::HashSet;
 
@@ -25,6 +26,14 @@ pub fn get() {
     }
 }
 
+/// Input: list. Output: item, absent when there is none.
+pub fn first() {
+    let items = Items::of(0);
+    if items.len() > 0 {
+        levee::write(0, &items.item(0));
+    }
+}
+
 /// Inputs: list, indices. Output: list.
 pub fn pick() {
     let items = Items::of(0);
@@ -44,9 +53,8 @@ pub fn pick() {
 /// Inputs: list, start, end, step. Output: list.
 pub fn slice() {
     let items = Items::of(0);
-    let start = items.place(levee::int(1));
-    let end = if levee::given(2) { items.place(levee::int(2)) } else { items.len() };
-    put_some(&items, (start..end.max(start)).step_by(levee::int(3) as usize));
+    let end = levee::given(2).then(|| levee::int(2));
+    put_some(&items, places(items.len(), levee::int(1), end, levee::int(3)).into_iter());
 }
 
 /// Input: list. Output: list.

@@ -7,9 +7,18 @@ use crate::scalar::Number;
 use crate::{fail, levee};
 use std::cmp::Ordering;
 
-/// Input: values. Outputs: sum, count. Ints are summed exactly, floats with compensation.
+/// The numbers of port 0, of which there must be as many as port 1 says.
+fn enough() -> Vec<Number> {
+    let (values, least) = (Number::list(0), levee::int(1));
+    if (values.len() as i64) < least {
+        fail!("values has {} items, at least {least} are needed", values.len());
+    }
+    values
+}
+
+/// Inputs: values, at_least. Outputs: sum, count. Ints are summed exactly, floats with compensation.
 pub fn sum() {
-    let values = Number::list(0);
+    let values = enough();
     let ints: Option<i128> = values.iter().map(|v| if let Number::Int(n) = v { Some(*n as i128) } else { None }).sum();
     match ints.map(i64::try_from) {
         Some(Ok(n)) => Number::Int(n).put(),
@@ -25,10 +34,10 @@ fn total(values: impl Iterator<Item = f64>) -> f64 {
     sum.value()
 }
 
-/// Input: values. Output: product.
+/// Inputs: values, at_least. Output: product.
 pub fn product() {
     let step = |a, b| Number::both(a, b, "*", i64::checked_mul, |x, y| x * y);
-    Number::list(0).into_iter().reduce(step).unwrap_or(Number::Int(1)).put();
+    enough().into_iter().reduce(step).unwrap_or(Number::Int(1)).put();
 }
 
 fn best(want: Ordering) {

@@ -2,7 +2,7 @@
 
 use crate::build::{Growing, TableOut};
 use crate::cell::Cell;
-use crate::exact::{deviation, median, FloatSum};
+use crate::exact::{deviation, median, variance, FloatSum};
 use crate::frame::{Column, Frame, Kind};
 use crate::fail;
 use std::cmp::Ordering;
@@ -20,16 +20,17 @@ enum Op {
     Last,
     Median,
     Stddev,
+    Variance,
     Distinct,
 }
 
 impl Op {
     fn numeric(self) -> bool {
-        matches!(self, Op::Sum | Op::Mean | Op::Median | Op::Stddev)
+        matches!(self, Op::Sum | Op::Mean | Op::Median | Op::Stddev | Op::Variance)
     }
 }
 
-const OPS: [(&str, Op); 10] = [
+const OPS: [(&str, Op); 11] = [
     ("count", Op::Count),
     ("sum", Op::Sum),
     ("mean", Op::Mean),
@@ -39,6 +40,7 @@ const OPS: [(&str, Op); 10] = [
     ("last", Op::Last),
     ("median", Op::Median),
     ("stddev", Op::Stddev),
+    ("variance", Op::Variance),
     ("distinct", Op::Distinct),
 ];
 
@@ -111,7 +113,7 @@ impl<'f, 'a> Aggregate<'f, 'a> {
                 let rows = self.chosen(c, group, n);
                 put(out, &self.name, c.kind, order, |g| rows[g].map_or(Cell::Missing, |r| c.cell(r as usize)));
             }
-            Op::Median | Op::Stddev => {
+            Op::Median | Op::Stddev | Op::Variance => {
                 let results = self.of_values(c, group, &counts);
                 put(out, &self.name, Kind::Float, order, |g| results[g].map_or(Cell::Missing, Cell::Float));
             }
@@ -164,6 +166,7 @@ impl<'f, 'a> Aggregate<'f, 'a> {
             .map(|w| match &mut values[w[0]..w[1]] {
                 [] => None,
                 some if self.op == Op::Median => Some(median(some)),
+                some if self.op == Op::Variance => variance(some),
                 some => deviation(some),
             })
             .collect()

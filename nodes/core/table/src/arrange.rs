@@ -1,6 +1,6 @@
 //! Nodes that choose or order columns and rows and change no cell.
 
-use crate::build::{Growing, TableOut, MAX_ROWS};
+use crate::build::{put_rows, Growing, TableOut, MAX_ROWS};
 use crate::cell::Cell;
 use crate::frame::{Column, Frame, Kind};
 use crate::{fail, levee};
@@ -77,12 +77,6 @@ pub fn sort() {
         rows.truncate(limit);
     }
     put_rows(&frame, &rows);
-}
-
-/// Writes these rows of a table to output 0.
-pub fn put_rows(frame: &Frame, rows: &[u32]) {
-    let mut out = TableOut::new(0, frame.columns.len(), rows.len());
-    frame.columns.iter().for_each(|c| out.gather(c.name, c, rows));
 }
 
 /// Inputs: table, rows, start. Output: table.

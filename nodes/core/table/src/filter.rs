@@ -1,6 +1,6 @@
 //! table/filter: the rows whose cell in one column passes a test.
 
-use crate::arrange::put_rows;
+use crate::build::put_rows;
 use crate::cell::{self, Cell};
 use crate::frame::{Frame, Kind};
 use crate::{fail, levee};

@@ -1,6 +1,7 @@
 //! table/join: rows of two tables with equal keys side by side.
 
-use crate::build::{unique_names, TableOut, MAX_ROWS, NO_ROW};
+use crate::arrange::common;
+use crate::build::{unique_names, Growing, TableOut, MAX_ROWS, NO_ROW};
 use crate::cell::Cell;
 use crate::frame::{Column, Frame, Kind};
 use crate::{fail, levee};
@@ -140,4 +141,36 @@ fn write_key(keys: &[&Column], row: usize, key: &mut Vec<u8>) -> bool {
 fn number_key(n: i64, key: &mut Vec<u8>) {
     key.push(b'i');
     key.extend_from_slice(&n.to_le_bytes());
+}
+
+fn padded<'a>(c: &Column<'a>, i: usize) -> Cell<'a> {
+    if i < c.rows { c.cell(i) } else { Cell::Missing }
+}
+
+/// Inputs: left, right. Output: table. Where both have a column of one name, the cells of right stand in it, as far as it has rows.
+pub fn beside() {
+    let (left_raw, right_raw) = (levee::bytes(0), levee::bytes(1));
+    let (left, right) = (Frame::of(&left_raw), Frame::of(&right_raw));
+    let rows = left.rows.max(right.rows);
+    let added: Vec<&Column> = right.columns.iter().filter(|c| left.find(c.name).is_none()).collect();
+    let mut out = TableOut::new(0, left.columns.len() + added.len(), rows);
+    for c in &left.columns {
+        let Some(over) = right.find(c.name).map(|at| &right.columns[at]) else {
+            out.cells(c.name, c.kind, (0..rows).map(|i| padded(c, i)));
+            continue;
+        };
+        let kind = common(c.kind, over.kind);
+        let mut g = Growing::with_rows(kind, rows);
+        for i in 0..rows {
+            match if i < over.rows { over.cell(i) } else { padded(c, i) } {
+                Cell::Missing => g.push(Cell::Missing),
+                cell if kind == Kind::Text => g.push(Cell::Text(&cell.text())),
+                cell => g.push(cell),
+            }
+        }
+        out.column(c.name, &g);
+    }
+    for c in added {
+        out.cells(c.name, c.kind, (0..rows).map(|i| padded(c, i)));
+    }
 }

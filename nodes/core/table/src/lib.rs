@@ -1,9 +1,15 @@
 //! Core pack table: CSV and JSON in and out, choosing, sorting, grouping, joining. Ports and their meaning: node.json.
 
+#[path = "../../shared/build.rs"]
+mod build;
+#[path = "../../shared/cell.rs"]
+mod cell;
 #[path = "../../../sdk/rust/levee.rs"]
 mod levee;
 #[path = "../../shared/exact.rs"]
 mod exact;
+#[path = "../../shared/frame.rs"]
+mod frame;
 #[path = "../../shared/number.rs"]
 mod number;
 #[path = "../../shared/pack.rs"]
@@ -12,19 +18,19 @@ mod pack;
 
 mod aggregate;
 mod arrange;
-mod build;
-mod cell;
 mod csvread;
+mod csvrows;
 mod csvwrite;
 mod describe;
 mod fill;
 mod filter;
-mod frame;
 mod fromjson;
 mod group;
 mod join;
 mod lists;
+mod pivot;
 mod rows;
+mod statistics;
 mod tojson;
 mod totext;
 
@@ -53,4 +59,10 @@ pack! {
     "node_unique" => rows::unique,
     "node_drop_missing" => rows::drop_missing,
     "node_fill_missing" => fill::fill_missing,
+    "node_csv_rows" => csvrows::csv_rows,
+    "node_rows_csv" => csvrows::rows_csv,
+    "node_pivot" => pivot::pivot,
+    "node_set_column" => lists::set_column,
+    "node_beside" => join::beside,
+    "node_statistics" => statistics::statistics,
 }

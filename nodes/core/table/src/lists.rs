@@ -68,6 +68,35 @@ fn list_cells<'a>(raw: &'a [u8], name: &str) -> Vec<Cell<'a>> {
     all.unwrap_or_else(|| fail!("list {name:?} is {kind}; a column holds bools, numbers or texts"))
 }
 
+/// Inputs: table, name, values (any: a list). Output: table.
+pub fn set_column() {
+    let (raw, values, name) = (levee::bytes(0), levee::bytes(2), levee::string(1));
+    let frame = Frame::of(&raw);
+    let cells = list_cells(&values, &name);
+    if !frame.columns.is_empty() && cells.len() != frame.rows {
+        fail!("there are {} values for {} rows", cells.len(), frame.rows);
+    }
+    let (kind, at) = (cells.iter().filter_map(kind_of).reduce(common).unwrap_or(Kind::Text), frame.find(&name));
+    let mut out = TableOut::new(0, frame.columns.len() + at.is_none() as usize, cells.len());
+    let put = |out: &mut TableOut| {
+        let mut column = Growing::with_rows(kind, cells.len());
+        for c in &cells {
+            match c {
+                Cell::Missing => column.push(Cell::Missing),
+                c if kind == Kind::Text => column.push(Cell::Text(&c.text())),
+                c => column.push(*c),
+            }
+        }
+        out.column(&name, &column);
+    };
+    for (i, c) in frame.columns.iter().enumerate() {
+        if at == Some(i) { put(&mut out) } else { out.copy(c.name, c) }
+    }
+    if at.is_none() {
+        put(&mut out);
+    }
+}
+
 /// Inputs: table. Outputs: rows, columns, names.
 pub fn size() {
     let raw = levee::bytes(0);

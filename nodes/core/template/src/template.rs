@@ -33,25 +33,8 @@ pub fn render_each() {
     levee::put_int(1, texts.len() as i64);
 }
 
-/// Inputs: condition, list, undefined, ignore_case. Outputs: list, count.
-pub fn filter() {
-    let source = levee::string(0);
-    let env = environment(2);
-    let condition = env.compile_expression(&source).unwrap_or_else(|e| bad(&e, "condition: "));
-    let raw = levee::bytes(1);
-    let encoded = levee::items(&raw);
-    let mut kept = Vec::new();
-    for (i, all) in items().into_iter().enumerate() {
-        if condition.eval(names(all, 3)).unwrap_or_else(|e| bad(&e, &format!("item {i}: "))).is_true() {
-            kept.push(encoded[i]);
-        }
-    }
-    levee::put_list(0, &kept);
-    levee::put_int(1, kept.len() as i64);
-}
-
 /// The names for each item of the list on port 1: the keys of an object, the item itself and its place.
-fn items() -> Vec<BTreeMap<String, Value>> {
+pub fn items() -> Vec<BTreeMap<String, Value>> {
     let (kind, raw) = (levee::type_of(1), levee::bytes(1));
     let names = |(i, enc): (usize, &[u8])| {
         let tree = plain::tree(plain::element(&kind), enc).unwrap_or_else(|e| fail!("item {i}: {e}"));
@@ -66,13 +49,13 @@ fn items() -> Vec<BTreeMap<String, Value>> {
     levee::items(&raw).into_iter().enumerate().map(names).collect()
 }
 
-fn names(values: BTreeMap<String, Value>, ignore_case: i32) -> Value {
+pub fn names(values: BTreeMap<String, Value>, ignore_case: i32) -> Value {
     Value::from_object(Names { values, ignore_case: levee::boolean(ignore_case) })
 }
 
-fn bad(e: &Error, before: &str) -> ! {
+pub fn bad(e: &Error, before: &str) -> ! {
     let place = match e.line() {
-        Some(line) if !before.starts_with("condition") => format!("{before}template line {line}: "),
+        Some(line) if !before.ends_with("condition: ") => format!("{before}template line {line}: "),
         _ => before.to_string(),
     };
     match (e.kind(), e.detail()) {
@@ -83,7 +66,7 @@ fn bad(e: &Error, before: &str) -> ! {
 }
 
 /// The language: what is not added here is not there, and not in the module either.
-fn environment(undefined: i32) -> Environment<'static> {
+pub fn environment(undefined: i32) -> Environment<'static> {
     let mut env = Environment::empty();
     env.set_fuel(Some(FUEL));
     env.set_recursion_limit(DEPTH);

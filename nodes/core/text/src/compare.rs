@@ -21,13 +21,19 @@ pub fn compare() {
     levee::put_int(2, order as i64);
 }
 
-/// Inputs: text, part, ignore_case, last. Outputs: index, found.
+/// Inputs: text, part, ignore_case, last, start, end. Outputs: index, found.
 pub fn find() {
     let (mut text, mut part) = (levee::string(0), levee::string(1));
     if levee::boolean(2) {
         (text, part) = (text.to_lowercase(), part.to_lowercase());
     }
-    let at = if levee::boolean(3) { text.rfind(&part) } else { text.find(&part) };
-    levee::put_int(0, at.map_or(-1, |i| text[..i].chars().count() as i64));
+    let n = text.chars().count() as i64;
+    let place = |at: i64| if at < 0 { (at + n).max(0) } else { at.min(n) } as usize;
+    let start = place(levee::int(4));
+    let end = if levee::given(5) { place(levee::int(5)).max(start) } else { n as usize };
+    let byte = |at: usize| text.char_indices().nth(at).map_or(text.len(), |(i, _)| i);
+    let within = &text[byte(start)..byte(end.max(start))];
+    let at = if levee::boolean(3) { within.rfind(&part) } else { within.find(&part) };
+    levee::put_int(0, at.map_or(-1, |i| (start + within[..i].chars().count()) as i64));
     levee::put_bool(1, at.is_some());
 }

@@ -10,20 +10,22 @@ pub fn lower() {
     levee::put_str(0, &levee::string(0).to_lowercase());
 }
 
-/// Inputs: text, characters (absent: white space), side.
+/// Inputs: text, characters (absent: white space), side, start, end.
 pub fn trim() {
     let (text, side) = (levee::string(0), levee::string(2));
     let set = levee::given(1).then(|| levee::string(1));
     let cut = |c: char| set.as_ref().map_or(c.is_whitespace(), |s| s.contains(c));
-    let out = match side.as_str() {
-        "start" => text.trim_start_matches(cut),
-        "end" => text.trim_end_matches(cut),
-        _ => text.trim_matches(cut),
-    };
+    let mut out = text.as_str();
+    if side != "end" && levee::boolean(3) {
+        out = out.trim_start_matches(cut);
+    }
+    if side != "start" && levee::boolean(4) {
+        out = out.trim_end_matches(cut);
+    }
     levee::put_str(0, out);
 }
 
-/// Outputs: characters, bytes, words, lines, tokens.
+/// Inputs: text, measure, trim. Outputs: characters, bytes, words, lines, tokens, length.
 pub fn length() {
     let text = levee::string(0);
     levee::put_int(0, text.chars().count() as i64);
@@ -31,6 +33,14 @@ pub fn length() {
     levee::put_int(2, crate::words::split(&text).count() as i64);
     levee::put_int(3, text.lines().count() as i64);
     levee::put_int(4, tokens(&text));
+    let trim = levee::boolean(2);
+    let measured = if trim { text.trim() } else { &text };
+    let n = match levee::string(1).as_str() {
+        "words" => measured.split_whitespace().count(),
+        "lines" => measured.lines().filter(|l| !trim || !l.is_empty()).count(),
+        _ => measured.chars().count(),
+    };
+    levee::put_int(5, n as i64);
 }
 
 /// Runs of ASCII letters, digits and _ count as one, and so does every other character that is no white space.
@@ -104,9 +114,10 @@ pub fn squeeze() {
     levee::put_str(0, &out);
 }
 
-/// Inputs: text, min, max, exact. Outputs: result, length.
+/// Inputs: text, min, max, exact, trim. Outputs: result, length.
 pub fn has_length() {
-    let n = levee::string(0).chars().count() as i64;
+    let text = levee::string(0);
+    let n = if levee::boolean(4) { text.trim() } else { &text }.chars().count() as i64;
     let bound = |port| levee::given(port).then(|| levee::int(port));
     let fits = match bound(3) {
         Some(exact) => n == exact,

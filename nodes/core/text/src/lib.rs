@@ -7,6 +7,8 @@ mod number;
 #[path = "../../shared/pack.rs"]
 #[macro_use]
 mod pack;
+#[path = "../../shared/places.rs"]
+mod places;
 #[path = "../../shared/plain.rs"]
 mod plain;
 
@@ -49,4 +51,5 @@ pack! {
     "node_has_length" => letters::has_length,
     "node_from_html" => html::from_html,
     "node_from_base64" => encoding::from_base64,
+    "node_grep" => pattern::grep,
 }

@@ -1,6 +1,6 @@
 //! Regular expressions. They run in time linear in the text, so no pattern can hang a node.
 
-use crate::{fail, levee};
+use crate::{fail, levee, plain};
 use regex::{Captures, NoExpand, Regex, RegexBuilder};
 use serde_json::{Map, Value};
 
@@ -26,9 +26,12 @@ fn limit(port: i32) -> usize {
     usize::try_from(levee::int(port)).unwrap_or(0)
 }
 
-/// Inputs: text, pattern, with, literal, ignore_case, limit. Outputs: text, count.
+/// Inputs: text, pattern, with, literal, ignore_case, limit, backslashes. Outputs: text, count.
 pub fn replace() {
-    let (text, with, literal) = (levee::string(0), levee::string(2), levee::boolean(3));
+    let (text, mut with, literal) = (levee::string(0), levee::string(2), levee::boolean(3));
+    if levee::boolean(6) {
+        with = dollars(&with);
+    }
     let re = input(1, literal, levee::boolean(4));
     let mut count = 0;
     let out = re.replacen(&text, limit(5), |c: &Captures| {
@@ -43,6 +46,40 @@ pub fn replace() {
     });
     levee::put_str(0, &out);
     levee::put_int(1, count);
+}
+
+/// A replacement that names groups as \1 and \g<name> as one that names them as ${1} and ${name}.
+fn dollars(with: &str) -> String {
+    let (mut out, mut rest) = (String::new(), with);
+    while let Some((before, behind)) = rest.split_once('\\') {
+        out.push_str(before);
+        let digits = behind.bytes().take(2).take_while(u8::is_ascii_digit).count();
+        let named = behind.strip_prefix("g<").and_then(|s| s.split_once('>'));
+        rest = match (digits, named, behind.chars().next()) {
+            (0, Some((name, after)), _) => {
+                out.push_str(&format!("${{{name}}}"));
+                after
+            }
+            (0, None, Some(c @ ('n' | 't' | 'r' | '\\'))) => {
+                out.push(match c {
+                    'n' => '\n',
+                    't' => '\t',
+                    'r' => '\r',
+                    c => c,
+                });
+                &behind[1..]
+            }
+            (0, None, _) => {
+                out.push('\\');
+                behind
+            }
+            (n, _, _) => {
+                out.push_str(&format!("${{{}}}", behind[..n].trim_start_matches('0')));
+                &behind[n..]
+            }
+        };
+    }
+    out + rest
 }
 
 /// Inputs: text, pattern, group, ignore_case, limit, dot_all. Outputs: matches, count, captures.
@@ -92,6 +129,25 @@ fn placed(at_start: bool, whole: bool, ignore_case: bool) -> Regex {
 pub fn filter() {
     let re = placed(false, levee::boolean(2), levee::boolean(3));
     let kept: Vec<String> = levee::strings(0).into_iter().filter(|s| re.is_match(s)).collect();
+    levee::put_list(0, &kept);
+    levee::put_int(1, kept.len() as i64);
+}
+
+/// Inputs: list, pattern, whole, ignore_case, key, others. Outputs: list, count.
+pub fn grep() {
+    let re = placed(false, levee::boolean(2), levee::boolean(3));
+    let (kind, raw, key, drop) = (levee::type_of(0), levee::bytes(0), levee::string(4), levee::string(5) == "drop");
+    let text = |(i, enc): (usize, &[u8])| {
+        let tree = plain::tree(plain::element(&kind), enc).unwrap_or_else(|e| fail!("item {i}: {e}"));
+        match (tree, key.as_str()) {
+            (Value::String(s), "") => Some(s),
+            (Value::Object(m), key) if !key.is_empty() => m.get(key).map(plain::written),
+            _ if drop => None,
+            (other, "") => fail!("item {i} is {:.40}, which is no text", plain::written(&other)),
+            (other, _) => fail!("item {i} is {:.40}, which is no object", plain::written(&other)),
+        }
+    };
+    let kept: Vec<&[u8]> = levee::items(&raw).into_iter().enumerate().filter(|x| text(*x).is_some_and(|s| re.is_match(&s))).map(|x| x.1).collect();
     levee::put_list(0, &kept);
     levee::put_int(1, kept.len() as i64);
 }

@@ -1,23 +1,41 @@
 //! Cutting text into pieces, and putting pieces together.
 
+use crate::places::places;
 use crate::{fail, levee, pattern, plain};
 
-/// Inputs: text, separator, regex, trim, drop_empty, limit. Outputs: parts, count.
+/// Inputs: text, separator, regex, trim, drop_empty, limit, cuts, groups. Outputs: parts, count.
 pub fn split() {
     let (text, separator) = (levee::string(0), levee::string(1));
-    let limit = usize::try_from(levee::int(5)).unwrap_or(0);
-    let limit = if limit == 0 { usize::MAX } else { limit };
+    let (parts, cuts) = (usize::try_from(levee::int(5)).unwrap_or(0), usize::try_from(levee::int(6)).unwrap_or(0));
+    let most = |n: usize| if n == 0 { usize::MAX } else { n };
+    let limit = most(parts).min(most(cuts).saturating_add(1));
     if separator.is_empty() {
         levee::fail("separator is empty; to get single characters split with regex: true and the separator (?s:)");
     }
     let parts: Vec<&str> = if levee::boolean(2) {
         let re = pattern::compile(&separator, false);
+        if levee::boolean(7) {
+            return put_parts(&with_groups(&re, &text, limit));
+        }
         let parts: Vec<&str> = re.splitn(&text, limit).collect();
         return put_parts(&parts);
     } else {
         text.splitn(limit, separator.as_str()).collect()
     };
     put_parts(&parts)
+}
+
+/// The parts, and between them what the groups of the pattern matched.
+fn with_groups<'t>(re: &regex::Regex, text: &'t str, limit: usize) -> Vec<&'t str> {
+    let (mut parts, mut from) = (Vec::new(), 0);
+    for c in re.captures_iter(text).take(limit - 1) {
+        let whole = c.get(0).map_or(0..0, |m| m.range());
+        parts.push(&text[from..whole.start]);
+        parts.extend(c.iter().skip(1).map(|g| g.map_or("", |m| m.as_str())));
+        from = whole.end;
+    }
+    parts.push(&text[from..]);
+    parts
 }
 
 fn put_parts(parts: &[&str]) {
@@ -74,11 +92,8 @@ pub fn each_line() {
 /// Inputs: text, start, end, step; they count characters, start and end from the end when negative.
 pub fn slice() {
     let text = levee::string(0);
-    let n = text.chars().count() as i64;
-    let place = |at: i64| if at < 0 { (at + n).max(0) } else { at.min(n) } as usize;
-    let start = place(levee::int(1));
-    let end = if levee::given(2) { place(levee::int(2)) } else { n as usize };
-    let step = levee::int(3) as usize;
-    let out: String = text.chars().skip(start).take(end.saturating_sub(start)).step_by(step).collect();
+    let characters: Vec<char> = text.chars().collect();
+    let end = levee::given(2).then(|| levee::int(2));
+    let out: String = places(characters.len(), levee::int(1), end, levee::int(3)).into_iter().map(|i| characters[i]).collect();
     levee::put_str(0, &out);
 }

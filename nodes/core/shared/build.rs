@@ -1,7 +1,9 @@
 //! Making tables: columns that grow cell by cell, and a writer of the encoding.
 
+#![allow(dead_code)] // no pack needs all of it
+
 use crate::cell::Cell;
-use crate::frame::{Column, Kind};
+use crate::frame::{Column, Frame, Kind};
 use crate::{fail, levee};
 use std::collections::HashSet;
 
@@ -127,6 +129,12 @@ impl TableOut {
         cells.for_each(|c| g.push(c));
         self.column(name, &g);
     }
+}
+
+/// Writes these rows of a table to output 0.
+pub fn put_rows(frame: &Frame, rows: &[u32]) {
+    let mut out = TableOut::new(0, frame.columns.len(), rows.len());
+    frame.columns.iter().for_each(|c| out.gather(c.name, c, rows));
 }
 
 /// Makes names of columns whole: empty ones get column_N, later twins get _2, _3.

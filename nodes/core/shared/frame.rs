@@ -1,5 +1,7 @@
 //! A table as it lies in its encoding: columns are views into one buffer, nothing is copied per cell.
 
+#![allow(dead_code)] // no pack needs all of it
+
 use crate::cell::Cell;
 use crate::{fail, levee};
 

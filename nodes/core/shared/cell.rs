@@ -1,5 +1,7 @@
 //! One cell of a table: its order, its text, and cells made of other values.
 
+#![allow(dead_code)] // no pack needs all of it
+
 use crate::levee;
 use crate::number::float_text;
 use std::borrow::Cow;
