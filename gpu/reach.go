@@ -68,6 +68,9 @@ func libraryFolders(cache string) []string {
 	maps, _ := os.ReadFile("/proc/self/maps")
 	known, _ := os.ReadFile("/etc/ld.so.cache")
 	list := strings.FieldsFunc(os.Getenv("LD_LIBRARY_PATH"), func(r rune) bool { return r == ':' || r == ';' })
+	for _, dir := range list {
+		list = append(list, linked(dir)...)
+	}
 	for line := range bytes.Lines(maps) {
 		if at := bytes.IndexByte(line, '/'); at >= 0 {
 			list = append(list, folderOf(line[at:])...)
@@ -86,6 +89,17 @@ func libraryFolders(cache string) []string {
 	}
 	slices.Sort(folders)
 	return slices.Compact(folders)
+}
+
+// linked are the folders that the vendor's libraries in a folder are links to.
+func linked(dir string) (folders []string) {
+	found, _ := filepath.Glob(filepath.Join(dir, "lib[cn][uv]*.so*")) // libcu..., libnv...
+	for _, path := range found {
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			folders = append(folders, filepath.Dir(real))
+		}
+	}
+	return folders
 }
 
 // folderOf is the folder of a library, if that is what the path names.

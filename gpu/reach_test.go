@@ -40,6 +40,8 @@ func TestAWorkerReadsWhatADriverNeeds(t *testing.T) {
 		file(mine + "/kernel"), file("more/libraries/libcufft.so.12")}
 	others := []string{"/", "/etc/passwd", "/home", "/tmp", dir, own + "status", own + "environ", own + "maps", "/proc/self/root/etc/passwd", "/proc/self/cwd/etc/passwd", shm.Name(), "/dev/shm", "/dev/tty",
 		file(theirs + "/kernel"), file("home/secret"), file("home/.ssh/id"), file("state/levee/state.db"), file("cache/levee/cache.db"), file("flows/inbox/letter"), file("more/letter")}
+	require.NoError(t, os.Symlink(file("elsewhere/libcublasLt.so.13.1"), filepath.Join(dir, "more/libraries/libcublasLt.so.13")))
+	needed = append(needed, filepath.Join(dir, "more/libraries/libcublasLt.so.13"))
 	t.Setenv("HOME", filepath.Join(dir, "home"))
 	t.Setenv("LD_LIBRARY_PATH", strings.Join([]string{"", filepath.Join(dir, "more/libraries"), dir, filepath.Join(dir, "home"), filepath.Join(dir, "cache/levee")}, ":"))
 	f := fakeDriver(t, "REFUSE=218", fmt.Sprintf("PEEK=%q", strings.Join(append(needed, others...), ":")))
