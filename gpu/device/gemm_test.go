@@ -264,11 +264,12 @@ func BenchmarkMappedProducts(b *testing.B) { benchmarkWays(b, true) }
 
 func benchmarkWays(b *testing.B, mapped bool) {
 	r := newRig(b)
-	for _, n := range []int64{8192, 4096, 2048, 1024} {
+	for _, s := range [][2]int64{{8192, 8192}, {4096, 4096}, {2048, 2048}, {1024, 1024}, {8192, 128}, {8192, 64}} {
 		for _, ways := range []string{"nn", "nt"} {
-			g := r.gemm(op.BF16, op.BF16, 1, n, n, n, false, ways == "nt", false)
+			n := s[0]
+			g := r.gemm(op.BF16, op.BF16, 1, n, s[1], n, false, ways == "nt", false)
 			for _, w := range r.every(mapped) {
-				b.Run(fmt.Sprintf("%d/%s/%s", n, ways, w.name), func(b *testing.B) {
+				b.Run(fmt.Sprintf("%dx%d/%s/%s", n, s[1], ways, w.name), func(b *testing.B) {
 					l := r.launches(func(l *lower) error { return w.make(l, g.multiplication) })
 					for range b.N {
 						b.ReportMetric(g.flops()/r.median(l).Seconds()/1e12, "TFLOP/s")

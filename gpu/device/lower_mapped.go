@@ -2,6 +2,7 @@ package device
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 
 	"levee/gpu/cuda"
@@ -14,30 +15,44 @@ func (l *lower) canMap(p multiplication) bool {
 }
 
 const (
-	mapBytes     = 128          // of a cuda.TensorMap
-	maxMapBox    = 256          // elements that a box covers along a dimension
-	maxMapStride = 8            // from one that is copied to the next
-	mappedShared = 192<<10 + 64 // four steps of a and b, and their barriers
+	mapBytes     = 128           // of a cuda.TensorMap
+	maxMapBox    = 256           // elements that a box covers along a dimension
+	maxMapStride = 8             // from one that is copied to the next
+	mappedShared = 192<<10 + 128 // steps of a and b, four or more, and their barriers
 )
 
 // mappedProduct puts launches of those kernels: as many blocks as run at once take all the tiles.
 func (l *lower) mappedProduct(p multiplication) error {
-	a, err := l.mapped(p.a, p.batch, p.k)
+	width := mappedWidth(p.n)
+	a, err := l.mapped(p.a, p.batch, p.k, 128)
 	if err != nil {
 		return err
 	}
-	b, err := l.mapped(p.b, p.batch, p.k)
+	b, err := l.mapped(p.b, p.batch, p.k, width)
 	if err != nil {
 		return err
 	}
-	return l.mappedTiles(p, "alone_"+p.ways(), a, b, func(args *cuda.Args) {
+	return l.mappedTiles(p, fmt.Sprintf("alone_%d_%s", width, p.ways()), width, a, b, func(args *cuda.Args) {
 		args.F32(float32(p.alpha)).U32(uint32(p.out)).U32(word(p.relu)).U32(word(p.b.step == 0))
 	})
 }
 
-// mapped describes an operand to the copy engine, which brings 64 of k at a time: 64 k by 128 rows, or, across, 64 rows by 64 k.
-func (l *lower) mapped(o operand, batch, k int64) (cuda.TensorMap, error) {
-	dims, box := []uint64{uint64(k), uint64(o.rows), uint64(batch)}, []uint32{64, 128, 1}
+// mappedWidth is how many columns the tiles have that make a product of n columns soonest. Narrow ones are slower, as each column's numbers
+// serve for fewer rows' or the other way round, but those of 256 may be mostly empty.
+func mappedWidth(n int64) int64 {
+	best, least := int64(256), int64(math.MaxInt64)
+	for _, w := range [][2]int64{{256, 4}, {128, 5}, {64, 8}} {
+		if cost := (n + w[0] - 1) / w[0] * w[0] * w[1]; cost < least {
+			best, least = w[0], cost
+		}
+	}
+	return best
+}
+
+// mapped describes an operand to the copy engine, which brings 64 of k at a time: 64 k by 128 rows, or a tile's where it has fewer, or, across,
+// 64 rows by 64 k.
+func (l *lower) mapped(o operand, batch, k, tile int64) (cuda.TensorMap, error) {
+	dims, box := []uint64{uint64(k), uint64(o.rows), uint64(batch)}, []uint32{64, uint32(min(tile, 128)), 1}
 	if o.across {
 		dims[0], dims[1], box[1] = dims[1], dims[0], 64
 	}
@@ -50,7 +65,7 @@ func (l *lower) mapped(o operand, batch, k int64) (cuda.TensorMap, error) {
 }
 
 // mappedTiles puts the launches of a kernel that finds a and b by maps; more adds the parameters behind those that all have.
-func (l *lower) mappedTiles(p multiplication, kernel string, a, b cuda.TensorMap, more func(*cuda.Args)) error {
+func (l *lower) mappedTiles(p multiplication, kernel string, width int64, a, b cuda.TensorMap, more func(*cuda.Args)) error {
 	maps, err := l.scratch(2 * mapBytes)
 	if err != nil {
 		return err
@@ -60,7 +75,7 @@ func (l *lower) mappedTiles(p multiplication, kernel string, a, b cuda.TensorMap
 		text = binary.LittleEndian.AppendUint64(text, w)
 	}
 	l.list = append(l.list, command{kind: uploadBytes, at: maps, bytes: text})
-	return l.tiled(p, 128, 256, 512, func(first int64, tiles uint32) error {
+	return l.tiled(p, 128, width, int(2*width), func(first int64, tiles uint32) error {
 		args := l.args().Ptr(maps).Ptr(maps + mapBytes).Ptr(p.c).Ptr(p.bias).I64(p.m).I64(p.n).I64(p.k).I64(first).I64(first + int64(tiles))
 		more(args)
 		return l.launchProduct("gemm_"+p.in.String()+"_sm90", kernel, dim{X: min(tiles, uint32(l.dev.sms))}, dim{X: 384}, mappedShared, args)
@@ -89,11 +104,12 @@ func (l *lower) convByMap(c *conv) (bool, error) {
 	if err != nil {
 		return false, l.dev.fault(err)
 	}
-	b, err := l.dev.Map(l.in[1].at, []uint64{channels, taps, uint64(c.outputs)}, []uint64{channels * 2, uint64(window)}, []uint32{64, 1, 128}, []uint32{1, 1, 1})
+	width := mappedWidth(c.outputs)
+	b, err := l.dev.Map(l.in[1].at, []uint64{channels, taps, uint64(c.outputs)}, []uint64{channels * 2, uint64(window)}, []uint32{64, 1, uint32(min(width, 128))}, []uint32{1, 1, 1})
 	if err != nil {
 		return false, l.dev.fault(err)
 	}
-	return true, l.mappedTiles(p, "conv", a, b, func(args *cuda.Args) {
+	return true, l.mappedTiles(p, fmt.Sprint("conv_", width), width, a, b, func(args *cuda.Args) {
 		args.U32(uint32(p.out)).U32(word(p.relu)).I64(c.channels).I32(narrow).I32(int32(across)).I32(int32(down))
 		for _, pair := range [...][2]int64{c.out, c.kernel, c.stride, c.pad, c.dilation} {
 			args.I32(int32(pair[0])).I32(int32(pair[1]))

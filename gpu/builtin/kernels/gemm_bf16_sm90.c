@@ -6,5 +6,9 @@
 #include "gemm.h"
 #include "gemm_wgmma.h"
 
-GEMMS(alone, 0)
-CONV(conv, 0)
+GEMMS(alone_256, 256, 0)
+GEMMS(alone_128, 128, 0)
+GEMMS(alone_64, 64, 0)
+CONV(conv_256, 256, 0)
+CONV(conv_128, 128, 0)
+CONV(conv_64, 64, 0)

@@ -6,5 +6,9 @@
 #include "gemm.h"
 #include "gemm_wgmma.h"
 
-GEMMS(alone, 1)
-CONV(conv, 1)
+GEMMS(alone_256, 256, 1)
+GEMMS(alone_128, 128, 1)
+GEMMS(alone_64, 64, 1)
+CONV(conv_256, 256, 1)
+CONV(conv_128, 128, 1)
+CONV(conv_64, 64, 1)
