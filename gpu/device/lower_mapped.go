@@ -37,8 +37,8 @@ func (l *lower) mappedProduct(p multiplication) error {
 	})
 }
 
-// mappedWidth is how many columns the tiles have that make a product of n columns soonest. Narrow ones are slower, as each column's numbers
-// serve for fewer rows' or the other way round, but those of 256 may be mostly empty.
+// mappedWidth is how many columns the tiles have that make a product of n columns soonest. Those of 256 may be mostly empty; narrow ones are
+// slower, as what they bring of a serves for fewer columns.
 func mappedWidth(n int64) int64 {
 	best, least := int64(256), int64(math.MaxInt64)
 	for _, w := range [][2]int64{{256, 4}, {128, 5}, {64, 8}} {
