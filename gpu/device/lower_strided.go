@@ -28,7 +28,7 @@ func lowerStrided(l *lower, o *op.Op) error {
 	slices.Reverse(s.Strides)
 	kernel, items := "strided", n/4
 	if s.Strides[0] == 1 && s.Dims[0] >= 512 && size*run <= 4 {
-		kernel, items = "lines", n/16
+		kernel, items = "lines", n*size*run/32
 	} else if side := map[int64]int64{1: 4, 2: 2, 4: 2}[size*run]; side > 0 && s.Dims[0]%side == 0 {
 		kernel = "runs" // so many are stored at once
 	}

@@ -27,7 +27,7 @@ func stridedCases(r *rand.Rand) (list []Case) {
 		for _, c := range []struct{ shape, start, step, out []int64 }{
 			{[]int64{10}, []int64{3}, []int64{1}, []int64{6}}, {[]int64{100}, []int64{1}, []int64{3}, []int64{33}}, {[]int64{8, 32}, []int64{2, 8}, []int64{2, 1}, []int64{3, 16}},
 			{[]int64{9, 5, 33}, []int64{1, 0, 2}, []int64{4, 1, 3}, []int64{2, 5, 10}}, {[]int64{4, 4}, []int64{3, 0}, []int64{1 << 60, 1}, []int64{1, 4}},
-			{[]int64{2, 3, 2, 3, 2, 5}, []int64{1, 0, 0, 1, 0, 1}, []int64{1, 2, 1, 1, 1, 2}, []int64{1, 2, 2, 2, 2, 2}}, {nil, nil, nil, nil}, {[]int64{5, 1100}, []int64{1, 1}, []int64{2, 1}, []int64{2, 1029}},
+			{[]int64{2, 3, 2, 3, 2, 5}, []int64{1, 0, 0, 1, 0, 1}, []int64{1, 2, 1, 1, 1, 2}, []int64{1, 2, 2, 2, 2, 2}}, {nil, nil, nil, nil}, {[]int64{5, 1100}, []int64{1, 1}, []int64{2, 1}, []int64{2, 1029}}, {[]int64{9, 1025}, []int64{0, 3}, []int64{1, 1}, []int64{9, 1019}},
 		} {
 			list = append(list, sliceCase(r, d, c.shape, c.start, c.step, c.out))
 		}

@@ -57,19 +57,36 @@ EACH_UNIT(STRIDED)
 	}
 RUNS(1, 4, u32) RUNS(2, 2, u32) RUNS(4, 2, u32x2)
 
-// lines are the same where the last dimension lies in one piece, too, and is long: a warp has 512 units of it.
+// lines are the same where the last dimension lies in one piece, too, and is long: a warp has 256 words of it, where its words begin in the
+// output. In the input they may begin elsewhere: what a word needs is in two of these then. Units of less than a word have ends by themselves.
 #define LINES(S) \
 	KERNEL lines##S(GLOBAL unit##S *__restrict out, STRIDED_ARGS(S)) { \
-		u64 parts = (d0 + 511) / 512, all = n / d0 * parts; \
+		u64 bytes = d0 * S, parts = (bytes + 6) / 4 / 256 + 1, all = n / d0 * parts; \
 		for (u64 w = gid() / 32; w < all; w += gstride() / 32) { \
-			u64 line = quotient(w, parts), first = (w - line * parts) * 512 + tid() % 32, i = line * d0; \
-			GLOBAL const unit##S *from = in + start + PLACE(i) + first; \
-			GLOBAL unit##S *to = out + i + first; \
-			u32 left = d0 - first < 512 ? (u32)(d0 - first) : 512; \
-			if (first >= d0) left = 0; \
-			unit##S v[16]; \
-			UNROLL for (u32 k = 0; k < 16; k++) if (32 * k < left) v[k] = from[32 * k]; \
-			UNROLL for (u32 k = 0; k < 16; k++) if (32 * k < left) to[32 * k] = v[k]; \
+			u64 line = quotient(w, parts), i = line * d0; \
+			GLOBAL const u8 *from = (GLOBAL const u8 *)(in + start + PLACE(i)); \
+			GLOBAL u8 *to = (GLOBAL u8 *)(out + i); \
+			i64 first = (i64)((w - line * parts) * 1024) - (i64)((u64)to & 3), left = (i64)bytes - first; \
+			i32 x = tid() % 32, low = first < 0 ? (i32)-first : 0, high = left < 1024 ? (i32)left : 1024, at = 4 * x; \
+			if (left <= 0) continue; \
+			from += first; \
+			to += first; \
+			u32 off = (u32)((u64)from & 3), v[8], beyond[8]; \
+			GLOBAL const u32 *words = (GLOBAL const u32 *)(from - off) + x; \
+			UNROLL for (i32 k = 0; k < 8; k++) { \
+				v[k] = beyond[k] = 0; \
+				if (at + 128 * k >= low && at + 128 * k + 4 <= high) { \
+					v[k] = words[32 * k]; \
+					if (S < 4 && off) beyond[k] = words[32 * k + 1]; \
+				} \
+			} \
+			UNROLL for (i32 k = 0; k < 8; k++) \
+				if (at + 128 * k >= low && at + 128 * k + 4 <= high) ((GLOBAL u32 *)to)[x + 32 * k] = __nvvm_prmt(v[k], beyond[k], 0x3210 + 0x1111 * off); \
+			if (S < 4 && x < 4) { \
+				if (low > 0 && x >= low) to[x] = from[x]; \
+				x += high & ~3; \
+				if (x < high) to[x] = from[x]; \
+			} \
 		} \
 	}
 LINES(1) LINES(2) LINES(4)
