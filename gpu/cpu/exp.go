@@ -2,7 +2,7 @@ package cpu
 
 import "math"
 
-// exp32 is e to the x by the very operations of kernels/math.h, each rounded to f32: x is brought to r in [-ln2/2, ln2/2] by n times ln2
+// exp32 is e to the x by operations that are each rounded to f32 (kernels/math.h comes to the same bits): x is brought to r in [-ln2/2, ln2/2] by n times ln2
 // taken off in two parts, a polynomial gives e^r, and two multiplications scale it by 2^n. It is off by 2 units in the last place at
 // most; it is infinite above 88.72284, and 0 below -103.97208; NaN gives NaN.
 func exp32(x float32) float32 {

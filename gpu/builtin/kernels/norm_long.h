@@ -14,7 +14,18 @@ extern SHARED f32 held[] __attribute__((aligned(128)));
 			if (i < (N)) { DO } \
 		} \
 	}
-#define EACH_ONE(FROM, DO) for (u32 i = (FROM) + tid(); i < n; i += ntid()) { DO }
+#define EACH_ONE(T, N, DO) \
+	for (u32 first = tid(); first < (N); first += 8 * ntid()) { \
+		T e[8]; \
+		REPEAT(k, 8) if (first + ntid() * k < (N)) e[k] = src[first + ntid() * k]; \
+		REPEAT(k, 8) { \
+			u32 i = first + ntid() * k; \
+			if (i < (N)) { \
+				f32 x = wide_##T(e[k]); \
+				DO \
+			} \
+		} \
+	}
 
 // LANES_OF_ROW adds up VALUE, of x = held[i], or of x = OTHER, what an element is that is not held.
 #define LANES_OF_ROW(TO, USE, VALUE, OTHER) { \
@@ -62,8 +73,7 @@ INLINE f32 block_most(f32 m, u32 bad, SHARED f32 *part) {
 			REPEAT(b, 4) { x[b] = raw_##T(w[k], b); m = __nvvm_fmax_f(m, x[b]); bad |= x[b] != x[b]; } \
 			KEEP(x) \
 		}) \
-	else EACH_ONE(0, { \
-		f32 x = WIDE(T, i); \
+	else EACH_ONE(T, n, { \
 		m = __nvvm_fmax_f(m, x); \
 		bad |= x != x; \
 		if (i < kept) held[i] = x; \
@@ -90,7 +100,8 @@ INLINE f32 block_most(f32 m, u32 bad, SHARED f32 *part) {
 			set_##T(w, y, 4); \
 			put_words(w, dst + i, 4 * sizeof(T)); \
 		} \
-	} else EACH_ONE(0, { dst[i] = narrow_##T((i < kept ? held[i] : exp_below(WIDE(T, i) - m)) * inv); })
+	} else \
+		for (u32 i = tid(); i < n; i += ntid()) dst[i] = narrow_##T((i < kept ? held[i] : exp_below(WIDE(T, i) - m)) * inv);
 
 #define NORM_ROW(T) \
 	f32 s, inv; \
@@ -100,7 +111,7 @@ INLINE f32 block_most(f32 m, u32 bad, SHARED f32 *part) {
 			REPEAT(b, 4) x[b] = raw_##T(w[k], b); \
 			KEEP(x) \
 		}) \
-	else EACH_ONE(0, { if (i < kept) held[i] = WIDE(T, i); }) \
+	else EACH_ONE(T, kept, { held[i] = x; }) \
 	sync(); \
 	LANES_OF_ROW(s, 0, x, WIDE(T, i)) \
 	s /= (f32)n; \
@@ -123,7 +134,8 @@ INLINE f32 block_most(f32 m, u32 bad, SHARED f32 *part) {
 			set_##T(w, y, 4); \
 			put_words(w, dst + i, 4 * sizeof(T)); \
 		} \
-	} else EACH_ONE(0, { dst[i] = narrow_##T(((i < kept ? held[i] : WIDE(T, i)) - s) * inv * gamma[i] + beta[i]); })
+	} else \
+		for (u32 i = tid(); i < n; i += ntid()) dst[i] = narrow_##T(((i < kept ? held[i] : WIDE(T, i)) - s) * inv * gamma[i] + beta[i]);
 
 // Steps of longer rows, or few ones. m holds a number for each row: its largest element, or its mean. PIECES adds VALUE of x over each piece
 // of a row, like sum_block.
@@ -188,14 +200,15 @@ INLINE f32 block_most(f32 m, u32 bad, SHARED f32 *part) {
 			} \
 	}
 
+// Where a row has no sum, exps makes 0 of it, and 0 * (1 / 0) is NaN.
 #define LONG_ROWS(T, V) \
 	ROW_KERNEL(softmax, T, SOFTMAX_ARGS, SOFTMAX_ROW) \
 	ROW_KERNEL(layernorm, T, NORM_ARGS, NORM_ROW) \
-	PIECES(exps, T, V, exp32(x)) \
+	PIECES(exps, T, V, exp_below(x)) \
 	PIECES(squares, T, V, x * x) \
 	KERNEL softmax_long_##T(GLOBAL T *__restrict out, GLOBAL const T *__restrict in, GLOBAL const f32 *__restrict m, GLOBAL const f32 *__restrict s, u64 rows, \
 		u64 n) { \
-		EACH_OF_ROWS(T, V, exp32(x - of) * (1.0f / by)) \
+		EACH_OF_ROWS(T, V, exp_below(x - of) * (1.0f / by)) \
 	} \
 	KERNEL layernorm_long_##T(GLOBAL T *__restrict out, GLOBAL const T *__restrict in, GLOBAL const f32 *__restrict m, GLOBAL const f32 *__restrict s, u64 rows, \
 		u64 n, GLOBAL const f32 *__restrict gamma, GLOBAL const f32 *__restrict beta, f32 eps) { \
