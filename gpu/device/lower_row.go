@@ -54,6 +54,9 @@ func sumType(d op.DType) op.DType {
 // sum adds up rows, or multiplies; with a count each sum is divided by it.
 func (l *lower) sum(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, as op.DType, prod bool, count int64) error {
 	pieces := r.pieces()
+	if parts := l.parts(r, d); d == op.U8 && !prod && r.inner == 1 && parts > 1 {
+		return l.sumBytes(in, r, out, parts)
+	}
 	if pieces == 1 {
 		return l.sumPieces(in, d, r, out, as, prod, count)
 	}
@@ -83,10 +86,10 @@ func (l *lower) sumPieces(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, as op.D
 		return launch(fmt.Sprintf("sum_columns_%v_%d", d, width), l.each(all*((r.inner+width-1)/width)), dim{X: block})
 	}
 	switch {
-	case r.inner == 1 && vectors && bytes <= 32*16, r.inner == 1 && r.n > 16 && r.n <= 32:
+	case r.inner == 1 && vectors && bytes <= 64*16 && r.n <= 256, r.inner == 1 && r.n > 16 && r.n <= 32:
 		width := powerOfTwo(r.n, 32)
 		if vectors {
-			width = powerOfTwo(bytes/16, 32)
+			width = powerOfTwo((bytes+31)/32, 32)
 		}
 		args.I64(r.outer).U32(uint32(r.n)).U32(uint32(width))
 		return launch(fmt.Sprint("sum_few_", d), l.blocks((r.outer+1)/2*width), eachThread)
@@ -110,6 +113,30 @@ func (l *lower) sumPieces(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, as op.D
 
 // byEights says whether a thread can have 8 neighbouring columns of elements of less than 32 bits.
 func byEights(d op.DType, r rows) bool { return d.Size() <= 2 && r.inner%8 == 0 }
+
+// parts is how many blocks rows have each whose order is free and that are too few to have a warp each: as many as the device holds at once,
+// or several times as many, so that none is without work for long.
+func (l *lower) parts(r rows, d op.DType) int64 {
+	held := int64(l.dev.sms) * 4
+	parts := held / r.outer
+	if parts < 4 {
+		parts = (4*held + r.outer - 1) / r.outer
+	}
+	return max(1, min(parts, r.n*d.Size()/(threads*64)))
+}
+
+// sumBytes adds up rows of bytes by parts.
+func (l *lower) sumBytes(in cuda.Ptr, r rows, out cuda.Ptr, parts int64) error {
+	part, err := l.scratch(r.outer * parts * 4)
+	if err != nil {
+		return err
+	}
+	args := l.args().Ptr(part).Ptr(in).I64(r.outer).I64(r.n).U32(uint32(parts))
+	if err := l.launch("reduce_u8", "sum_bytes", l.each(r.outer*parts), eachThread, 0, args); err != nil {
+		return err
+	}
+	return l.sum(part, op.I32, rows{r.outer, parts, 1}, out, op.I32, false, 0)
+}
 
 // perWord are the threads that have the 256 lanes of a sum, each those that are in a word.
 func perWord(d op.DType) dim { return dim{X: uint32(256 / max(1, 4/d.Size()))} }
@@ -162,7 +189,7 @@ type wanted struct {
 }
 
 // extremeRows goes through rows by groups of 64 bytes for each thread, as kernels/extreme_rows.h says. Rows that are too few to have a warp
-// each have some blocks each, as many as the device holds at once, or several times as many, so that none is without work for long.
+// each have one block or some.
 func (l *lower) extremeRows(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, w wanted) error {
 	bytes := r.n * d.Size()
 	if vectors := bytes%16 == 0; r.n <= 32 || vectors && bytes <= 32*16 {
@@ -177,12 +204,7 @@ func (l *lower) extremeRows(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, w wan
 	if r.outer >= int64(l.dev.sms)*32 || bytes < 4096 {
 		return l.extremeParts(in, d, r, out, w, width, 1)
 	}
-	held := int64(l.dev.sms) * 4
-	parts := held / r.outer
-	if parts < 4 {
-		parts = (4*held + r.outer - 1) / r.outer
-	}
-	return l.extremeParts(in, d, r, out, w, threads, max(1, min(parts, bytes/(threads*64))))
+	return l.extremeParts(in, d, r, out, w, threads, l.parts(r, d))
 }
 
 // extremeParts has width threads for each of the parts of a row, which then are a row of what was found.

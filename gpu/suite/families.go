@@ -160,6 +160,10 @@ func bigSums(m *made) (list []Case) {
 			list = append(list, simple(op.Reduce, []uint64{uint64(kind), 1}, reduced(d, kind, shape[0], 1, shape[2]), m.sums(d, shape...)))
 		}
 	}
+	for _, c := range []struct{ kind, from, to int64 }{{op.Sum, 40_000, 150_000}, {op.Prod, 2048, 150_000}} { // sum_bytes, block
+		shape := bigRows(m, [2]int64{c.from, c.to}, [2]int64{1, 1})
+		list = append(list, simple(op.Reduce, []uint64{uint64(c.kind), 1}, reduced(op.U8, c.kind, shape[0], 1, 1), m.sums(op.U8, shape...)))
+	}
 	return list
 }
 

@@ -5,12 +5,15 @@
 // bounds: extreme_wide_bf16 256 3
 #include "device.h"
 #include "sum.h"
+#include "sum_rows.h"
+#include "sum_short.h"
 #include "sum_wide.h"
 #include "extreme.h"
 #include "extreme_rows.h"
 #include "extreme_wide.h"
 
 SUMS(bf16, f32, 2)
+SHORT_SUMS(bf16, f32)
 SUM_WIDE(bf16, f32, u32x4)
 EXTREME_ROWS(bf16, i32)
 EXTREME_FEW(bf16, i32)

@@ -5,12 +5,15 @@
 // bounds: extreme_wide_f16 256 3
 #include "device.h"
 #include "sum.h"
+#include "sum_rows.h"
+#include "sum_short.h"
 #include "sum_wide.h"
 #include "extreme.h"
 #include "extreme_rows.h"
 #include "extreme_wide.h"
 
 SUMS(f16, f32, 2)
+SHORT_SUMS(f16, f32)
 SUM_WIDE(f16, f32, u32x4)
 EXTREME_ROWS(f16, i32)
 EXTREME_FEW(f16, i32)

@@ -3,10 +3,13 @@
 // bounds: extreme_rows_f32 256 4
 #include "device.h"
 #include "sum.h"
+#include "sum_rows.h"
+#include "sum_short.h"
 #include "extreme.h"
 #include "extreme_rows.h"
 
 SUMS(f32, f32, 1)
+SHORT_SUMS(f32, f32)
 EXTREME_ROWS(f32, i32)
 EXTREME_FEW(f32, i32)
 EXTREME_COLUMNS(f32, i32, LEAST_OF)

@@ -3,10 +3,13 @@
 // bounds: extreme_rows_f64 256 4
 #include "device.h"
 #include "sum.h"
+#include "sum_rows.h"
+#include "sum_short.h"
 #include "extreme.h"
 #include "extreme_rows.h"
 
 SUMS(f64, f64, 1)
+SHORT_SUMS(f64, f64)
 EXTREME_ROWS(f64, i64)
 EXTREME_FEW(f64, i64)
 EXTREME_COLUMNS(f64, i64, LEAST_OF)

@@ -3,10 +3,13 @@
 // bounds: extreme_rows_i32 256 4
 #include "device.h"
 #include "sum.h"
+#include "sum_rows.h"
+#include "sum_short.h"
 #include "extreme.h"
 #include "extreme_rows.h"
 
 SUMS(i32, i32, 1)
+SHORT_SUMS(i32, i32)
 EXTREME_ROWS(i32, i32)
 EXTREME_FEW(i32, i32)
 EXTREME_COLUMNS(i32, i32, LEAST_OF)

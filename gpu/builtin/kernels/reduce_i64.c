@@ -3,10 +3,13 @@
 // bounds: extreme_rows_i64 256 4
 #include "device.h"
 #include "sum.h"
+#include "sum_rows.h"
+#include "sum_short.h"
 #include "extreme.h"
 #include "extreme_rows.h"
 
 SUMS(i64, i64, 1)
+SHORT_SUMS(i64, i64)
 EXTREME_ROWS(i64, i64)
 EXTREME_FEW(i64, i64)
 EXTREME_COLUMNS(i64, i64, LEAST_OF)

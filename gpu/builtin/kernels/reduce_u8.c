@@ -5,12 +5,16 @@
 // bounds: extreme_wide_u8 256 3
 #include "device.h"
 #include "sum.h"
+#include "sum_rows.h"
+#include "sum_short.h"
 #include "sum_wide.h"
+#include "sum_bytes.h"
 #include "extreme.h"
 #include "extreme_rows.h"
 #include "extreme_wide.h"
 
 SUMS(u8, i32, 4)
+SHORT_SUMS(u8, i32)
 SUM_WIDE(u8, i32, u32x2)
 EXTREME_ROWS(u8, i32)
 EXTREME_FEW(u8, i32)
