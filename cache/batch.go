@@ -2,15 +2,16 @@ package cache
 
 import (
 	"context"
-	"database/sql"
 	"sync"
 	"time"
+
+	"levee/cache/sqlite"
 )
 
 // Results for which nobody waits are stored together: a row of many takes a third of the time of one alone. They wait for others no
 // longer than batchWait, and not at all when somebody wants them to be stored.
 const (
-	batchWait  = 5 * time.Millisecond
+	batchWait  = 20 * time.Millisecond
 	batchMost  = 512
 	batchBytes = 4 << 20 // of all that wait
 )
@@ -195,12 +196,12 @@ func (c *Cache) storeBatch(b *batch) {
 	}
 	timer.Stop()
 	ctx := context.Background()
-	err := c.write(ctx, func(tx *sql.Tx) error { return insertRows(tx, c.puts.begin(b)) })
+	err := c.write(ctx, func(tx *sqlite.Tx) error { return insertRows(tx, c.puts.begin(b)) })
 	rows := c.puts.begin(b) // also when the writer never came to it
 	var stored, grown int64
 	for _, r := range rows {
 		if r.err = err; err != nil && len(rows) > 1 { // one that cannot be stored is no reason to lose the others
-			r.err = c.write(ctx, func(tx *sql.Tx) error { return insertRows(tx, []*row{r}) })
+			r.err = c.write(ctx, func(tx *sqlite.Tx) error { return insertRows(tx, []*row{r}) })
 		}
 		if r.err != nil {
 			r.err = c.putFailed(r.err)

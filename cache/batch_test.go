@@ -2,8 +2,9 @@ package cache
 
 import (
 	"context"
-	"database/sql"
 	"errors"
+	"os"
+	goruntime "runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"levee/cache/sqlite"
 	"levee/graph/value"
 )
 
@@ -18,7 +20,7 @@ import (
 func heldUp(t *testing.T, c *Cache) (release func()) {
 	began, end, over := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	go func() {
-		over <- c.write(context.Background(), func(*sql.Tx) error { close(began); <-end; return nil })
+		over <- c.write(context.Background(), func(*sqlite.Tx) error { close(began); <-end; return nil })
 	}()
 	<-began
 	return func() {
@@ -150,52 +152,44 @@ func TestOnlySoMuchIsOnItsWay(t *testing.T) {
 	require.EqualValues(t, 2*batchBytes/value.InlineMax, c.Stats().Stored)
 }
 
-// TestLookUpsAtOnce has many goroutines look keys up that others store meanwhile: what was put before is found.
+// TestLookUpsAtOnce has many more goroutines than there are readers look keys up, of others and the same, that are stored meanwhile, and go
+// away and come again, so that readers leave and come: what was put before is found, and everybody gets an answer.
 func TestLookUpsAtOnce(t *testing.T) {
+	defer goruntime.GOMAXPROCS(goruntime.GOMAXPROCS(8))
 	c := open(t, t.TempDir(), Options{})
-	var wg sync.WaitGroup
-	for g := range 16 {
-		wg.Go(func() {
-			for n := range 200 {
-				k := keyOf(g, n)
-				if err := c.PutSoon(t.Context(), &Entry{Key: k, Outputs: []value.Value{value.OfInt(int64(g*1000 + n))}}); err != nil {
-					t.Error(err)
-				}
-				for _, back := range []int{0, n / 2, n} {
-					e, err := c.Get(t.Context(), keyOf(g, n-back))
-					if err != nil || e.Outputs[0].Digest != value.OfInt(int64(g*1000+n-back)).Digest {
-						t.Errorf("%d/%d: %v", g, n-back, err)
+	want := func(g, n int) value.Digest { return value.OfInt(int64(g*10_000 + n)).Digest }
+	look := func(g, n int) {
+		if e, err := c.Get(t.Context(), keyOf(g, n)); err != nil || e.Outputs[0].Digest != want(g, n) {
+			t.Errorf("%d/%d: %v", g, n, err)
+		}
+	}
+	rounds := 30
+	if os.Getenv("LEVEE_SOAK") != "" {
+		rounds = 300
+	}
+	for round := range rounds {
+		var wg sync.WaitGroup
+		for g := range 64 {
+			wg.Go(func() {
+				for n := 3 * round; n < 3*round+3; n++ {
+					if err := c.PutSoon(t.Context(), &Entry{Key: keyOf(g, n), Outputs: []value.Value{value.OfInt(int64(g*10_000 + n))}}); err != nil {
+						t.Error(err)
+					}
+					look(g, n)
+					look(g, n/2)
+					if round > 0 { // of another goroutine, and one key of all
+						look((g+n)%64, n%(3*round))
+						look(7, 3*round-1)
+					}
+					if _, err := c.Get(t.Context(), keyOf(g, 3*rounds+n)); !errors.Is(err, ErrMiss) {
+						t.Errorf("%d/%d was never put: %v", g, 3*rounds+n, err)
 					}
 				}
-				if _, err := c.Get(t.Context(), keyOf(g, n+1)); !errors.Is(err, ErrMiss) {
-					t.Errorf("%d/%d is not there yet: %v", g, n+1, err)
-				}
-			}
-		})
-	}
-	wg.Wait()
-}
-
-// Who reads is not told to, and who waits is told once: a second word in its channel would be taken for its end, or fill it for ever.
-func TestOneTurnForEach(t *testing.T) {
-	var ls looks
-	var all []*look
-	for more := true; more; {
-		l := &look{turn: make(chan bool, 2)}
-		all = append(all, l)
-		more = ls.enter(l)
-	}
-	readers := ls.readers
-	ls.pass()
-	ls.pass()
-	ls.pass()
-	require.Equal(t, readers-2, ls.readers)
-	for i, l := range all {
-		want := 0
-		if i == len(all)-1 { // the one that waits
-			want = 1
+			})
 		}
-		require.Len(t, l.turn, want)
+		wg.Wait()
+		c.looks.mu.Lock()
+		require.Empty(t, c.looks.waiting)
+		c.looks.mu.Unlock()
 	}
-	require.Len(t, ls.take(), len(all))
 }

@@ -5,7 +5,6 @@ package cache
 
 import (
 	"context"
-	"database/sql"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -188,7 +187,7 @@ func (c *Cache) replaced(db *sqlite.DB) bool {
 }
 
 // write runs fn in the writer of the current database. When that turns out to be damaged, fn is run again on the new one.
-func (c *Cache) write(ctx context.Context, fn func(*sql.Tx) error) error {
+func (c *Cache) write(ctx context.Context, fn func(*sqlite.Tx) error) error {
 	db := c.db.Load()
 	if !db.InPlace() {
 		c.replace(db, errors.New("its file is gone"))

@@ -3,7 +3,6 @@ package cache
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -16,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"levee/cache/sqlite"
 	"levee/graph/value"
 )
 
@@ -274,7 +274,7 @@ func TestDirectoryRemovedWhileRunning(t *testing.T) {
 func TestNewerCacheIsSetAside(t *testing.T) {
 	dir := t.TempDir()
 	c := open(t, dir, Options{})
-	require.NoError(t, c.write(t.Context(), func(tx *sql.Tx) error {
+	require.NoError(t, c.write(t.Context(), func(tx *sqlite.Tx) error {
 		_, err := tx.Exec(`PRAGMA user_version = 99`)
 		return err
 	}))

@@ -206,11 +206,15 @@ func decodeBody(e *Entry, b []byte) error {
 
 // encodeDetail holds what people ask for. The observations stand among the parts too, for Nearest.
 func encodeDetail(e *Entry) []byte {
-	parts := slices.Clone(e.Parts)
+	parts := slices.Clip(e.Parts)
 	for _, o := range canonical(e.Observations) {
 		parts = append(parts, o.Part())
 	}
-	b := binary.AppendUvarint(nil, uint64(len(parts)))
+	size := 16 + len(e.Log)
+	for _, p := range parts {
+		size += len(p.Label) + len(p.Preview) + len(p.Hash) + 4
+	}
+	b := binary.AppendUvarint(make([]byte, 0, size), uint64(len(parts)))
 	for _, p := range parts {
 		b = appendBytes(appendBytes(b, p.Label), p.Preview)
 		b = append(b, p.Hash[:]...)

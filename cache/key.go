@@ -51,6 +51,7 @@ type Part struct {
 // the calls counts; maps are sorted. It is not safe for concurrent use.
 type KeyBuilder struct {
 	hash  hash.Hash
+	base  []Part // the first ones, which clones share
 	parts []Part
 	buf   []byte
 }
@@ -79,11 +80,12 @@ func (b *KeyBuilder) Clone() *KeyBuilder {
 	if err != nil {
 		panic(err) // SHA-256 can be cloned
 	}
-	return &KeyBuilder{hash: h, parts: append(make([]Part, 0, len(b.parts)+4), b.parts...), buf: make([]byte, 0, 256)}
+	return &KeyBuilder{hash: h, base: b.Parts()}
 }
 
 func (b *KeyBuilder) field(tag byte, label string, content []byte, preview string) *KeyBuilder {
-	b.hash.Write(frame(b.buf[:0], tag, label, len(content)))
+	b.buf = frame(b.buf[:0], tag, label, len(content))
+	b.hash.Write(b.buf)
 	b.hash.Write(content)
 	sum := sha256.Sum256(content)
 	part := Part{Label: label, Preview: preview}
@@ -158,7 +160,12 @@ func (b *KeyBuilder) Key() (k Key) {
 }
 
 // Parts returns the fields so far.
-func (b *KeyBuilder) Parts() []Part { return slices.Clip(b.parts) }
+func (b *KeyBuilder) Parts() []Part {
+	if len(b.base) == 0 {
+		return slices.Clip(b.parts)
+	}
+	return slices.Concat(b.base, b.parts)
+}
 
 const previewMax = 80
 

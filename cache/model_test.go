@@ -1,18 +1,18 @@
 package cache
 
 import (
-	"database/sql"
 	"fmt"
 	"os"
 	"testing"
 
 	"pgregory.net/rapid"
 
+	"levee/cache/sqlite"
 	"levee/graph/value"
 )
 
-func execSQL(q string) func(*sql.Tx) error {
-	return func(tx *sql.Tx) error {
+func execSQL(q string) func(*sqlite.Tx) error {
+	return func(tx *sqlite.Tx) error {
 		_, err := tx.Exec(q)
 		return err
 	}

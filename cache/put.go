@@ -2,7 +2,6 @@ package cache
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"strings"
 	"time"
@@ -117,7 +116,7 @@ func (c *Cache) newRow(ctx context.Context, e *Entry) (*row, error) {
 var rowsAtOnce = [...]int{32, 8, 1}
 
 // insertRows stores rows, in their order.
-func insertRows(tx *sql.Tx, rows []*row) error {
+func insertRows(tx *sqlite.Tx, rows []*row) error {
 	for _, n := range rowsAtOnce {
 		for ; len(rows) >= n; rows = rows[n:] {
 			err := insertNew(tx, rows[:n])
@@ -147,7 +146,7 @@ var insertsNew = func() map[int][3]string {
 }()
 
 // insertNew stores rows whose keys are not there, or none.
-func insertNew(tx *sql.Tx, rows []*row) error {
+func insertNew(tx *sqlite.Tx, rows []*row) error {
 	var id int64
 	if err := tx.QueryRow(`SELECT coalesce(max(id), 0) FROM action`).Scan(&id); err != nil {
 		return err
@@ -160,7 +159,7 @@ func insertNew(tx *sql.Tx, rows []*row) error {
 		uses = append(uses, id, r.at, r.size, r.cost)
 	}
 	for i, args := range [][]any{actions, details, uses} {
-		if err := sqlite.Insert(tx, insertsNew[len(rows)][i], args); err != nil {
+		if err := tx.Insert(insertsNew[len(rows)][i], args); err != nil {
 			return err
 		}
 	}
@@ -173,7 +172,7 @@ func insertNew(tx *sql.Tx, rows []*row) error {
 }
 
 // replaceRows stores rows whose keys may be there.
-func replaceRows(tx *sql.Tx, rows []*row) error {
+func replaceRows(tx *sqlite.Tx, rows []*row) error {
 	for _, r := range rows {
 		var id int64
 		err := tx.QueryRow(`INSERT INTO action(key, sum, body) VALUES (?, ?, ?)
@@ -198,7 +197,7 @@ func replaceRows(tx *sql.Tx, rows []*row) error {
 }
 
 // insertOthers stores what few rows have: value files and observations.
-func (r *row) insertOthers(tx *sql.Tx, id int64) error {
+func (r *row) insertOthers(tx *sqlite.Tx, id int64) error {
 	for _, d := range r.files {
 		if _, err := tx.Exec(`INSERT OR IGNORE INTO ref(digest, action) VALUES (?, ?)`, d[:], id); err != nil {
 			return err
@@ -220,7 +219,7 @@ func (r *row) insertOthers(tx *sql.Tx, id int64) error {
 // deleteRows removes results with all that hangs on them, and returns the value files that they needed. A file may still
 // be needed by another result.
 func (c *Cache) deleteRows(ctx context.Context, ids []int64) (files []value.Digest, err error) {
-	err = c.write(ctx, func(tx *sql.Tx) error {
+	err = c.write(ctx, func(tx *sqlite.Tx) error {
 		files = files[:0]
 		for _, id := range ids {
 			refs, err := tx.Query(`DELETE FROM ref WHERE action = ? RETURNING digest`, id)

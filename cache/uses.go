@@ -2,9 +2,10 @@ package cache
 
 import (
 	"context"
-	"database/sql"
 	"sync"
 	"time"
+
+	"levee/cache/sqlite"
 )
 
 // Writing the time of each use at each hit would make a hit 2.5 times slower, so uses are collected and written together,
@@ -78,7 +79,7 @@ func (c *Cache) flushUses(ctx context.Context) {
 	if len(taken) == 0 {
 		return
 	}
-	err := c.write(ctx, func(tx *sql.Tx) error {
+	err := c.write(ctx, func(tx *sqlite.Tx) error {
 		for id, at := range taken {
 			if _, err := tx.Exec(`UPDATE use SET at = ?1 WHERE id = ?2 AND at < ?1 - 3600`, at, id); err != nil {
 				return err

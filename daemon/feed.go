@@ -139,8 +139,8 @@ const (
 	feedMax = 4096
 	// feedMany are so many entries that they are written at once. Fewer, for which nobody waits, are written after feedWait: a row of many
 	// costs a third of one alone, and so does a commit.
-	feedMany = 256
-	feedWait = 10 * time.Millisecond
+	feedMany = 1024
+	feedWait = 20 * time.Millisecond
 )
 
 // putWhenRoom is put for those who can wait.

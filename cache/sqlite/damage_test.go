@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"bytes"
-	"database/sql"
 	"errors"
 	"io/fs"
 	"math/rand/v2"
@@ -40,7 +39,7 @@ func TestFullDatabaseRefusesAndGoesOn(t *testing.T) {
 	require.Equal(t, rows-1, count(t, db), "reading goes on")
 	require.NoError(t, db.QuickCheck(t.Context()))
 	require.NoError(t, db.Write(t.Context(), insert([]byte("small still fits"))), "one that fits is stored")
-	require.NoError(t, db.Write(t.Context(), func(tx *sql.Tx) error {
+	require.NoError(t, db.Write(t.Context(), func(tx *Tx) error {
 		_, err := tx.Exec(`DELETE FROM note`)
 		return err
 	}))

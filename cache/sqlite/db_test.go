@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -31,8 +30,8 @@ func open(t testing.TB, path string, o Options) *DB {
 	return db
 }
 
-func insert(body any) func(*sql.Tx) error {
-	return func(tx *sql.Tx) error {
+func insert(body any) func(*Tx) error {
+	return func(tx *Tx) error {
 		_, err := tx.Exec(`INSERT INTO note(body) VALUES (?)`, body)
 		return err
 	}
@@ -129,15 +128,15 @@ func TestInPlace(t *testing.T) {
 	require.False(t, db.InPlace())
 }
 
-func newJob(fn func(*sql.Tx) error) *job { return &job{fn: fn, done: make(chan struct{})} }
+func newJob(fn func(*Tx) error) *job { return &job{fn: fn, done: make(chan struct{})} }
 
 func TestMemberOfABatchFailsAlone(t *testing.T) {
 	db := open(t, filepath.Join(t.TempDir(), "x.db"), Options{})
 	mine := errors.New("mine")
 	batch := []*job{
 		newJob(insert([]byte("a"))), newJob(insert([]byte("a"))), // the second breaks UNIQUE
-		newJob(func(*sql.Tx) error { return mine }), newJob(insert([]byte("b"))),
-		newJob(func(*sql.Tx) error { panic("boom") }), newJob(insert([]byte("c"))),
+		newJob(func(*Tx) error { return mine }), newJob(insert([]byte("b"))),
+		newJob(func(*Tx) error { panic("boom") }), newJob(insert([]byte("c"))),
 	}
 	db.writer.serve(batch)
 	require.NoError(t, batch[0].err)
@@ -151,13 +150,13 @@ func TestMemberOfABatchFailsAlone(t *testing.T) {
 
 func TestPanicGoesToTheCaller(t *testing.T) {
 	db := open(t, filepath.Join(t.TempDir(), "x.db"), Options{})
-	require.PanicsWithValue(t, "boom", func() { db.Write(t.Context(), func(*sql.Tx) error { panic("boom") }) })
+	require.PanicsWithValue(t, "boom", func() { db.Write(t.Context(), func(*Tx) error { panic("boom") }) })
 	require.NoError(t, db.Write(t.Context(), insert([]byte("on"))))
 }
 
 func TestCallbackThatEndsTheGoroutineLeavesNobodyWaiting(t *testing.T) {
 	db := open(t, filepath.Join(t.TempDir(), "x.db"), Options{})
-	end := func(*sql.Tx) error { goexit(); return nil }
+	end := func(*Tx) error { goexit(); return nil }
 	require.ErrorIs(t, db.Write(t.Context(), end), ErrClosed)
 	require.ErrorIs(t, db.Write(t.Context(), insert([]byte("x"))), ErrClosed)
 }
@@ -168,7 +167,7 @@ func TestLeavingBeforeTheWriterTookIt(t *testing.T) {
 	inside, release := make(chan struct{}), make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		db.Write(context.Background(), func(*sql.Tx) error { close(inside); <-release; return nil })
+		db.Write(context.Background(), func(*Tx) error { close(inside); <-release; return nil })
 	})
 	<-inside
 	cancel()
@@ -228,7 +227,7 @@ func TestVacuumAndCheckpointGiveSpaceBack(t *testing.T) {
 	for i := range 64 {
 		require.NoError(t, db.Write(t.Context(), insert(append(make([]byte, 16<<10), byte(i)))))
 	}
-	require.NoError(t, db.Write(t.Context(), func(tx *sql.Tx) error {
+	require.NoError(t, db.Write(t.Context(), func(tx *Tx) error {
 		_, err := tx.Exec(`DELETE FROM note`)
 		return err
 	}))

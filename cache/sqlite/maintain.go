@@ -28,7 +28,7 @@ func quickCheck(ctx context.Context, db *sql.DB) error {
 
 // Vacuum gives up to pages free pages of 4 KiB back to the file system. 256 pages hold the writer for about 2 ms.
 func (db *DB) Vacuum(ctx context.Context, pages int) error {
-	return db.Write(ctx, func(tx *sql.Tx) error {
+	return db.Write(ctx, func(tx *Tx) error {
 		rows, err := tx.QueryContext(ctx, fmt.Sprintf("PRAGMA incremental_vacuum(%d)", max(pages, 0)))
 		if err != nil {
 			return err

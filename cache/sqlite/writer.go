@@ -3,15 +3,38 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"errors"
+	"database/sql/driver"
 	"fmt"
 	"sync"
 	"sync/atomic"
 )
 
+// Tx is the transaction of the writer.
+type Tx struct {
+	*sql.Tx
+	conn *sql.Conn // which it is on
+	args []driver.NamedValue
+}
+
+// Insert runs a statement that gives no rows. With hundreds of arguments it is faster than Exec, which converts each of them and crosses to
+// C once for it. They are of the types that a driver takes: int64, bool, string, []byte, nil.
+func (t *Tx) Insert(query string, args []any) error {
+	t.args = t.args[:0]
+	for i, v := range args {
+		t.args = append(t.args, driver.NamedValue{Ordinal: i + 1, Value: v})
+	}
+	return t.conn.Raw(func(conn any) error {
+		rows, err := conn.(driver.QueryerContext).QueryContext(context.Background(), query, t.args)
+		if err != nil {
+			return err
+		}
+		return rows.Close()
+	})
+}
+
 // job is one call of Write.
 type job struct {
-	fn       func(*sql.Tx) error
+	fn       func(*Tx) error
 	taken    atomic.Bool // by the writer, or by a caller who leaves: whoever is first decides
 	done     chan struct{}
 	err      error
@@ -56,7 +79,7 @@ func (w *writer) close() error {
 // once and must not keep what it learned from a call that was not the last; it must return the error of any statement
 // that fails, and must not commit or roll back. An error from ctx means that fn was not run. A panic of fn is raised
 // in the caller.
-func (db *DB) Write(ctx context.Context, fn func(*sql.Tx) error) error {
+func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -77,16 +100,6 @@ func (db *DB) Write(ctx context.Context, fn func(*sql.Tx) error) error {
 		panic(j.panicked)
 	}
 	return j.err
-}
-
-// Insert runs a statement that gives no rows, in a function of Write: with hundreds of arguments it is faster than tx.Exec, which crosses
-// to C once for each of them.
-func Insert(tx *sql.Tx, query string, args []any) error {
-	rows, err := tx.Query(query, args...)
-	if err != nil {
-		return err
-	}
-	return errors.Join(rows.Close(), rows.Err())
 }
 
 // wait returns when the job has its result. It reports false when ctx ended before the writer took the job; once taken,
@@ -171,7 +184,7 @@ func (w *writer) together(batch []*job) bool {
 	if w.stopped {
 		return settle(ErrStopped)
 	}
-	tx, err := w.db.BeginTx(context.Background(), nil)
+	tx, err := w.begin()
 	if err != nil {
 		// Not one by one: when another process holds the lock each would wait the busy timeout again.
 		return settle(fmt.Errorf("sqlite: %w", err))
@@ -179,16 +192,16 @@ func (w *writer) together(batch []*job) bool {
 	for _, j := range batch {
 		j.panicked, j.err = call(j.fn, tx)
 		if j.err != nil || j.panicked != nil {
-			tx.Rollback() // an error here means that SQLite has rolled back already
+			tx.undo()
 			return len(batch) == 1
 		}
 	}
-	seq, err := w.mark.next(tx, w.seq)
+	seq, err := w.mark.next(tx.Tx, w.seq)
 	if err != nil {
-		tx.Rollback()
+		tx.undo()
 		return len(batch) == 1 && settle(err)
 	}
-	if err := tx.Commit(); err != nil {
+	if err := tx.keep(); err != nil {
 		if isFsync(err) {
 			w.stopped = true
 			return settle(&CommitError{Err: err})
@@ -204,8 +217,31 @@ func (w *writer) together(batch []*job) bool {
 	return settle(nil)
 }
 
+func (w *writer) begin() (*Tx, error) {
+	conn, err := w.db.Conn(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	tx, err := conn.BeginTx(context.Background(), nil)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return &Tx{Tx: tx, conn: conn}, nil
+}
+
+func (t *Tx) keep() error {
+	defer t.conn.Close()
+	return t.Commit()
+}
+
+func (t *Tx) undo() {
+	t.Rollback() // an error here means that SQLite has rolled back already
+	t.conn.Close()
+}
+
 // call runs fn and catches its panic, which belongs to the caller of Write and not to the writer that all share.
-func call(fn func(*sql.Tx) error, tx *sql.Tx) (panicked any, err error) {
+func call(fn func(*Tx) error, tx *Tx) (panicked any, err error) {
 	defer func() { panicked = recover() }()
 	return nil, fn(tx)
 }

@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"levee/cache/sqlite"
 	"levee/graph/value"
 )
 
@@ -73,7 +73,7 @@ func BenchmarkRecord(b *testing.B) {
 		var module, key [32]byte
 		outputs := encodeNamed(benchInvocation("", 1).Outputs, inlineResult)
 		for n := 0; n < b.N; n += benchCallers {
-			require.NoError(b, j.store.db.Write(b.Context(), func(t *sql.Tx) error {
+			require.NoError(b, j.store.db.Write(b.Context(), func(t *sqlite.Tx) error {
 				for i := n; i < min(n+benchCallers, b.N); i++ {
 					if _, err := t.Exec(`INSERT INTO invocation(run, seq, path, attempt, status, site, type, module, key, outputs, started, ended, compile, peak, effect)
 						VALUES(1,?,?,1,'cached','photos.small','image/resize',?,?,?,1700000000000000,1700000000000020,0,1048576,0)`,

@@ -189,10 +189,10 @@ func TestFileTakenAwayWhileInUse(t *testing.T) {
 }
 
 // failingCommits is a disk whose fsync fails in the commits that are named; stored says whether the commit is there nevertheless.
-func failingCommits(stored bool, which ...int) func(context.Context, *sqlite.DB, func(*sql.Tx) error) error {
+func failingCommits(stored bool, which ...int) func(context.Context, *sqlite.DB, func(*sqlite.Tx) error) error {
 	n := 0
 	stopped := map[*sqlite.DB]bool{}
-	return func(ctx context.Context, db *sqlite.DB, fn func(*sql.Tx) error) error {
+	return func(ctx context.Context, db *sqlite.DB, fn func(*sqlite.Tx) error) error {
 		if stopped[db] {
 			return sqlite.ErrStopped
 		}
@@ -207,7 +207,7 @@ func failingCommits(stored bool, which ...int) func(context.Context, *sqlite.DB,
 					return err
 				}
 			} else {
-				err := db.Write(ctx, func(tx *sql.Tx) error { return errors.Join(fn(tx), errUndo) })
+				err := db.Write(ctx, func(tx *sqlite.Tx) error { return errors.Join(fn(tx), errUndo) })
 				if !errors.Is(err, errUndo) {
 					return err
 				}

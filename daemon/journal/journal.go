@@ -74,7 +74,7 @@ type Options struct {
 	MinFree  int64 // bytes that must be free on the disk for a new run to be accepted; 0: 256 MiB
 
 	maxPages int64 // of 4 KiB, for tests of a full disk
-	commit   func(context.Context, *sqlite.DB, func(*sql.Tx) error) error
+	commit   func(context.Context, *sqlite.DB, func(*sqlite.Tx) error) error
 }
 
 // Open opens the history below dir, which must be on a local disk. A damaged file is set aside and the last backup, or an
@@ -85,7 +85,7 @@ func Open(ctx context.Context, dir string, o Options) (*Journal, error) {
 		o.MinFree = 256 << 20
 	}
 	if o.commit == nil {
-		o.commit = func(ctx context.Context, db *sqlite.DB, fn func(*sql.Tx) error) error { return db.Write(ctx, fn) }
+		o.commit = func(ctx context.Context, db *sqlite.DB, fn func(*sqlite.Tx) error) error { return db.Write(ctx, fn) }
 	}
 	j := &Journal{dir: dir, opts: o}
 	if o.ReadOnly {

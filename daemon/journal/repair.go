@@ -137,7 +137,7 @@ func (j *Journal) openDoubtful(ctx context.Context, damage error) (*store, error
 	if err = errors.Join(err, again); err != nil {
 		return nil, err
 	}
-	err = s.db.Write(ctx, func(t *sql.Tx) error {
+	err = s.db.Write(ctx, func(t *sqlite.Tx) error {
 		_, err := t.Exec(`UPDATE run SET doubt=? WHERE finished IS NULL AND doubt=''`, damage.Error())
 		return err
 	})

@@ -4,6 +4,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+
+	"levee/cache/sqlite"
 )
 
 // sequence gives out the numbers of events, in memory, inside the transaction that stores them. Numbers drawn before the
@@ -11,7 +13,7 @@ import (
 // Only the goroutine that writes uses it.
 type sequence struct {
 	known map[string]place // as committed, by the run's ID
-	tx    *sql.Tx
+	tx    *sqlite.Tx
 	drawn map[string]place // within tx, which is not committed yet
 }
 

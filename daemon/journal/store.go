@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -39,7 +38,7 @@ func (j *Journal) openStore(check, acceptLoss bool) (*store, error) {
 
 // tx is a transaction on a store.
 type tx struct {
-	*sql.Tx
+	*sqlite.Tx
 	seq *sequence
 	// again is set when the same was tried before and whether it was stored is not known.
 	again bool
@@ -90,7 +89,7 @@ func (j *Journal) try(ctx context.Context, again bool, fn func(*tx) error) (*sto
 	if j.broken != nil {
 		return s, j.broken
 	}
-	err := j.opts.commit(ctx, s.db, func(t *sql.Tx) error { return fn(&tx{Tx: t, seq: s.seq, again: again}) })
+	err := j.opts.commit(ctx, s.db, func(t *sqlite.Tx) error { return fn(&tx{Tx: t, seq: s.seq, again: again}) })
 	if err == nil && s.lost.Load() {
 		return s, fmt.Errorf("%w: %s was removed or replaced while it was in use", ErrBroken, s.db.Path())
 	}

@@ -158,7 +158,7 @@ func (t *tx) storeEnds(rows []row) error {
 		seqs[i] = p.last
 		args = rows[i].columns(args, p.run, p.last)
 	}
-	if err := sqlite.Insert(t.Tx, insertEnds, args); err != nil {
+	if err := t.Insert(insertEnds, args); err != nil {
 		return err
 	}
 	for i := range rows {
@@ -173,7 +173,7 @@ const columns = 21
 // columns are the values of an invocation's row.
 func (r *row) columns(args []any, run, seq int64) []any {
 	i := r.Invocation
-	return append(args, run, seq, i.Path, i.Attempt, string(i.Status), i.Site, text(i.Name), i.Type, hash(&i.Module), hash(&i.Key), r.outputs,
+	return append(args, run, seq, i.Path, int64(i.Attempt), string(i.Status), i.Site, text(i.Name), i.Type, hash(&i.Module), hash(&i.Key), r.outputs,
 		i.Started.UnixMicro(), micros(i.Ended), i.Compile.Microseconds(), i.Peak, i.Effect, text(i.Error), text(i.Code), text(i.Cause), i.Log, i.Began)
 }
 
