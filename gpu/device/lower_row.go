@@ -321,12 +321,12 @@ func (l *lower) fitting(name string, in tensor, args *cuda.Args) (bool, error) {
 	if n > sumPiece || 4*held < 3*n || 2*outer < int64(l.dev.sms) {
 		return false, nil
 	}
-	block := int64(1024)
-	if 2*(4*held+4<<10) <= room { // two blocks have room beside each other
-		block = 512
+	beside := int64(1) // so many blocks have room
+	if 2*(4*held+4<<10) <= room {
+		beside = 2
 	}
-	kernel := fmt.Sprintf("%s_row_%v", name, in.DType)
-	return true, l.launch(file, kernel, l.each(outer), dim{X: uint32(block)}, int(4*held), args.U32(uint32(held)))
+	grid, block := dim{X: uint32(min(outer, beside*int64(l.dev.sms)))}, dim{X: uint32(1024 / beside)}
+	return true, l.launch(file, fmt.Sprintf("%s_row_%v", name, in.DType), grid, block, int(4*held), args.U32(uint32(held)))
 }
 
 // sumOf adds up what exps or squares make of the elements of long rows and their numbers.

@@ -42,6 +42,11 @@ extern SHARED f32 held[] __attribute__((aligned(128)));
 		_Pragma("unroll") for (u32 s = 4; s > 0; s /= 2) REPEAT(k, 4) if (k < s) v[k] += v[k + s]; \
 		TO = lanes_sum(v, 32, 1); \
 	}
+// NEXT_ROW is brought nearer while this one is computed with.
+#define NEXT_ROW(T) \
+	if (row + blocks() < rows) \
+		for (u64 i = tid() * 128; i < n * sizeof(T); i += ntid() * 128) \
+			__asm__ volatile("prefetch.global.L2 [%0];" : : "l"((GLOBAL const u8 *)(src + blocks() * (u64)n) + i));
 #define ROW_KERNEL(NAME, T, ARGS, BODY) \
 	KERNEL NAME##_row_##T(ARGS(T), u32 kept) { \
 		static SHARED f32 part[2][LANES]; \
@@ -79,6 +84,7 @@ INLINE f32 block_most(f32 m, u32 bad, SHARED f32 *part) {
 		if (i < kept) held[i] = x; \
 	}) \
 	m = block_most(m, bad, part[0]); \
+	NEXT_ROW(T) \
 	for (u32 i = 4 * tid(); i < kept; i += 4 * ntid()) { \
 		f32x4 x = *(SHARED f32x4 *)(held + i); \
 		REPEAT(b, 4) x[b] = exp_below(x[b] - m); \
@@ -113,6 +119,7 @@ INLINE f32 block_most(f32 m, u32 bad, SHARED f32 *part) {
 		}) \
 	else EACH_ONE(T, kept, { held[i] = x; }) \
 	sync(); \
+	NEXT_ROW(T) \
 	LANES_OF_ROW(s, 0, x, WIDE(T, i)) \
 	s /= (f32)n; \
 	LANES_OF_ROW(inv, 1, (x - s) * (x - s), WIDE(T, i)) \
