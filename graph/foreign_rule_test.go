@@ -144,3 +144,32 @@ s.output -> f.values`))
 		}
 	}
 }
+
+// Outputs of any name are fields of one JSON output, each taken once; what is no object leaves by the one that is called output.
+func TestFieldsOfCode(t *testing.T) {
+	g := loadForeign(t, graphOf(`
+c nodetool.code.Code "data": {"code": "return {sum: a + 1, 'a.b': 2}", "timeout": 5}, "dynamic_properties": {"a": 1}
+u nodetool.text.ToUppercase
+v nodetool.text.ToUppercase
+w nodetool.text.ToUppercase
+x nodetool.text.ToUppercase`, `
+c.sum -> u.text
+c.sum -> v.text
+c.a.b -> w.text
+c.output -> x.text`))
+	n := nodesOf(g)
+	require.Equal(t, "script/javascript", n["c"].Type.Name)
+	paths := map[string]string{}
+	for _, node := range g.Nodes {
+		if node.Type == nil || node.Type.Name != "json/get" {
+			continue
+		}
+		require.Equal(t, "c", node.Origin)
+		require.Equal(t, n["c"], node.Inputs[0].Sources[0].Node)
+		require.Equal(t, value.OfBool(true), node.Inputs[3].Sources[0].Literal)
+		enc, _ := node.Inputs[1].Sources[0].Literal.Inline()
+		paths[node.ID] = string(enc)
+		require.Equal(t, string(enc) == "output", len(node.Inputs[2].Sources) == 1, "only the output called output may be the value itself")
+	}
+	require.Equal(t, map[string]string{"code_sum": "sum", "code_a_b": "a.b", "code_output": "output"}, paths)
+}

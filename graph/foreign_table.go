@@ -24,6 +24,7 @@ type rule struct {
 	Split    map[string]string                     `json:"split,omitempty"`    // by property: what stands between the items of a text that lists; "": it is the one item; ",:": names and values
 	Only     map[string]json.RawMessage            `json:"only,omitempty"`     // by property: the one value that is understood here
 	Dynamic  string                                `json:"dynamic,omitempty"`  // the map port that takes properties of any name
+	Fields   string                                `json:"fields,omitempty"`   // the JSON output whose fields are the outputs, under any name
 	Types    map[string]value.Type                 `json:"types,omitempty"`    // by property: what a value of no fixed type is made, where the port takes several
 	With     map[string]json.RawMessage            `json:"with,omitempty"`     // by port: literals that make the module do what the node does
 	Absent   map[string]json.RawMessage            `json:"absent,omitempty"`   // by property: the saved value that means none

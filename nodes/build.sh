@@ -12,7 +12,7 @@ set -eu
 want="1.96.0"
 here=$(cd "$(dirname "$0")" && pwd)
 core=$here/core
-packs="text json list math table image file flow convert template logic map date unicode tensor"
+packs="text json list math table image file flow convert template logic map date unicode tensor script"
 
 say() { echo "nodes/build.sh: $*" >&2; }
 
@@ -49,9 +49,12 @@ remap="--remap-path-prefix=$here=/nodes --remap-path-prefix=$crates=/cargo --rem
 
 export RUSTC RUSTC_BOOTSTRAP=1 # -Zbuild-std is an unstable option of a stable compiler
 cd "$core"
-export RUSTFLAGS="-C linker=$linker -C link-arg=-zstack-size=262144 -C target-feature=+simd128 $remap"
 for pack in $packs; do
     case $pack in image) level=3 ;; table) level=2 ;; *) level=s ;; esac # pixels and rows are loops, the rest is short
+    stack=262144 more=""
+    # An interpreter calls itself; and its source of random numbers has to be named, though nothing asks it.
+    case $pack in script) stack=16777216 more='--cfg getrandom_backend="custom"' ;; esac
+    export RUSTFLAGS="-C linker=$linker -C link-arg=-zstack-size=$stack -C target-feature=+simd128 $remap $more"
     export CARGO_PROFILE_RELEASE_OPT_LEVEL=$level
     # One crate per call, so that no pack gets the features that another one asks of a shared crate.
     "$cargo" build --quiet --release --locked -p "levee-$pack" -Zbuild-std=std,panic_abort --target wasm32-unknown-unknown --target-dir "${LEVEE_NODES_TARGET:-target}"

@@ -25,6 +25,7 @@ type foreignType struct {
 	Types    map[string]value.Type
 	Enum     map[string]map[string]json.RawMessage
 	Dynamic  string
+	Fields   string
 	Split    map[string]string
 	Absent   map[string]json.RawMessage
 	Item     string
@@ -169,6 +170,12 @@ func (f *foreignType) checkInputs(t *testing.T, nt *NodeType) {
 		_, ok := nt.Input(property)
 		require.True(t, renamed && port == "" || !renamed && !ok, "%s has a port", property)
 		require.True(t, json.Valid(literal))
+	}
+	if f.Fields != "" {
+		p, ok := nt.Output(f.Fields)
+		require.True(t, ok)
+		require.Equal(t, value.JSON, p.Type)
+		require.Equal(t, f.Fields, f.Out[f.Fields])
 	}
 	if f.Dynamic != "" {
 		p, ok := nt.Input(f.Dynamic)
