@@ -148,7 +148,8 @@ INLINE u32 all_near(u32 sums) {
 		} \
 	}
 #define LOAD(T, NONE) \
-	REPEAT(j, E) { \
+	if (V > 1 && n == R * V * E && (R >= 32 || row < rows)) REPEAT(j, E) get_words(w[j], src + R * V * j, BYTES); \
+	else REPEAT(j, E) { \
 		REPEAT(i, WORDS) w[j][i] = NONE; \
 		if (HAS(j)) get_words(w[j], src + R * V * j, BYTES); \
 	} \
