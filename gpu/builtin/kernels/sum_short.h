@@ -58,8 +58,12 @@ START_FLOATS(f64, f64, 2)
 			A v[4]; \
 			REPEAT(k, 4) x[k] = t < n && first + k * stride < rows ? in[(first + k * stride) * n + t] : nil_##T; \
 			REPEAT(k, 4) v[k] = t < n ? both_##A(prod, wide_##T(x[k]), prod) : (A)prod; \
-			for (u32 s = width / 2; s > 0; s /= 2) REPEAT(k, 4) v[k] = both_##A(v[k], down_##A(v[k], s), prod); \
-			REPEAT(k, 4) if (t == 0 && first + k * stride < rows) put_##A(out, first + k * stride, v[k], type, count); \
+			for (u32 s = width / 2; s > 0; s /= 2) REPEAT(k, 4) v[k] = both_##A(v[k], other_##A(v[k], s), prod); \
+			for (u32 k = t; k < 4 && first + k * stride < rows; k += width) { \
+				A sum = v[0]; \
+				REPEAT(j, 4) sum = k == j ? v[j] : sum; \
+				put_##A(out, first + k * stride, sum, type, count); \
+			} \
 		} \
 	}
 
