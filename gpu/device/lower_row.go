@@ -54,8 +54,8 @@ func sumType(d op.DType) op.DType {
 // sum adds up rows, or multiplies; with a count each sum is divided by it.
 func (l *lower) sum(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, as op.DType, prod bool, count int64) error {
 	pieces := r.pieces()
-	if parts := l.parts(r, d); d == op.U8 && !prod && r.inner == 1 && parts > 1 {
-		return l.sumBytes(in, r, out, parts)
+	if d == op.U8 && !prod && r.inner == 1 && r.n > 256 {
+		return l.sumBytes(in, r, out)
 	}
 	if pieces == 1 {
 		return l.sumPieces(in, d, r, out, as, prod, count)
@@ -125,14 +125,24 @@ func (l *lower) parts(r rows, d op.DType) int64 {
 	return max(1, min(parts, r.n*d.Size()/(threads*64)))
 }
 
-// sumBytes adds up rows of bytes by parts.
-func (l *lower) sumBytes(in cuda.Ptr, r rows, out cuda.Ptr, parts int64) error {
+// sumBytes adds up rows of bytes, by parts if they are few.
+func (l *lower) sumBytes(in cuda.Ptr, r rows, out cuda.Ptr) error {
+	launch := func(out cuda.Ptr, grid dim, width, parts int64) error {
+		args := l.args().Ptr(out).Ptr(in).I64(r.outer).I64(r.n).U32(uint32(width)).U32(uint32(parts))
+		return l.launch("reduce_u8", "sum_bytes", grid, eachThread, 0, args)
+	}
+	if r.outer >= int64(l.dev.sms)*32 || r.n < 4096 {
+		return launch(out, l.blocks(r.outer*32), 32, 1)
+	}
+	parts := l.parts(r, op.U8)
+	if parts == 1 {
+		return launch(out, l.each(r.outer), threads, 1)
+	}
 	part, err := l.scratch(r.outer * parts * 4)
 	if err != nil {
 		return err
 	}
-	args := l.args().Ptr(part).Ptr(in).I64(r.outer).I64(r.n).U32(uint32(parts))
-	if err := l.launch("reduce_u8", "sum_bytes", l.each(r.outer*parts), eachThread, 0, args); err != nil {
+	if err := launch(part, l.each(r.outer*parts), threads, parts); err != nil {
 		return err
 	}
 	return l.sum(part, op.I32, rows{r.outer, parts, 1}, out, op.I32, false, 0)
