@@ -28,6 +28,9 @@ func (r *Run) invoke(ctx context.Context, inv *graph.Invocation) ([]value.Value,
 	t, _ := handle(inv.Node)
 	c := &invocation{Invocation: inv, run: r, typ: t, limits: limitsOf(inv.Node, r.grants), began: time.Now()}
 	c.name()
+	if err := c.failedBefore(); err != nil {
+		return nil, c.failed(ctx, err)
+	}
 	if t.wantsAnswer() {
 		if err := c.ask(); err != nil {
 			return nil, c.suspended(err)

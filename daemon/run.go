@@ -59,6 +59,7 @@ type Run struct {
 	feed    *feed
 	effects map[string]journal.Invocation // invocations with effects that an earlier process began and did not end
 	done    map[string]journal.Invocation // invocations with effects that have ended before the run was taken up
+	gaveUp  map[string]journal.Invocation // invocations that had failed, after all their attempts, before the run was taken up
 	past    map[string]bool               // where nodes run although their results are stored: those that have, before the run was taken up
 	answers map[string]value.Value        // of people, by path
 
@@ -293,6 +294,7 @@ func (r *Run) walk(ctx context.Context) ([]journal.Named, []string, error) {
 		if err := r.recall(ctx); err != nil {
 			return nil, nil, err
 		}
+		clear(r.gaveUp) // it may have been for that value
 	}
 	return r.pass(ctx)
 }

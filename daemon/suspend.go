@@ -85,7 +85,11 @@ func (r *Run) recall(ctx context.Context) error {
 		return err
 	}
 	r.effects, r.done, r.past = make(map[string]journal.Invocation), make(map[string]journal.Invocation), make(map[string]bool)
+	r.gaveUp = make(map[string]journal.Invocation)
 	for _, inv := range invs {
+		if inv.Status == journal.FailedNode && inv.Attempt > r.gaveUp[inv.Path].Attempt {
+			r.gaveUp[inv.Path] = inv
+		}
 		if inv.Status == journal.Ran && (r.req.NoCache || len(r.fresh) > 0) {
 			r.past[inv.Path] = true
 		}
@@ -98,6 +102,20 @@ func (r *Run) recall(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// failedBefore is how an invocation failed when the run came by it earlier, after all its attempts. It stays so: what failed may be left
+// out of a list, and were it to succeed now, all behind it would be other elements than those that questions, effects and runs of nodes are
+// known for.
+func (c *invocation) failedBefore() error {
+	past, ok := c.run.gaveUp[c.Path]
+	if !ok || past.Attempt <= c.Node.Retry.Times {
+		return nil
+	}
+	again := *c.Invocation
+	again.Attempt = past.Attempt
+	c.Invocation = &again
+	return &graph.Final{Err: &pastError{text: past.Error, code: past.Code}}
 }
 
 // before gives the result that an invocation with effects had when the run came by it earlier, also when the cache has forgotten it; nil

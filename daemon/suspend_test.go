@@ -82,6 +82,43 @@ func TestWhatEndedBeforeAQuestionIsNotRepeated(t *testing.T) {
 	}
 }
 
+// An element that was left out stays out: were it back after the answer, the elements behind it would be taken for others, and given
+// the results of those.
+func TestWhatFailedBeforeAQuestionStaysSo(t *testing.T) {
+	b := newBox(t)
+	b.drop("data/b.txt", "bbb")
+	b.drop("sub.flow.yaml", "levee: 1\ninputs: { t: string }\nnodes: { u: { uses: text/upper, in: { text: inputs.t } } }\noutputs: { u: u.text }\n")
+	b.drop("w.flow.yaml", `levee: 1
+inputs: { paths: { type: list<string>, default: [data/a.txt, data/b.txt] } }
+allow: { read: [data] }
+nodes:
+  read:
+    each: inputs.paths
+    as: path
+    on_error: skip
+    nodes: { file: { uses: file/read, in: { path: path }, retry: { times: 2 } }, text: { uses: text/decode, in: { data: file.data } } }
+    out: { text: text.text }
+  upper: { each: read.text, as: text, nodes: { s: { uses: ./sub.flow.yaml, in: { t: text } } }, out: { u: s.u } }
+  ask: { uses: flow/ask, with: { question: Send it? } }
+outputs: { u: upper.u, answer: ask.answer }
+`)
+	d := b.open()
+	first := d.run("w.flow.yaml")
+	require.Equal(t, journal.Suspended, first.Status)
+	b.drop("data/a.txt", "aaa")
+	got := d.answer(first.ID, "ask=yes")
+	require.Equal(t, journal.Completed, got.Status)
+	require.Equal(t, `["BBB"]`, output(t, got, "u"))
+	require.Equal(t, 1, got.Counts.Failed)
+	states := b.states(first.ID)
+	require.Equal(t, journal.FailedNode, states["read[0].file"])
+
+	again := d.run("w.flow.yaml")
+	require.Equal(t, journal.Suspended, again.Status)
+	got = d.answer(again.ID, "ask=yes")
+	require.Equal(t, `["AAA","BBB"]`, output(t, got, "u"))
+}
+
 // An answer that comes while the run still works is taken up by the process that has the run in hand.
 func TestAnswerWhileTheRunGoesOn(t *testing.T) {
 	b := newBox(t)

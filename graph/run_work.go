@@ -254,6 +254,7 @@ func (x *run) settle(s *scope, i int32, outputs []value.Value, err error, again 
 	n, st := s.node(i), &s.states[i]
 	attempt := int(st.attempt)
 	var wait *Suspend
+	var final *Final
 	switch {
 	case err == nil:
 		x.end(s, i, done, Event{State: Done, Attempt: attempt, Outputs: outputs})
@@ -263,7 +264,7 @@ func (x *run) settle(s *scope, i int32, outputs []value.Value, err error, again 
 		x.cancelNode(s, i, err)
 	case ownEnd(s.ctx, err):
 		x.cancelNode(s, i, err)
-	case again && s.stop == nil && attempt <= n.Retry.Times:
+	case again && s.stop == nil && attempt <= n.Retry.Times && !errors.As(err, &final):
 		x.retry(s, i, err)
 	default:
 		f := &Failure{Path: s.pathOf(i), Node: n, Err: err, Attempt: attempt}

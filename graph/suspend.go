@@ -8,6 +8,14 @@ type Suspend struct{ Reason string }
 
 func (e *Suspend) Error() string { return e.Reason }
 
+// Final is what Exec returns for a failure that another attempt would not change.
+type Final struct{ Err error }
+
+func (e *Final) Error() string { return e.Err.Error() }
+
+// Unwrap gives the failure.
+func (e *Final) Unwrap() error { return e.Err }
+
 // Waiting is a node that suspended.
 type Waiting struct {
 	Path   string
