@@ -18,9 +18,6 @@ var BlasLibraries = []string{"libcublasLt.so.13", "libcublasLt.so.12", "libcubla
 // BlasWorkspace is how much memory a product is lent.
 const BlasWorkspace = 32 << 20
 
-// BlasChoices is how many ways to make a product the library may be asked for.
-const BlasChoices = 8
-
 // Blas is cuBLASLt in a context: products of f16 and bf16 matrices, added up as f32. Results may differ in their last bits between
 // versions of it and between devices.
 type Blas struct {
@@ -42,7 +39,7 @@ type Product struct {
 	Out32                       bool // C is f32; else it is as A and B are
 	Bias, ReLU                  bool // the bias is as C is, and has as many elements as C has columns
 	Alpha                       float32
-	Choice                      int // which of the library's up to BlasChoices ways: but where they are measured the first, which it thinks best
+	Choice                      int // which of the library's up to eight ways: 0, the one that it thinks best, but where all are measured
 }
 
 // Blas opens cuBLASLt: the first of the names under which there is one.
