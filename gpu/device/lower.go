@@ -20,7 +20,7 @@ var lowerings = [...]lowering{
 	op.Fill: lowerFill, op.Cast: lowerCast, op.Transpose: lowerStrided, op.Concat: lowerConcat, op.Slice: lowerStrided, op.Gather: lowerGather,
 	op.Random: lowerRandom,
 
-	// lower_row.go
+	// lower_reduce.go, lower_row.go
 	op.Reduce: lowerReduce, op.Softmax: lowerSoftmax, op.LayerNorm: lowerLayerNorm,
 
 	// lower_gemm.go
