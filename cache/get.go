@@ -83,7 +83,7 @@ func (c *Cache) readChunk(ctx context.Context, keys []Key, found []*Entry) error
 		if !c.present(e) {
 			continue
 		}
-		c.used(id)
+		c.used(id, e)
 		for i := range keys {
 			if keys[i] == e.Key {
 				found[i] = e

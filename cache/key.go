@@ -80,13 +80,15 @@ func (b *KeyBuilder) Clone() *KeyBuilder {
 	if err != nil {
 		panic(err) // SHA-256 can be cloned
 	}
-	return &KeyBuilder{hash: h, base: b.Parts()}
+	return &KeyBuilder{hash: h, base: b.Parts(), buf: make([]byte, 0, 128)}
 }
 
 func (b *KeyBuilder) field(tag byte, label string, content []byte, preview string) *KeyBuilder {
-	b.buf = frame(b.buf[:0], tag, label, len(content))
-	b.hash.Write(b.buf)
+	at := len(b.buf) // of what Value has put there
+	b.buf = frame(b.buf, tag, label, len(content))
+	b.hash.Write(b.buf[at:])
 	b.hash.Write(content)
+	b.buf = b.buf[:0]
 	sum := sha256.Sum256(content)
 	part := Part{Label: label, Preview: preview}
 	copy(part.Hash[:], sum[:])
@@ -126,8 +128,9 @@ func (b *KeyBuilder) Digest(label string, d [32]byte) *KeyBuilder {
 
 // Value adds a value by its type and digest.
 func (b *KeyBuilder) Value(label string, v value.Value) *KeyBuilder {
-	content := append([]byte(v.Type), 0)
-	return b.field(tagValue, label, append(content, v.Digest[:]...), describe(v))
+	b.buf = append(append(b.buf[:0], v.Type...), 0)
+	b.buf = append(b.buf, v.Digest[:]...)
+	return b.field(tagValue, label, b.buf, describe(v))
 }
 
 // Absent adds the fact that something optional is not there, which differs from every content.

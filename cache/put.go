@@ -151,15 +151,19 @@ func insertNew(tx *sqlite.Tx, rows []*row) error {
 	if err := tx.QueryRow(`SELECT coalesce(max(id), 0) FROM action`).Scan(&id); err != nil {
 		return err
 	}
-	actions, details, uses := make([]any, 0, 4*len(rows)), make([]any, 0, 5*len(rows)), make([]any, 0, 4*len(rows))
-	for i, r := range rows {
-		id := id + 1 + int64(i)
-		actions = append(actions, id, r.key[:], r.sum, r.body)
-		details = append(details, id, r.site, r.node, r.dsum, r.detail)
-		uses = append(uses, id, r.at, r.size, r.cost)
-	}
-	for i, args := range [][]any{actions, details, uses} {
-		if err := tx.Insert(insertsNew[len(rows)][i], args); err != nil {
+	for table, insert := range insertsNew[len(rows)] {
+		args := tx.Args()
+		for i, r := range rows {
+			switch id := id + 1 + int64(i); table {
+			case 0:
+				args = append(args, id, r.key[:], r.sum, r.body)
+			case 1:
+				args = append(args, id, r.site, r.node, r.dsum, r.detail)
+			case 2:
+				args = append(args, id, r.at, r.size, r.cost)
+			}
+		}
+		if err := tx.Insert(insert, args); err != nil {
 			return err
 		}
 	}

@@ -65,7 +65,11 @@ func (u *uses) clear() {
 	clear(u.noted)
 }
 
-func (c *Cache) used(id int64) {
+// used notes the use of a row. One that is younger than the step in which uses are noted has the time of its making, which is as good.
+func (c *Cache) used(id int64, e *Entry) {
+	if age := c.opts.now().Sub(e.Created); age >= 0 && age < useRowStep {
+		return
+	}
 	switch n := c.uses.add(id); {
 	case n == 1:
 		c.keep.later()

@@ -120,7 +120,9 @@ func BenchmarkTenThousandNodes(b *testing.B) {
 		require.Equal(b, n, hit.Counts.Cached)
 
 		rows := readRows(b, filepath.Join(cfg.CacheDir, "cache.db"), n)
-		calls := bareCalls(b, n)
+		calls := bareCalls(b, n, echoModule(b), func(i int) []runtime.Input {
+			return []runtime.Input{{Type: "string", Bytes: fmt.Append(nil, "text ", i)}}
+		})
 		line("10,000-node graph, all hits, per node", hit.Duration/n, rows/n, "<= 3 x and <= 25 us")
 		line("10,000 tiny nodes, all misses, durable, per node", missed.Duration/n, calls/n, "<= 2 x and <= 150 us beyond the call")
 	}
@@ -159,16 +161,14 @@ func readRows(b *testing.B, path string, n int) time.Duration {
 }
 
 // bareCalls is the floor of misses: the same calls by the engine alone, as many at once, with no cache and no journal.
-func bareCalls(b *testing.B, n int) time.Duration {
+func bareCalls(b *testing.B, n int, module []byte, inputs func(i int) []runtime.Input) time.Duration {
 	eng, err := runtime.New(runtime.Config{Dir: b.TempDir()})
 	require.NoError(b, err)
 	defer eng.Close()
-	mod, err := runtime.NewModule("echo", echoModule(b), nil)
+	mod, err := runtime.NewModule("bare", module, nil)
 	require.NoError(b, err)
 	call := func(i int) {
-		res, err := eng.Run(context.Background(), &runtime.Call{
-			Module: mod, Export: "run", Outputs: 1, Inputs: []runtime.Input{{Type: "string", Bytes: fmt.Append(nil, "text ", i)}},
-		})
+		res, err := eng.Run(context.Background(), &runtime.Call{Module: mod, Export: "run", Outputs: 1, Inputs: inputs(i)})
 		require.NoError(b, err)
 		res.Close()
 	}

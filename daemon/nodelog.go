@@ -23,6 +23,9 @@ func (c *invocation) keepLog(res *runtime.Result, err error) {
 var levels = [...]string{"debug", "info", "warning", "error"}
 
 func logText(lines []runtime.LogLine, stdout, stderr []byte, dropped int64) []byte {
+	if len(lines)+len(stdout)+len(stderr) == 0 && dropped == 0 { // most say nothing
+		return nil
+	}
 	var b bytes.Buffer
 	for _, l := range lines {
 		fmt.Fprintf(&b, "%s: %s\n", levels[min(max(l.Level, 0), len(levels)-1)], l.Text)

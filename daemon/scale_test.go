@@ -14,6 +14,7 @@ import (
 
 	"levee/daemon"
 	"levee/graph/value"
+	"levee/runtime"
 	"levee/testdata/guests"
 )
 
@@ -156,7 +157,14 @@ func BenchmarkManyElements(b *testing.B) {
 		grown := p.end()
 		require.Equal(b, [2]int{fiveNodes * n, fiveNodes * n}, [2]int{missed.Counts.Ran, hit.Counts.Cached})
 		rows := readRows(b, filepath.Join(cfg.CacheDir, "cache.db"), fiveNodes*n)
-		calls := bareCalls(b, fiveNodes*n)
+		calls := bareCalls(b, fiveNodes*n, guests.Mix(""), func(i int) []runtime.Input {
+			numbers := make([]runtime.Input, 4)
+			for port, x := range []int64{int64(i), int64(i), 1, 0} {
+				enc, _ := value.OfInt(x).Inline()
+				numbers[port] = runtime.Input{Type: "int", Bytes: enc}
+			}
+			return numbers
+		})
 		line("each of 10,000 over 5 nodes, all misses, per invocation", missed.Duration/(fiveNodes*n), calls/(fiveNodes*n), "<= 2 x and <= 150 us beyond the call")
 		line("each of 10,000 over 5 nodes, all hits, per invocation", hit.Duration/(fiveNodes*n), rows/(fiveNodes*n), "<= 3 x and <= 25 us")
 		fmt.Printf("bench: %-58s %7.1f MiB\n", "more alive in memory meanwhile", float64(grown)/(1<<20))

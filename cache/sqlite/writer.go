@@ -13,18 +13,30 @@ import (
 type Tx struct {
 	*sql.Tx
 	conn *sql.Conn // which it is on
-	args []driver.NamedValue
+	room *room
 }
 
-// Insert runs a statement that gives no rows. With hundreds of arguments it is faster than Exec, which converts each of them and crosses to
-// C once for it. They are of the types that a driver takes: int64, bool, string, []byte, nil.
+// room is what Insert uses again.
+type room struct {
+	args  []any
+	named []driver.NamedValue
+}
+
+// Args gives room for the arguments of the next Insert.
+func (t *Tx) Args() []any { return t.room.args[:0] }
+
+// Insert runs a statement that gives no rows, with arguments in the room of Args. With hundreds of them it is faster than Exec, which converts
+// each and crosses to C once for it. They are of the types that a driver takes: int64, bool, string, []byte, nil.
 func (t *Tx) Insert(query string, args []any) error {
-	t.args = t.args[:0]
+	named := t.room.named[:0]
 	for i, v := range args {
-		t.args = append(t.args, driver.NamedValue{Ordinal: i + 1, Value: v})
+		named = append(named, driver.NamedValue{Ordinal: i + 1, Value: v})
 	}
+	t.room.args, t.room.named = args, named
+	defer clear(args)
+	defer clear(named)
 	return t.conn.Raw(func(conn any) error {
-		rows, err := conn.(driver.QueryerContext).QueryContext(context.Background(), query, t.args)
+		rows, err := conn.(driver.QueryerContext).QueryContext(context.Background(), query, named)
 		if err != nil {
 			return err
 		}
@@ -54,6 +66,7 @@ type writer struct {
 	once  sync.Once
 
 	// Used by the goroutine alone.
+	room    room
 	seq     uint64
 	stopped bool // a commit failed in fsync
 }
@@ -227,7 +240,7 @@ func (w *writer) begin() (*Tx, error) {
 		conn.Close()
 		return nil, err
 	}
-	return &Tx{Tx: tx, conn: conn}, nil
+	return &Tx{Tx: tx, conn: conn, room: &w.room}, nil
 }
 
 func (t *Tx) keep() error {

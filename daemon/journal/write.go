@@ -152,7 +152,7 @@ func (t *tx) storeEnds(rows []row) error {
 	if err != nil {
 		return err
 	}
-	args, seqs := make([]any, 0, columns*len(rows)), [endsAtOnce]int64{}
+	args, seqs := t.Args(), [endsAtOnce]int64{}
 	for i := range rows {
 		p.last += rows[i].numbers
 		seqs[i] = p.last
@@ -167,8 +167,6 @@ func (t *tx) storeEnds(rows []row) error {
 	t.draw(run, p)
 	return nil
 }
-
-const columns = 21
 
 // columns are the values of an invocation's row.
 func (r *row) columns(args []any, run, seq int64) []any {
