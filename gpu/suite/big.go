@@ -18,13 +18,13 @@ import (
 
 // Big is how RunBig goes: random inputs through every kernel of an executor, compared with the processors bit for bit.
 type Big struct {
-	Chunk  int64 // about so many inputs in a case
-	Inputs int64 // and in all, for each kernel
-	Until  time.Time
-	Seats  []Seat // they work side by side
-	Named  map[string]int64
+	Chunk  int64            // about so many inputs in a case
+	Inputs int64            // and in all, for each kernel
+	Until  time.Time        // no round begins after that; zero: as long as it takes
+	Seats  []Seat           // they work side by side
+	Named  map[string]int64 // the inputs that went through each kernel, by its name
 
-	mu sync.Mutex // guards Named: the inputs that went through each kernel, by its name
+	mu sync.Mutex // guards Named while Run runs
 }
 
 // Seat is one who runs cases.

@@ -6,45 +6,6 @@ import (
 	"levee/gpu/op"
 )
 
-func bigSorts(m *made) (list []Case) {
-	descending := uint64(m.IntN(2))
-	for _, d := range []op.DType{pick(m, op.F32, op.I32), pick(m, op.F64, op.I64)} {
-		short := sortShort(d)
-		n := m.length(1, short)
-		list = append(list, sortCase(m.any(d, m.n/n+1, n), 1+m.Int64N(n), descending)) // in a block's own memory
-		n = m.length(short+1, max(2*short, m.n/2))
-		list = append(list, sortCase(m.any(d, m.n/n+1, n), 1+m.Int64N(short/8), descending)) // the first of each tile
-		k := n
-		if m.round%2 == 1 {
-			k = short/8 + 1 + m.Int64N(n-short/8)
-		}
-		list = append(list, sortCase(m.any(d, m.n/n+1, n), k, descending)) // digit by digit
-	}
-	return list
-}
-
-// sortShort is how many elements a block sorts at a time.
-func sortShort(d op.DType) int64 { return 16384 / d.Size() }
-
-func bigScans(m *made) (list []Case) {
-	for _, d := range []op.DType{op.F32, op.I32, op.I64} {
-		for _, lengths := range [][2]int64{{1, 1024}, {1025, m.n}} {
-			n := m.length(lengths[0], max(lengths[0], lengths[1]))
-			list = append(list, scanCase(m.sums(d, m.n/n+1, n), uint64(m.IntN(2))))
-		}
-	}
-	return list
-}
-
-func bigHistograms(m *made) (list []Case) {
-	low := m.NormFloat64() * 4
-	high := low + m.ExpFloat64()*pick(m, 1, 10, 1e9)
-	for _, d := range []op.DType{op.F32, op.I32, op.U8} {
-		list = append(list, histogramCase(m.any(d, m.n), m.length(1, 8192), low, high), histogramCase(m.any(d, m.n), m.length(8193, 100_000), low, high))
-	}
-	return list
-}
-
 func bigResizes(m *made) (list []Case) {
 	filter := uint64(pick(m, op.Bilinear, op.Lanczos3))
 	side := func() int64 { return 2*m.Int64N(100) + 21 }
