@@ -23,7 +23,7 @@ const (
 
 // mappedProduct puts launches of those kernels: as many blocks as run at once take all the tiles.
 func (l *lower) mappedProduct(p multiplication) error {
-	width := mappedWidth(p.n)
+	width := l.mappedWidth(p)
 	a, err := l.mapped(p.a, p.batch, p.k, 128)
 	if err != nil {
 		return err
@@ -37,13 +37,14 @@ func (l *lower) mappedProduct(p multiplication) error {
 	})
 }
 
-// mappedWidth is how many columns the tiles have that make a product of n columns soonest. Those of 256 may be mostly empty; narrow ones are
-// slower, as what they bring of a serves for fewer columns.
-func mappedWidth(n int64) int64 {
+// mappedWidth is how many columns the tiles have that make a product soonest. Narrow ones are slower, as what they bring of a serves for
+// fewer columns; but those of 256 may be mostly empty, or too few for all multiprocessors.
+func (l *lower) mappedWidth(p multiplication) int64 {
 	best, least := int64(256), int64(math.MaxInt64)
-	for _, w := range [][2]int64{{256, 4}, {128, 5}, {64, 8}} {
-		if cost := (n + w[0] - 1) / w[0] * w[0] * w[1]; cost < least {
-			best, least = w[0], cost
+	for _, w := range [...]struct{ columns, pace int64 }{{256, 4}, {128, 5}, {64, 8}} {
+		tiles := p.batch * ((p.m + 127) / 128) * ((p.n + w.columns - 1) / w.columns)
+		if cost := (tiles + int64(l.dev.sms) - 1) / int64(l.dev.sms) * w.columns * w.pace; cost < least {
+			best, least = w.columns, cost
 		}
 	}
 	return best
@@ -104,7 +105,7 @@ func (l *lower) convByMap(c *conv) (bool, error) {
 	if err != nil {
 		return false, l.dev.fault(err)
 	}
-	width := mappedWidth(c.outputs)
+	width := l.mappedWidth(p)
 	b, err := l.dev.Map(l.in[1].at, []uint64{channels, taps, uint64(c.outputs)}, []uint64{channels * 2, uint64(window)}, []uint32{64, 1, uint32(min(width, 128))}, []uint32{1, 1, 1})
 	if err != nil {
 		return false, l.dev.fault(err)
