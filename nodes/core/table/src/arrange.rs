@@ -34,9 +34,11 @@ pub fn rename() {
     let frame = Frame::of(&raw);
     let names: BTreeMap<String, String> =
         serde_json::from_str(&levee::string(1)).unwrap_or_else(|e| fail!("names must be an object of old name -> new name: {e}"));
-    names.keys().for_each(|old| {
-        frame.index(old);
-    });
+    if levee::string(2) == "fail" {
+        names.keys().for_each(|old| {
+            frame.index(old);
+        });
+    }
     let new: Vec<&str> = frame.columns.iter().map(|c| names.get(c.name).map_or(c.name, String::as_str)).collect();
     for (i, name) in new.iter().enumerate() {
         if new[..i].contains(name) {

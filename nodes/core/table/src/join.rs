@@ -7,7 +7,7 @@ use crate::frame::{Column, Frame, Kind};
 use crate::{fail, levee};
 use std::collections::HashMap;
 
-/// Inputs: left, right, on, right_on, how. Outputs: table, matched (rows of left that found a partner).
+/// Inputs: left, right, on, right_on, how, left_suffix, right_suffix. Outputs: table, matched (rows of left that found a partner).
 pub fn join() {
     let (left_raw, right_raw) = (levee::bytes(0), levee::bytes(1));
     let (left, right) = (Frame::of(&left_raw), Frame::of(&right_raw));
@@ -56,9 +56,10 @@ fn put(left: &Frame, right: &Frame, right_on: &[String], rows: &[u32], partners:
         Some(_) => right.columns.iter().filter(|c| !right_on.iter().any(|n| n == c.name)).collect(),
         None => Vec::new(),
     };
-    let taken = |name: &str| left.find(name).is_some();
-    let name = |c: &&Column| if taken(c.name) { format!("{}_right", c.name) } else { c.name.to_string() };
-    let names = unique_names(left.columns.iter().map(|c| c.name.to_string()).chain(added.iter().map(name)));
+    let (before, after) = (levee::string(5), levee::string(6));
+    let named = |c: &Column, taken: bool, suffix: &str| if taken { format!("{}{suffix}", c.name) } else { c.name.to_string() };
+    let firsts = left.columns.iter().map(|c| named(c, added.iter().any(|a| a.name == c.name), &before));
+    let names = unique_names(firsts.chain(added.iter().map(|c| named(c, left.find(c.name).is_some(), &after))));
     let mut out = TableOut::new(0, names.len(), rows.len());
     left.columns.iter().zip(&names).for_each(|(c, n)| out.gather(n, c, rows));
     let partners = partners.unwrap_or(&[]);

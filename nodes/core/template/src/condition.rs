@@ -10,12 +10,13 @@ use std::collections::BTreeMap;
 
 /// Inputs: condition, list, undefined, ignore_case. Outputs: list, count.
 pub fn filter() {
-    let (source, env) = (asked(), environment(2));
+    let ((source, quotes), env) = (asked(), environment(2));
     let condition = env.compile_expression(&source).unwrap_or_else(|e| bad(&e, "condition: "));
     let raw = levee::bytes(1);
     let encoded = levee::items(&raw);
     let mut kept = Vec::new();
-    for (i, all) in items().into_iter().enumerate() {
+    for (i, mut all) in items().into_iter().enumerate() {
+        quotes.add(&mut all);
         if condition.eval(names(all, 3)).unwrap_or_else(|e| bad(&e, &format!("item {i}: condition: "))).is_true() {
             kept.push(encoded[i]);
         }
@@ -26,7 +27,7 @@ pub fn filter() {
 
 /// Inputs: condition, table, undefined, ignore_case, limit. Outputs: table, rows.
 pub fn filter_table() {
-    let (source, env) = (asked(), environment(2));
+    let ((source, quotes), env) = (asked(), environment(2));
     let condition = env.compile_expression(&source).unwrap_or_else(|e| bad(&e, "condition: "));
     let raw = levee::bytes(1);
     let frame = Frame::of(&raw);
@@ -35,6 +36,7 @@ pub fn filter_table() {
     for i in 0..frame.rows {
         let mut all: BTreeMap<String, Value> = frame.columns.iter().map(|c| (c.name.to_string(), value(c.cell(i)))).collect();
         all.entry("index".to_string()).or_insert_with(|| Value::from(i));
+        quotes.add(&mut all);
         if condition.eval(names(all, 3)).unwrap_or_else(|e| bad(&e, &format!("row {i}: condition: "))).is_true() {
             kept.push(i as u32);
         }
@@ -47,9 +49,44 @@ pub fn filter_table() {
 }
 
 /// The condition on port 0; one that is empty holds for everything.
-fn asked() -> String {
-    let source = levee::string(0);
-    if source.trim().is_empty() { "true".to_string() } else { spelled(&source, levee::string(2) == "empty", 0).trim().to_string() }
+fn asked() -> (String, Quotes) {
+    let (source, quotes) = Quotes::of(&levee::string(0));
+    if source.trim().is_empty() {
+        return ("true".to_string(), quotes);
+    }
+    (spelled(&source, levee::string(2) == "empty", 0).trim().to_string(), quotes)
+}
+
+/// Names in backticks, which need not be words, and the words that stand for them.
+struct Quotes(Vec<(String, String)>);
+
+impl Quotes {
+    fn of(source: &str) -> (String, Quotes) {
+        let (mut out, mut quotes, mut rest) = (String::new(), Vec::new(), source);
+        while let Some(at) = rest.find(['"', '\'', '`']) {
+            let size = quoted(&rest[at..]);
+            let piece = &rest[at..at + size];
+            out.push_str(&rest[..at]);
+            match piece.strip_prefix('`').and_then(|s| s.strip_suffix('`')) {
+                Some(name) => {
+                    let word = name.bytes().fold("backticks_".to_string(), |w, b| format!("{w}{b:02x}"));
+                    out.push_str(&word);
+                    quotes.push((word, name.to_string()));
+                }
+                None => out.push_str(piece),
+            }
+            rest = &rest[at + size..];
+        }
+        (out + rest, Quotes(quotes))
+    }
+
+    fn add(&self, all: &mut BTreeMap<String, Value>) {
+        for (word, name) in &self.0 {
+            if let Some(v) = all.get(name) {
+                all.insert(word.clone(), v.clone());
+            }
+        }
+    }
 }
 
 /// A missing cell is a name that stands for nothing.
@@ -71,13 +108,15 @@ const DEPTH: usize = 64;
 fn spelled(source: &str, guarded: bool, depth: usize) -> String {
     let mut out = String::new();
     let (mut operands, mut ops) = (vec![String::new()], Vec::new());
-    for piece in (Pieces { source, at: 0 }) {
+    let mut pieces = Pieces { source, at: 0 };
+    while let Some(piece) = pieces.next() {
+        let piece = pieces.word(piece, operands.last().is_none_or(|o| o.trim().is_empty()));
         match piece {
             "<" | "<=" | ">" | ">=" | "==" | "!=" => {
                 ops.push(piece);
                 operands.push(String::new());
             }
-            "and" | "or" | "not" | "if" | "else" | "in" | "is" | "," | ":" => {
+            "and" | "or" | "not" | " and " | " or " | " not " | "if" | "else" | "in" | "is" | "," | ":" => {
                 out.push_str(&compared(&operands, &ops, guarded));
                 out.push_str(piece);
                 (operands, ops) = (vec![String::new()], Vec::new());
@@ -121,6 +160,19 @@ struct Pieces<'s> {
     at: usize,
 }
 
+impl<'s> Pieces<'s> {
+    /// Signs that stand for and, or and not; a | before a word is a filter, and a ~ after an operand joins texts.
+    fn word(&self, piece: &'s str, first: bool) -> &'s str {
+        match piece {
+            "&" | "&&" => " and ",
+            "||" => " or ",
+            "|" if self.source[self.at..].trim_start().starts_with(['(', '~']) => " or ",
+            "~" if first => " not ",
+            _ => piece,
+        }
+    }
+}
+
 impl<'s> Iterator for Pieces<'s> {
     type Item = &'s str;
     fn next(&mut self) -> Option<&'s str> {
@@ -130,6 +182,7 @@ impl<'s> Iterator for Pieces<'s> {
             '"' | '\'' => quoted(rest),
             '(' | '[' | '{' => bracketed(rest),
             '<' | '>' | '=' | '!' => 1 + rest[1..].starts_with('=') as usize,
+            '&' | '|' => 1 + rest[1..].starts_with(first) as usize,
             c if c.is_alphanumeric() || c == '_' => rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len()),
             c if c.is_whitespace() => rest.find(|c: char| !c.is_whitespace()).unwrap_or(rest.len()),
             c => c.len_utf8(),
