@@ -161,14 +161,15 @@ func (x *foreign) pictures(n *foreignNode, nodes *tree) {
 
 // inputWire is the wire to what an input gives at a handle; "" when it has none of that name, which is reported.
 func (x *foreign) inputWire(n *foreignNode, e *foreignEdge) string {
-	port := "value"
+	port, ok := "value", e.sourceHandle == "output" || e.sourceHandle == "value"
+	if n.rule.Uses != "" {
+		port, ok = n.rule.Out[e.sourceHandle]
+	}
 	switch typ := n.rule.Type; {
+	case !ok:
+		x.report.suggest(e.pos, "unknown", x.report.near.nearest(e.sourceHandle, append(n.handles(), "output")), "%s has no output %s", n.what(), quote(e.sourceHandle))
+		return ""
 	case n.rule.Uses != "":
-		var ok bool
-		if port, ok = n.rule.Out[e.sourceHandle]; !ok {
-			x.report.suggest(e.pos, "unknown", x.report.near.nearest(e.sourceHandle, n.handles()), "%s has no output %s", n.what(), quote(e.sourceHandle))
-			return ""
-		}
 	case typ == value.Image:
 		port = "image"
 	case typ.Elem() == value.Image:

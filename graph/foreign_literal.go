@@ -35,6 +35,8 @@ func (x *foreign) literals(n *foreignNode, in, siblings *tree) *tree {
 			default:
 				if w := x.makeLiteral(n, f.key, v, siblings); w != nil {
 					in.add(port, f.pos, w)
+				} else {
+					with.add(port, f.pos, &tree{pos: f.pos, bad: true})
 				}
 			}
 		case ok || !dynamic && slices.Contains(editorProperties, f.key):

@@ -27,7 +27,11 @@ func (x *foreign) findVariables() {
 			e.control = true
 			x.controls = append(x.controls, e)
 		}
-		switch set := setters[name]; {
+		set := setters[name]
+		if name == "" || len(set) != 1 {
+			n.data = append(n.data, field{key: "value", value: &tree{pos: n.pos, bad: true}})
+		}
+		switch {
 		case name == "":
 			x.report.add(n.pos, "name", "Get Variable requires a non-empty variable name: %s has none", n.what())
 		case len(set) == 0:

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -57,6 +58,10 @@ func ParseText(t Type, text string) (Value, error) {
 		return OfBytes([]byte(text)), nil
 	case Table:
 		return parseTable(text)
+	case Any, JSON:
+		if word := strings.TrimSpace(text); word != "" && !strings.ContainsAny(word[:1], `{["`) && !json.Valid([]byte(word)) {
+			return Value{}, &LiteralError{Want: t, Got: strconv.Quote(text[:min(len(text), 40)]), Hint: "it is read as JSON, where a text stands in quotes"}
+		}
 	}
 	if scalar := t == Bool || t == Int || t == Float; scalar && !json.Valid([]byte(text)) {
 		return Value{}, &LiteralError{Want: t, Got: strconv.Quote(text[:min(len(text), 40)])}

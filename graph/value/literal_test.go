@@ -89,7 +89,11 @@ func TestParseText(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, c.want, string(doc))
 	}
-	_, err := ParseText(Int, "five")
+	_, err := ParseText(Any, " Ada")
+	require.EqualError(t, err, `wants any, got " Ada" (it is read as JSON, where a text stands in quotes)`)
+	_, err = ParseText(JSON, "[1")
+	require.EqualError(t, err, "wants json, got bad JSON (the JSON document is empty or cut short)")
+	_, err = ParseText(Int, "five")
 	require.Error(t, err)
 }
 
