@@ -116,6 +116,7 @@ type foreign struct {
 	lone     map[string]bool              // of these, those that literals alone have widened
 	missing  []string                     // types that are unknown, each once
 	mistyped map[string]bool
+	refuses  bool                        // some of them are known not to run
 	grants   struct{ read, write *tree } // folders that nodes read and write
 	root     *tree
 }
@@ -220,12 +221,15 @@ func (x *foreign) convert(form foreignForm, root *tree) *tree {
 	return x.root
 }
 
-// reportMissing lists the unknown types at the end, with what to do about them.
+// reportMissing lists the types that do not run at the end, with what to do about them.
 func (x *foreign) reportMissing() {
 	if len(x.missing) == 0 {
 		return
 	}
-	module := "./x.wasm#node"
-	x.report.add(x.report.src.at(len(x.report.src.text)), "uses", "%d of the file's node types are not known here: %s. Name a module for each: --map %s=%s",
-		len(x.missing), strings.Join(x.missing, ", "), x.missing[0], module)
+	module, what := "./x.wasm#node", "are not known here"
+	if x.refuses {
+		what = "do not run here"
+	}
+	x.report.add(x.report.src.at(len(x.report.src.text)), "uses", "%d of the file's node types %s: %s. Name a module for each: --map %s=%s",
+		len(x.missing), what, strings.Join(x.missing, ", "), x.missing[0], module)
 }

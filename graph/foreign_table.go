@@ -89,8 +89,9 @@ func (x *foreign) findTypes() {
 			x.unknownType(n)
 			continue
 		} else if n.is(refusedKind) {
-			x.report.add(n.typePos, "uses", "%s cannot run here: %s; --map %s=MODULE names one that does its work", clipTo(n.typ, 128), n.rule.Note, clipTo(n.typ, 128))
-			n.rule = nil
+			x.report.add(n.typePos, "uses", "%s cannot run here: %s", clipTo(n.typ, 128), n.rule.Note)
+			n.rule, x.refuses = nil, true
+			x.misses(n)
 			continue
 		}
 		n.takeName()
@@ -140,6 +141,11 @@ func (x *foreign) tableRule(rules map[string]*rule, typ string) *rule {
 
 func (x *foreign) unknownType(n *foreignNode) {
 	x.report.add(n.typePos, "uses", "Node class not found: %s", clipTo(n.typ, 128))
+	x.misses(n)
+}
+
+// misses puts a type among those that the file needs and that do not run.
+func (x *foreign) misses(n *foreignNode) {
 	if !x.mistyped[n.typ] {
 		x.mistyped[n.typ] = true
 		x.missing = append(x.missing, printable(clipTo(n.typ, 128)))
