@@ -124,11 +124,11 @@ func (d *Device) builtin(file, name string) (*function, error) {
 	})
 }
 
-// allow lets a kernel have so much dynamic shared memory: what is above 48 KiB must be asked for, once.
+// allow lets a kernel have so much dynamic shared memory: what is above 48 KiB, with what the kernel has by itself, must be asked for, once.
 func (d *Device) allow(f *function, shared int) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if shared <= 48<<10 || shared <= f.shared {
+	if shared <= f.shared {
 		return nil
 	}
 	if err := d.AllowShared(f.Function, shared); err != nil {

@@ -46,7 +46,7 @@ int cuModuleGetFunction(uintptr_t *f, uintptr_t m, const char *name) {
 	int rc = ask(FUNCTION, body, (uint32_t)(8 + n), &a, sizeof a, NULL);
 	if (rc) return rc;
 	function *fn = malloc(sizeof *fn);
-	*fn = (function){a.id, a.threads, a.shared, a.local, 48 << 10};
+	*fn = (function){a.id, a.threads, a.shared, a.local, (48 << 10) - a.shared};
 	*f = (uintptr_t)fn;
 	return 0;
 }
@@ -65,7 +65,7 @@ int cuFuncGetAttribute(int *v, int a, uintptr_t f) {
 }
 int cuFuncSetAttribute(uintptr_t f, int a, int v) {
 	IN
-	if (a != 8 || v < 0 || v > 232448) return INVALID;
+	if (a != 8 || v < 0 || v + ((function *)f)->shared > 232448) return INVALID;
 	((function *)f)->dynamic = v;
 	return 0;
 }
