@@ -75,7 +75,7 @@ func BenchmarkOps(b *testing.B) {
 		run("argmax rows "+d.String(), op.Reduce, []uint64{op.ArgMax, 1}, tensor(d, n>>12, 1<<12), tensor(op.I32, n>>12, 1))
 	}
 	for _, d := range []op.DType{op.F16, op.F32} {
-		for _, row := range []int64{128, 1024, 4096, 1 << 16} {
+		for _, row := range []int64{128, 1024, 4096, 8192, 1 << 14, 1 << 15, 50_257, 1 << 16} {
 			name := op.Desc{DType: d, Shape: []int64{row}}.String()
 			run("softmax "+name, op.Softmax, nil, tensor(d, n/row, row), tensor(d, n/row, row))
 			run("layernorm "+name, op.LayerNorm, []uint64{0}, tensor(d, n/row, row), tensor(op.F32, row), tensor(op.F32, row), tensor(d, n/row, row))

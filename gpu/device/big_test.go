@@ -36,7 +36,7 @@ var unexact = strings.Fields("windows widen to_f32 divided")
 // exactKernels are all of that class.
 func exactKernels(t testing.TB) (names []string) {
 	for _, file := range builtin.Files() {
-		if strings.HasPrefix(file, "gemm_") || file == "norm_try" {
+		if strings.HasPrefix(file, "gemm_") {
 			continue
 		}
 		text, ok := builtin.PTX(file)

@@ -15,7 +15,7 @@ func (k rowKernel) String() string { return fmt.Sprintf("%d_%d_%d", k.threads, k
 
 // rowKernels are the kernels of softmax and layer normalisation, by the bytes of an element: the first that can take a row is the best for it.
 var rowKernels = map[int64][]rowKernel{
-	2: {{16, 8, 1}, {32, 8, 1}, {32, 8, 2}, {32, 1, 8}, {32, 8, 4}, {64, 4, 8}, {64, 4, 16}, {32, 1, 32}, {256, 1, 32}},
+	2: {{16, 8, 1}, {32, 8, 1}, {32, 8, 2}, {32, 1, 8}, {32, 8, 4}, {64, 4, 8}, {64, 4, 16}, {32, 1, 32}, {128, 2, 32}, {256, 1, 32}},
 	4: {{32, 4, 1}, {32, 4, 2}, {32, 1, 8}, {32, 4, 4}, {32, 4, 8}, {64, 4, 8}, {128, 2, 16}, {32, 1, 32}, {256, 1, 32}},
 }
 

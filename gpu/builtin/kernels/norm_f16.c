@@ -9,6 +9,8 @@
 // bounds: layernorm_64_4_16 64 8
 // bounds: layernorm_256_1_32 256 3
 // bounds: layernorm_32_1_32 256 3
+// bounds: softmax_128_2_32 128 5
+// bounds: layernorm_128_2_32 128 4
 // bounds: softmax_row 1024 1
 // bounds: layernorm_row 1024 1
 #include "device.h"
@@ -17,6 +19,6 @@
 #include "norm.h"
 #include "norm_long.h"
 
-BOTH(f16, 16, 8, 1) BOTH(f16, 32, 8, 1) BOTH(f16, 32, 8, 2) BOTH(f16, 32, 8, 4) BOTH(f16, 64, 4, 8) BOTH(f16, 64, 4, 16)
+BOTH(f16, 16, 8, 1) BOTH(f16, 32, 8, 1) BOTH(f16, 32, 8, 2) BOTH(f16, 32, 8, 4) BOTH(f16, 64, 4, 8) BOTH(f16, 64, 4, 16) BOTH(f16, 128, 2, 32)
 BOTH(f16, 32, 1, 8) BOTH(f16, 32, 1, 32) BOTH(f16, 256, 1, 32)
 LONG_ROWS(f16, 2)

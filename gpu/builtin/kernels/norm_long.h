@@ -27,13 +27,17 @@ extern SHARED f32 held[] __attribute__((aligned(128)));
 		} \
 	}
 
-// LANES_OF_ROW adds up VALUE, of x = held[i], or of x = OTHER, what an element is that is not held.
-#define LANES_OF_ROW(TO, USE, VALUE, OTHER) { \
+// LANES_OF_ROW adds up VALUE, of x = held[i], or of x = OTHER(y), where y is an element that is not held.
+#define LANES_OF_ROW(TO, USE, wide, VALUE, OTHER) { \
 		if (tid() < LANES) { \
 			f32 acc = 0; \
 			u32 i = tid(); \
-			_Pragma("unroll 8") for (; i < kept; i += LANES) { f32 x = held[i]; acc += VALUE; } \
-			_Pragma("unroll 4") for (; i < n; i += LANES) { f32 x = OTHER; acc += VALUE; } \
+			_Pragma("unroll 16") for (; i < kept; i += LANES) { f32 x = held[i]; acc += VALUE; } \
+			for (; i < n; i += 8 * LANES) { \
+				f32 y[8]; \
+				REPEAT(k, 8) y[k] = i + LANES * k < n ? wide(src[i + LANES * k]) : 0; \
+				REPEAT(k, 8) { f32 x = OTHER(y[k]); acc += i + LANES * k < n ? VALUE : 0; } \
+			} \
 			part[USE][tid()] = acc; \
 		} \
 		sync(); \
@@ -68,7 +72,41 @@ INLINE f32 block_most(f32 m, u32 bad, SHARED f32 *part) {
 }
 
 #define KEEP(x) if (i < kept) *(SHARED f32x4 *)(held + i) = (f32x4){x[0], x[1], x[2], x[3]};
-#define WIDE(T, i) wide_##T(src[i])
+// EACH_OUT makes U times V elements of the row's results at a time, of what is held, what is not, and what GET takes elsewhere.
+#define EACH_OUT(T, V, U, MORE, VALUE) \
+	for (u32 first = V * tid(); first < n; first += U * V * ntid()) { \
+		f32 y[U][V]; \
+		u32 w[V * sizeof(T)]; \
+		REPEAT(k, U) { \
+			u32 i = first + V * ntid() * k; \
+			if (i < kept) take(y[k], held + i, V); \
+			else if (i < n) { \
+				get_words(w, src + i, V * sizeof(T)); \
+				REPEAT(b, V) y[k][b] = raw_##T(w, b); \
+			} \
+		} \
+		MORE \
+		REPEAT(k, U) { \
+			u32 i = first + V * ntid() * k; \
+			if (i < n) { \
+				f32 z[V]; \
+				REPEAT(b, V) z[b] = VALUE; \
+				set_##T(w, z, V); \
+				put_words(w, dst + i, V * sizeof(T)); \
+			} \
+		} \
+	}
+#define GET(TO, FROM) \
+	f32 TO[sizeof y / sizeof *y][sizeof *y / 4]; \
+	REPEAT(k, sizeof y / sizeof *y) if (first + sizeof *y / 4 * ntid() * k < n) get_words((u32 *)TO[k], FROM + first + sizeof *y / 4 * ntid() * k, sizeof *y);
+INLINE void take(f32 *to, SHARED const f32 *from, u32 V) {
+	if (V == 1) to[0] = *from;
+	else {
+		f32x4 v = *(SHARED const f32x4 *)from;
+		REPEAT(b, 4) to[b] = v[b];
+	}
+}
+#define EXP(x) exp_below((x) - m)
 #define SOFTMAX_ROW(T) \
 	f32 m = -INFINITE, inv; \
 	u32 bad = 0; \
@@ -91,23 +129,10 @@ INLINE f32 block_most(f32 m, u32 bad, SHARED f32 *part) {
 		*(SHARED f32x4 *)(held + i) = x; \
 	} \
 	sync(); \
-	LANES_OF_ROW(inv, 1, x, exp_below(WIDE(T, i) - m)) \
+	LANES_OF_ROW(inv, 1, wide_##T, x, EXP) \
 	inv = m - m == 0 ? 1.0f / inv : float_of(nan_f32); \
-	if (fours) { \
-		for (u32 i = 4 * tid(); i < n; i += 4 * ntid()) { \
-			u32 w[sizeof(T)]; \
-			f32 y[4]; \
-			if (i < kept) REPEAT(b, 4) y[b] = held[i + b]; \
-			else { \
-				get_words(w, src + i, 4 * sizeof(T)); \
-				REPEAT(b, 4) y[b] = exp_below(raw_##T(w, b) - m); \
-			} \
-			REPEAT(b, 4) y[b] *= inv; \
-			set_##T(w, y, 4); \
-			put_words(w, dst + i, 4 * sizeof(T)); \
-		} \
-	} else \
-		for (u32 i = tid(); i < n; i += ntid()) dst[i] = narrow_##T((i < kept ? held[i] : exp_below(WIDE(T, i) - m)) * inv);
+	if (fours) EACH_OUT(T, 4, 4, , (i < kept ? y[k][b] : EXP(y[k][b])) * inv) \
+	else EACH_OUT(T, 1, 4, , (i < kept ? y[k][b] : EXP(y[k][b])) * inv)
 
 #define NORM_ROW(T) \
 	f32 s, inv; \
@@ -120,29 +145,12 @@ INLINE f32 block_most(f32 m, u32 bad, SHARED f32 *part) {
 	else EACH_ONE(T, kept, { held[i] = x; }) \
 	sync(); \
 	NEXT_ROW(T) \
-	LANES_OF_ROW(s, 0, x, WIDE(T, i)) \
+	LANES_OF_ROW(s, 0, wide_##T, x, ) \
 	s /= (f32)n; \
-	LANES_OF_ROW(inv, 1, (x - s) * (x - s), WIDE(T, i)) \
+	LANES_OF_ROW(inv, 1, wide_##T, (x - s) * (x - s), ) \
 	inv = 1.0f / sqrt_rn(inv / (f32)n + eps); \
-	if (fours) { \
-		for (u32 i = 4 * tid(); i < n; i += 4 * ntid()) { \
-			u32 w[sizeof(T)]; \
-			u32 by[4]; \
-			u32 plus[4]; \
-			f32 y[4]; \
-			get_words(by, gamma + i, 16); \
-			get_words(plus, beta + i, 16); \
-			if (i < kept) REPEAT(b, 4) y[b] = held[i + b]; \
-			else { \
-				get_words(w, src + i, 4 * sizeof(T)); \
-				REPEAT(b, 4) y[b] = raw_##T(w, b); \
-			} \
-			REPEAT(b, 4) y[b] = (y[b] - s) * inv * float_of(by[b]) + float_of(plus[b]); \
-			set_##T(w, y, 4); \
-			put_words(w, dst + i, 4 * sizeof(T)); \
-		} \
-	} else \
-		for (u32 i = tid(); i < n; i += ntid()) dst[i] = narrow_##T(((i < kept ? held[i] : WIDE(T, i)) - s) * inv * gamma[i] + beta[i]);
+	if (fours) EACH_OUT(T, 4, 2, GET(by, gamma) GET(plus, beta), (y[k][b] - s) * inv * by[k][b] + plus[k][b]) \
+	else EACH_OUT(T, 1, 4, GET(by, gamma) GET(plus, beta), (y[k][b] - s) * inv * by[k][b] + plus[k][b])
 
 // Steps of longer rows, or few ones. m holds a number for each row: its largest element, or its mean. PIECES adds VALUE of x over each piece
 // of a row, like sum_block.
