@@ -2,9 +2,12 @@ package daemon
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +19,7 @@ import (
 
 // A node that is a workflow runs as a run of its own: with its own id, messages, outputs and files. It takes no turn in the queue, for
 // its parent has one and waits for it. Its trigger names the node and the attempt, so that however often the parent is taken up again
-// there is one run for it.
+// there is one run for it, or one for each inputs that it had, where that is harmless.
 
 // errParentEnded ends the run of a node whose run needs it no more.
 var errParentEnded = errors.New("the run that it is part of has ended it")
@@ -85,6 +88,11 @@ func (c *childCall) result(ctx context.Context) ([]value.Value, journal.Invocati
 			return c.wait(ctx, child)
 		case err != nil:
 			return nil, "", err
+		case !sameInputs(rec.Inputs, req.Inputs) && c.flow.repeatable():
+			if err := d.drop(ctx, &rec); err != nil {
+				return nil, "", err
+			}
+			req.Trigger += "/" + hashOf(req.Inputs)
 		case !rec.Status.Terminal():
 			won, err := d.journal.Claim(ctx, &rec)
 			if err == nil && !won {
@@ -110,6 +118,51 @@ func (c *childCall) result(ctx context.Context) ([]value.Value, journal.Invocati
 			return nil, "", &pastError{text: rec.Error, code: rec.Code}
 		}
 	}
+}
+
+// sameInputs reports whether an earlier run of a node had the inputs that the node has now: a file that something before it reads may have
+// another content since.
+func sameInputs(had []journal.Named, has map[string]value.Value) bool {
+	for _, in := range had {
+		if v := has[in.Name]; v.Digest != in.Value.Digest || v.Type != in.Value.Type {
+			return false
+		}
+	}
+	return len(had) == len(has)
+}
+
+func hashOf(inputs map[string]value.Value) string {
+	k := cache.NewKey()
+	for _, name := range slices.Sorted(maps.Keys(inputs)) {
+		k.Value(name, inputs[name])
+	}
+	sum := k.Key()
+	return hex.EncodeToString(sum[:8])
+}
+
+// repeatable reports whether a workflow may run once more for other inputs: nobody is asked, and it has no effects that may not be repeated.
+func (w *Workflow) repeatable() bool {
+	ok := !w.asks
+	w.Graph.Walk(func(n *graph.Node) {
+		if child, is := subflow(n); is {
+			ok = ok && child.repeatable()
+		} else if t, is := handle(n); is {
+			ok = ok && (!t.writes() || t.Idempotent)
+		}
+	})
+	return ok
+}
+
+// drop ends an earlier run of a node that is not what the node needs now.
+func (d *Daemon) drop(ctx context.Context, rec *journal.Run) error {
+	if rec.Status.Terminal() {
+		return nil
+	}
+	won, err := d.journal.Claim(ctx, rec)
+	if err != nil || !won {
+		return err
+	}
+	return d.abandon(ctx, rec, errParentEnded.Error())
 }
 
 func (c *childCall) request() Request {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -117,6 +118,40 @@ outputs: { u: upper.u, answer: ask.answer }
 	require.Equal(t, journal.Suspended, again.Status)
 	got = d.answer(again.ID, "ask=yes")
 	require.Equal(t, `["AAA","BBB"]`, output(t, got, "u"))
+}
+
+// A file has another content when the run goes on: what read it sees that, and so does a workflow that is a node behind it, unless that
+// might repeat an effect.
+func TestWorkflowThatIsANodeSeesChangedInputs(t *testing.T) {
+	for _, effect := range []bool{false, true} {
+		b := newBox(t)
+		b.drop("data/a.txt", "old")
+		sub := "levee: 1\ninputs: { t: string }\nnodes: { u: { uses: text/upper, in: { text: inputs.t } } }\noutputs: { u: u.text }\n"
+		if effect {
+			b.drop("effect.wasm", string(guests.Effect("out/sent.txt", "sent", "go", false)))
+			b.drop("go", "")
+			sub = strings.Replace(sub, "nodes: {", "allow: { read: [.], write: [out] }\nnodes: { e: { uses: ./effect.wasm },", 1)
+		}
+		b.drop("sub.flow.yaml", sub)
+		b.drop("w.flow.yaml", `levee: 1
+allow: { read: [.], write: [out] }
+nodes:
+  file: { uses: file/read, with: { path: data/a.txt } }
+  text: { uses: text/decode, in: { data: file.data } }
+  s: { uses: ./sub.flow.yaml, in: { t: text.text } }
+  ask: { uses: flow/ask, with: { question: Send it? } }
+outputs: { u: s.u, text: text.text, answer: ask.answer }
+`)
+		d := b.open()
+		first := d.run("w.flow.yaml")
+		require.Equal(t, journal.Suspended, first.Status)
+		b.drop("data/a.txt", "new")
+		got := d.answer(first.ID, "ask=yes")
+		require.Equal(t, "new", output(t, got, "text"))
+		require.Equal(t, map[bool]string{false: "NEW", true: "OLD"}[effect], output(t, got, "u"))
+		_, children := b.family()
+		require.Len(t, children, map[bool]int{false: 2, true: 1}[effect])
+	}
 }
 
 // An answer that comes while the run still works is taken up by the process that has the run in hand.
