@@ -10,7 +10,7 @@ import (
 // How long pieces are, as in kernels/sum.h and kernels/extreme.h: what they give is a row or column again.
 const (
 	sumPiece     = 1 << 16
-	extremePiece = 1 << 12
+	extremePiece = 1 << 11
 	foundSize    = 16 // of an extreme with its place
 )
 
@@ -55,6 +55,9 @@ func (l *lower) sum(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, as op.DType, 
 	pieces := r.pieces()
 	if d == op.U8 && !prod && r.inner == 1 && r.n > 256 {
 		return l.sumBytes(in, r, out)
+	}
+	if lanes := l.wideLanes(r, d); lanes > 0 {
+		return l.sumWide(in, d, r, out, as, prod, count, lanes)
 	}
 	if pieces == 1 {
 		return l.sumPieces(in, d, r, out, as, prod, count)
@@ -101,17 +104,56 @@ func (l *lower) sumPieces(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, as op.D
 	case r.n <= 32:
 		args.I64(r.outer * r.inner).I64(r.n).I64(r.inner)
 		return launch(fmt.Sprint("sum_short_", d), l.blocks(r.outer*r.inner), eachThread)
-	case byEights(d, r) && r.n >= 512 && all*((r.inner+31)/32) >= int64(l.dev.sms)/2:
-		args.I64(r.outer).I64(r.n).I64(r.inner)
-		return launch(fmt.Sprint("sum_wide_", d), l.each(all*((r.inner+31)/32)), dim{X: 1024})
 	case r.inner <= 4, all*((r.inner+31)/32) < int64(l.dev.sms)/2: // so few that half of what is read may be wasted
 		return columns(4, 1024)
 	}
 	return columns(32, 1024)
 }
 
-// byEights says whether a thread can have 8 neighbouring columns of elements of less than 32 bits.
-func byEights(d op.DType, r rows) bool { return d.Size() <= 2 && r.inner%8 == 0 }
+// vectorColumns says whether columns are worth the kernels that load vectors of them, 128 bytes side by side.
+func vectorColumns(r rows, d op.DType) bool {
+	return r.inner*d.Size()%16 == 0 && r.inner*d.Size() >= 64
+}
+
+// wideLanes is how many lanes of the order a block of sum_wide has, so that there are enough of them; 0: it is nothing for that kernel.
+func (l *lower) wideLanes(r rows, d op.DType) int64 {
+	blocks := r.outer * r.pieces() * ((r.inner*d.Size() + 127) / 128) * 8
+	switch {
+	case d.Size() > 2 || !vectorColumns(r, d) || r.n < 512 || blocks < int64(l.dev.sms):
+		return 0
+	case blocks < int64(l.dev.sms)*3:
+		return 16
+	}
+	return 32
+}
+
+// sumWide adds up columns of narrow elements: first blocks the lanes that they have, then what they give, a row for each piece.
+func (l *lower) sumWide(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, as op.DType, prod bool, count, lanes int64) error {
+	p, apart, all := uint32(0), 256/lanes, r.outer*r.pieces()
+	if prod {
+		p = 1
+	}
+	part, err := l.scratch(all * apart * r.inner * 4)
+	if err != nil {
+		return err
+	}
+	args := l.args().Ptr(part).Ptr(in).I64(r.outer).I64(r.n).I64(r.inner).U32(p)
+	grid := l.each(all * apart * ((r.inner*d.Size() + 127) / 128))
+	if err := l.launch(fmt.Sprint("reduce_", d), fmt.Sprint("sum_wide_", d), grid, dim{X: uint32(8 * lanes)}, 0, args); err != nil {
+		return err
+	}
+	if r.pieces() == 1 {
+		return l.sumPieces(part, sumType(d), rows{all, apart, r.inner}, out, as, prod, count)
+	}
+	whole, err := l.scratch(all * r.inner * 4)
+	if err != nil {
+		return err
+	}
+	if err := l.sumPieces(part, sumType(d), rows{all, apart, r.inner}, whole, sumType(d), prod, 0); err != nil {
+		return err
+	}
+	return l.sum(whole, sumType(d), rows{r.outer, r.pieces(), r.inner}, out, as, prod, count)
+}
 
 // parts is how many blocks rows have each whose order is free and that are too few to have a warp each: as many as the device holds at once,
 // or several times as many, so that none is without work for long.
@@ -165,29 +207,36 @@ func (l *lower) extreme(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, as op.DTy
 	if r.inner == 1 {
 		return l.extremeRows(in, d, r, out, w)
 	}
-	of, wide := d.String(), byEights(d, r) && r.n >= 64
+	of, wide := d.String(), int64(0) // columns that a block of extreme_wide has
+	if vectorColumns(r, d) && r.n >= 64 {
+		wide = 128 / d.Size()
+	}
 	for r.n > extremePiece {
 		pieces := (r.n + extremePiece - 1) / extremePiece
 		part, err := l.scratch(r.outer * pieces * r.inner * foundSize)
 		if err != nil {
 			return err
 		}
-		if err := l.extremeColumns(of, in, r, part, wanted{flip: w.flip}, wide); err != nil {
+		if err := l.extremeColumns(of, in, r, part, wanted{w.flip, w.places, 0}, wide); err != nil {
 			return err
 		}
-		of, in, r.n, wide = "found", part, pieces, false
+		of, in, r.n, wide = "found", part, pieces, 0
 	}
 	return l.extremeColumns(of, in, r, out, w, wide)
 }
 
-func (l *lower) extremeColumns(of string, in cuda.Ptr, r rows, out cuda.Ptr, w wanted, wide bool) error {
-	width := powerOfTwo(r.inner, 32)
-	args := l.args().Ptr(out).Ptr(in).I64(r.outer).I64(r.n).I64(r.inner).U32(uint32(width)).I64(w.flip).U32(w.places).U32(uint32(w.as))
-	all := r.outer * ((r.n + extremePiece - 1) / extremePiece)
-	if wide {
-		return l.launch("reduce_"+of, "extreme_wide_"+of, l.each(all*((r.inner+31)/32)), eachThread, 0, args)
+func (l *lower) extremeColumns(of string, in cuda.Ptr, r rows, out cuda.Ptr, w wanted, wide int64) error {
+	args, width := l.args().Ptr(out).Ptr(in).I64(r.outer).I64(r.n).I64(r.inner), wide
+	if wide == 0 {
+		width = powerOfTwo(r.inner, 32)
+		args.U32(uint32(width))
 	}
-	return l.launch("reduce_"+of, "extreme_columns_"+of, l.each(all*((r.inner+width-1)/width)), eachThread, 0, args)
+	grid := l.each(r.outer * ((r.n + extremePiece - 1) / extremePiece) * ((r.inner + width - 1) / width))
+	args.I64(w.flip).U32(w.places).U32(uint32(w.as))
+	if wide > 0 {
+		return l.launch("reduce_"+of, "extreme_wide_"+of, grid, eachThread, 0, args)
+	}
+	return l.launch("reduce_"+of, "extreme_columns_"+of, grid, eachThread, 0, args)
 }
 
 // wanted is what a reduction finds: the largest has all ones to flip, and as is the type of what is stored.

@@ -153,7 +153,7 @@ func bigSums(m *made) (list []Case) {
 			{{17, 32}, {1, 1}}, {{33, 512}, {1, 1}}, {{513, 2047}, {1, 1}}, {{2048, 150_000}, {1, 1}}, // few, few of whole vectors, rows, block
 			{{1, 16}, {1, 1}}, {{2, 32}, {2, 300}}, // short
 			{{33, 3000}, {2, 4}}, {{33, 500}, {5, 200}}, // columns
-			{{512, 700}, {8, 8}}, // columns of narrow elements by eights
+			{{512, 700}, {64, 64}}, // columns by vectors
 		} {
 			shape := bigRows(m, c[0], c[1])
 			kind := pick(m, kinds...)
@@ -170,7 +170,7 @@ func bigSums(m *made) (list []Case) {
 func bigExtremes(m *made) (list []Case) {
 	for i, d := range allTypes {
 		kind := []int64{op.Min, op.Max, op.ArgMin, op.ArgMax}[(m.round+i)%4]
-		for _, c := range [][2][2]int64{{{1, 32}, {1, 1}}, {{33, 4096}, {1, 1}}, {{150_000, 400_000}, {1, 1}}, {{2, 4096}, {2, 100}}, {{4097, 10_000}, {2, 20}}, {{64, 4096}, {16, 16}}} {
+		for _, c := range [][2][2]int64{{{1, 32}, {1, 1}}, {{33, 4096}, {1, 1}}, {{150_000, 400_000}, {1, 1}}, {{2, 4096}, {2, 100}}, {{4097, 10_000}, {2, 20}}, {{64, 4096}, {64, 64}}} {
 			shape := bigRows(m, c[0], c[1])
 			list = append(list, simple(op.Reduce, []uint64{uint64(kind), 1}, reduced(d, kind, shape[0], 1, shape[2]), m.sums(d, shape...)))
 		}

@@ -3,7 +3,7 @@
 #pragma once
 
 // Pieces of columns, as in sum.h, but shorter: nothing depends on how long they are.
-enum { PIECE = 4096 };
+enum { PIECE = 2048 };
 
 // found is the least key so far and its place along the axis.
 typedef struct { i64 key, place; } found;
@@ -66,27 +66,20 @@ INLINE void give_found(GLOBAL void *out, u64 i, found f, i64 flip, u32 places, u
 
 #define NONE ((found){MOST_i64, MOST_i64})
 
-// LEAST_OF goes through the elements x[i * inner] for i from first on in steps, and leaves the least in f. Four are under way at once; in
-// each of the four a later element wins only if it is less.
+// LEAST_OF goes through the elements x[i * inner] for i from first on in steps, and leaves the least in f. Eight are under way at once; beyond the
+// end is the last one again, which changes nothing.
 #define LEAST_OF(T, K, FIRST, STEP) { \
-		T e[4]; \
-		K key[4]; \
-		u32 at[4], i = FIRST; \
-		REPEAT(k, 4) at[k] = i + k * STEP; \
-		REPEAT(k, 4) e[k] = at[k] < left ? x[at[k] * inner] : nil_##T; \
-		REPEAT(k, 4) key[k] = key_##T(e[k], flip); \
-		_Pragma("unroll 2") for (i += 4 * STEP; i + 3 * STEP < left; i += 4 * STEP) { \
-			K v[4]; \
-			REPEAT(k, 4) v[k] = key_##T(x[(i + k * STEP) * inner], flip); \
-			REPEAT(k, 4) if (v[k] < key[k]) key[k] = v[k], at[k] = i + k * STEP; \
+		K key = MOST_##K; \
+		u32 at = left; \
+		_Pragma("unroll 1") for (u32 i = FIRST; i < left; i += 8 * STEP) { \
+			T e[8]; \
+			REPEAT(k, 8) e[k] = x[(i + k * STEP < left ? i + k * STEP : left - 1) * inner]; \
+			REPEAT(k, 8) { \
+				K v = key_##T(e[k], flip); \
+				if (v < key || at == left) key = v, at = i + k * STEP < left ? i + k * STEP : left - 1; \
+			} \
 		} \
-		REPEAT(k, 3) e[k] = i + k * STEP < left ? x[(i + k * STEP) * inner] : nil_##T; \
-		REPEAT(k, 3) { \
-			K v = key_##T(e[k], flip); \
-			if (i + k * STEP < left && v < key[k]) key[k] = v, at[k] = i + k * STEP; \
-		} \
-		f = NONE; \
-		REPEAT(k, 4) if (at[k] < left) f = least(f, (found){wider_##T(key[k], flip), (i64)(from + at[k])}); \
+		f = at < left ? (found){wider_##T(key, flip), (i64)(from + at)} : NONE; \
 	}
 
 // FOUND_OF is the same for what was found in pieces.

@@ -1,8 +1,8 @@
 // Reduce of u8.
 // bounds: sum_columns_u8 1024 1
 // bounds: extreme_rows_u8 256 4
-// bounds: sum_wide_u8 1024 1
-// bounds: extreme_wide_u8 256 3
+// bounds: extreme_wide_u8 256 4
+// bounds: sum_wide_u8 256 3
 #include "device.h"
 #include "sum.h"
 #include "sum_rows.h"
@@ -15,8 +15,8 @@
 
 SUMS(u8, i32, 4)
 SHORT_SUMS(u8, i32)
-SUM_WIDE(u8, i32, u32x2)
+SUM_WIDE(u8, i32, 16)
 EXTREME_ROWS(u8, i32)
 EXTREME_FEW(u8, i32)
 EXTREME_COLUMNS(u8, i32, LEAST_OF)
-EXTREME_WIDE(u8, u32x2)
+EXTREME_WIDE(u8, i32, u32x2, 8, 16)
