@@ -1,6 +1,6 @@
 //! The code as a user wrote it: one expression, or statements.
 
-use crate::trouble;
+use crate::{levee, trouble};
 use boa_engine::ast::expression::access::PropertyAccess;
 use boa_engine::ast::{statement::Statement, Expression, Position, Spanned, StatementListItem};
 use boa_engine::object::JsObject;
@@ -14,6 +14,9 @@ pub const PATH: &str = "\u{7f}code";
 // What makes an expression the result.
 const GIVE: &str = "return ";
 
+// Bytes of code.
+const LONGEST: u64 = 1 << 20;
+
 pub struct Code {
     pub name: &'static str, // of the port, for messages
     pub text: String,
@@ -21,8 +24,12 @@ pub struct Code {
 }
 
 impl Code {
-    pub fn new(name: &'static str, text: String) -> Code {
-        Code { name, text, given: None }
+    /// The code in an input.
+    pub fn read(name: &'static str, port: i32) -> Code {
+        if levee::len(port).unwrap_or(0) > LONGEST {
+            crate::fail!("the {name} is longer than 1 MiB; give data as values");
+        }
+        Code { name, text: levee::string(port), given: None }
     }
 
     /// The code as a function of these parameters. It gives what return gives; without one the expression that the code ends

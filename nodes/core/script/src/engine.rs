@@ -1,12 +1,13 @@
 //! An interpreter from which the code can reach nothing that differs from run to run.
 
+use crate::encoding::{TextDecoder, TextEncoder};
 use crate::{levee, log, trouble};
+use boa_engine::builtins::promise::PromiseState;
 use boa_engine::context::time::FixedClock;
 use boa_engine::context::HostHooks;
 use boa_engine::object::builtins::{JsPromise, JsProxy};
 use boa_engine::object::{FunctionObjectBuilder, JsObject};
 use boa_engine::property::PropertyDescriptor;
-use boa_engine::builtins::promise::PromiseState;
 use boa_engine::{js_string, Context, JsArgs, JsError, JsNativeError, JsResult, JsString, JsValue, NativeFunction};
 use std::cell::Cell;
 use std::rc::Rc;
@@ -41,7 +42,11 @@ pub fn start(seed_port: i32) -> (Context, JsObject) {
     let seed = levee::given(seed_port).then(|| levee::int(seed_port));
     let keys = context.intrinsics().constructors().object().constructor().get(js_string!("keys"), &mut context).ok().and_then(|k| k.as_object());
     let keys = levee::OrFail::or_fail(keys, "the interpreter has no Object.keys");
-    let made = replace_random(seed, &mut context).and_then(|()| replace_date(&mut context)).and_then(|()| log::install(&keys, &mut context));
+    let made = replace_random(seed, &mut context)
+        .and_then(|()| replace_date(&mut context))
+        .and_then(|()| log::install(&keys, &mut context))
+        .and_then(|()| context.register_global_class::<TextEncoder>())
+        .and_then(|()| context.register_global_class::<TextDecoder>());
     levee::OrFail::or_fail(made, "the interpreter did not start");
     (context, keys)
 }

@@ -7,7 +7,7 @@ use boa_engine::{Context, JsResult, JsValue};
 
 /// Inputs: condition, list, keep, failing, values, seed. Outputs: list, count.
 pub fn run() {
-    let mut code = Code::new("condition", levee::string(0));
+    let mut code = Code::read("condition", 0);
     let lenient = levee::string(3) == "no";
     let (mut context, _) = engine::start(5);
     let given = javascript::values(4, &mut context);

@@ -3,7 +3,7 @@
 use crate::levee::{self, Cells};
 use boa_engine::object::builtins::{AlignedVec, JsArray, JsArrayBuffer, JsUint8Array};
 use boa_engine::object::JsObject;
-use boa_engine::{js_string, Context, JsBigInt, JsString, JsValue};
+use boa_engine::{js_string, Context, JsBigInt, JsResult, JsString, JsValue};
 use serde_json::{Number, Value};
 
 /// Up to here every whole number is itself as a float.
@@ -21,7 +21,7 @@ pub fn value(kind: &str, enc: &[u8], context: &mut Context) -> Result<JsValue, S
         "float" => f64::from_le_bytes(eight(enc)?).into(),
         "string" => text(enc)?.into(),
         "json" => tree(serde_json::from_slice(enc).map_err(|e| e.to_string())?, context)?,
-        "bytes" => bytes(enc, context)?,
+        "bytes" => bytes(enc, context).map_err(|e| e.to_string())?,
         "table" => table(enc, context)?,
         "file" if enc.len() >= 40 => {
             let object = JsObject::with_object_proto(context.intrinsics());
@@ -106,10 +106,11 @@ fn tree(v: Value, context: &mut Context) -> Result<JsValue, String> {
     })
 }
 
-fn bytes(enc: &[u8], context: &mut Context) -> Result<JsValue, String> {
+/// A Uint8Array of these bytes.
+pub fn bytes(enc: &[u8], context: &mut Context) -> JsResult<JsValue> {
     let block = AlignedVec::from_iter(0, enc.iter().copied());
-    let buffer = JsArrayBuffer::from_byte_block(block, context).map_err(|e| e.to_string())?;
-    Ok(JsUint8Array::from_array_buffer(buffer, context).map_err(|e| e.to_string())?.into())
+    let buffer = JsArrayBuffer::from_byte_block(block, context)?;
+    Ok(JsUint8Array::from_array_buffer(buffer, context)?.into())
 }
 
 // A list of rows, each an object with a key for each column, null where a value is missing.

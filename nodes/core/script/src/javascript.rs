@@ -12,7 +12,7 @@ const ALL: &str = "inputs";
 
 /// Inputs: code, values, seed. Outputs: value, text, data.
 pub fn run() {
-    let mut code = Code::new("code", levee::string(0));
+    let mut code = Code::read("code", 0);
     let (mut context, keys) = engine::start(2);
     let given = values(1, &mut context);
     offer(&given, &mut context);

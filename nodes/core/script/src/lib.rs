@@ -12,6 +12,7 @@ mod number;
 mod pack;
 
 mod code;
+mod encoding;
 mod engine;
 mod filter;
 mod into;
