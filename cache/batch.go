@@ -189,7 +189,7 @@ func (p *puts) begin(b *batch) []*row {
 
 // storeBatch stores a batch when it is due. Until the writer gets to it, it takes more.
 func (c *Cache) storeBatch(b *batch) {
-	timer := time.NewTimer(batchWait)
+	timer := time.NewTimer(c.opts.wait)
 	select {
 	case <-b.due:
 	case <-timer.C:

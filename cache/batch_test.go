@@ -86,6 +86,25 @@ func TestCloseStoresWhatWasPut(t *testing.T) {
 	require.Error(t, errors.Join(c.Close(), c.Put(t.Context(), sample(t, c, 1))), "nothing is stored any more")
 }
 
+func TestWhoWaitsWaitsForNoCompany(t *testing.T) {
+	c := open(t, t.TempDir(), Options{wait: time.Hour})
+	require.NoError(t, c.PutSoon(t.Context(), sample(t, c, 1)))
+	require.NoError(t, c.Put(t.Context(), sample(t, c, 2)))
+	require.NoError(t, c.PutSoon(t.Context(), sample(t, c, 3)))
+	require.NoError(t, c.Flush(t.Context()))
+	last, stored := sample(t, c, 4), make(chan error, 1)
+	require.NoError(t, c.PutSoon(t.Context(), last))
+	c.WhenStored(last, func(err error) { stored <- err })
+	c.Hurry()
+	require.NoError(t, <-stored)
+	for n := range 2 * batchMost { // and enough is no longer few
+		require.NoError(t, c.PutSoon(t.Context(), &Entry{Key: keyOf("many", n)}))
+	}
+	require.NoError(t, c.PutSoon(t.Context(), sample(t, c, 6)))
+	require.NoError(t, c.Close())
+	require.EqualValues(t, 4+2*batchMost+1, c.Stats().Stored)
+}
+
 // One batch holds keys that are there, keys twice, and new ones.
 func TestBatchReplacesWhatIsThere(t *testing.T) {
 	c := open(t, t.TempDir(), Options{})

@@ -31,8 +31,9 @@ type Options struct {
 	Check bool
 	Log   *slog.Logger // nil = silent
 
-	now func() time.Time
-	max int64 // pages, for tests of a full disk
+	now  func() time.Time
+	max  int64         // pages, for tests of a full disk
+	wait time.Duration // 0 = batchWait
 }
 
 // Cache is an open cache. All methods are safe for concurrent use, also by several processes on one directory.
@@ -65,6 +66,9 @@ func Open(dir string, o Options) (*Cache, error) {
 	}
 	if o.now == nil {
 		o.now = time.Now
+	}
+	if o.wait == 0 {
+		o.wait = batchWait
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -38,6 +38,8 @@ type Daemon struct {
 	stopper stopper
 	queue   *queue
 
+	feedWait time.Duration // the constant of that name
+
 	publishing chan struct{} // holds one for each value that is being brought from a GPU to memory
 
 	streaming atomic.Int32 // invocations that hand on items while they run
@@ -69,7 +71,7 @@ func Open(ctx context.Context, cfg Config) (*Daemon, error) {
 func open(ctx context.Context, checker *Checker) (_ *Daemon, err error) {
 	cfg := checker.cfg
 	d := &Daemon{
-		Checker: checker, log: cfg.Log, now: time.Now, ring: ringAt, held: heldMemory{max: cfg.HeldMax}, broken: make(chan struct{}), queue: newQueue(cfg.Runs),
+		Checker: checker, log: cfg.Log, now: time.Now, ring: ringAt, held: heldMemory{max: cfg.HeldMax}, broken: make(chan struct{}), queue: newQueue(cfg.Runs), feedWait: feedWait,
 		publishing: make(chan struct{}, 2),
 	}
 	defer func() {

@@ -1,5 +1,7 @@
 package daemon
 
+import "time"
+
 // NodeExtension is for tests that use an engine of their own.
 var NodeExtension = nodeExtension
 
@@ -14,3 +16,6 @@ func (d *Daemon) HoldPublishing() (release func()) {
 		}
 	}
 }
+
+// WaitForCompany lets what happens wait an hour for more to be written with it, when nobody waits.
+func (d *Daemon) WaitForCompany() { d.feedWait = time.Hour }

@@ -177,6 +177,13 @@ func (f *feed) putStored(e *entry, result *cache.Entry) {
 
 func isEarly(e *entry) bool { return e.early }
 
+// mayWait reports whether what is in the queue is few, and nobody waits for it.
+func (f *feed) mayWait() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return !f.shut && len(f.queue) < feedMany && !slices.ContainsFunc(f.queue, func(e *entry) bool { return e.mark != nil })
+}
+
 // ripe takes what can be written from the queue.
 func (f *feed) ripe() []*entry {
 	f.mu.Lock()
@@ -200,10 +207,12 @@ func (f *feed) pump(ctx context.Context) {
 	for open := true; open; {
 		select {
 		case _, open = <-f.wake:
-			timer.Reset(feedWait)
-			select {
-			case <-f.now:
-			case <-timer.C:
+			if open && f.mayWait() {
+				timer.Reset(f.run.daemon.feedWait)
+				select {
+				case <-f.now: // somebody began to wait meanwhile, or there is enough
+				case <-timer.C:
+				}
 			}
 		case <-timer.C:
 		}

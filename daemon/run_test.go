@@ -2,6 +2,8 @@ package daemon_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 
@@ -147,4 +149,31 @@ func TestVerifyFindsNothingWrongWithPureModules(t *testing.T) {
 	got := d.runWith("sums.flow.yaml", daemon.Request{Verify: true})
 	require.Empty(t, got.Mismatches)
 	require.Equal(t, 8, d.executions(), "verifying runs everything")
+}
+
+// TestRunsEndWithoutCompany has what happens in runs wait an hour for more to be written with it: nothing that somebody waits for does.
+func TestRunsEndWithoutCompany(t *testing.T) {
+	d, cfg := open(t)
+	d.WaitForCompany()
+	flow, err := d.LoadFile(wide(t, t.TempDir(), 3))
+	require.NoError(t, err)
+	for _, req := range []daemon.Request{{}, {}, {NoCache: true}, {Verify: true}} {
+		var told []string
+		req.Observe = func(e journal.Event) { told = append(told, e.Type) }
+		res := mustRun(t, d, flow, req)
+		require.Equal(t, "job_update", told[len(told)-1])
+		h, err := daemon.OpenHistory(t.Context(), cfg)
+		require.NoError(t, err)
+		events, err := h.Events(t.Context(), res.ID, 0)
+		require.NoError(t, err)
+		require.NoError(t, h.Close())
+		require.Len(t, events, len(told), "all is written")
+	}
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "trap.wasm"), guests.Bare("trap", guests.Trap()), 0o600))
+	flow, err = d.LoadFile(writeFlow(t, dir, map[string]any{"levee": 1, "nodes": map[string]any{"a": map[string]any{"uses": "./trap.wasm"}}}))
+	require.NoError(t, err)
+	res, err := d.Run(t.Context(), flow, daemon.Request{})
+	require.NoError(t, err)
+	require.Equal(t, journal.Failed, res.Status)
 }
