@@ -250,10 +250,14 @@ type wanted struct {
 // each have one block or some.
 func (l *lower) extremeRows(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, w wanted) error {
 	bytes := r.n * d.Size()
-	if vectors := bytes%16 == 0; r.n <= 32 || vectors && bytes <= 32*16 {
+	each := int64(32) // bytes that a thread of extreme_few has
+	if d == op.U8 {
+		each = 16
+	}
+	if vectors := bytes%16 == 0; r.n <= 32 || vectors && bytes <= 32*each {
 		width := powerOfTwo(r.n, 32)
 		if vectors {
-			width = powerOfTwo(bytes/16, 32)
+			width = powerOfTwo((bytes+each-1)/each, 32)
 		}
 		args := l.args().Ptr(out).Ptr(in).I64(r.outer).U32(uint32(r.n)).U32(uint32(width)).I64(w.flip).U32(w.places).U32(uint32(w.as))
 		return l.launch(fmt.Sprint("reduce_", d), fmt.Sprint("extreme_few_", d), l.blocks((r.outer+1)/2*width), eachThread, 0, args)

@@ -101,25 +101,33 @@ INLINE u32 find_half(const u32x4 *q, u32 count, i32 key, i64 flip, u32 inf) {
 }
 INLINE u32 find_f16(const u32x4 *q, u32 count, i32 key, i64 flip) { return find_half(q, count, key, flip, 0x7c007c00); }
 INLINE u32 find_bf16(const u32x4 *q, u32 count, i32 key, i64 flip) { return find_half(q, count, key, flip, 0x7f807f80); }
+// FIND_SAME looks for an element that is itself known, and for any NaN where that is what was found.
+#define FIND_SAME(N, SAME) { \
+		u32 at = 0; \
+		REPEAT(j, N) { \
+			u32 i = N - 1 - j; \
+			if (SAME) at = i * (4 * 4 * count / (N)); \
+		} \
+		return at; \
+	}
+#define WORD q[i / 4][i % 4]
 INLINE u32 find_i32(const u32x4 *q, u32 count, i32 key, i64 flip) {
-	u32 at = 0;
-	REPEAT(j, 4 * count) if (key_i32((i32)q[count - 1 - j / 4][3 - j % 4], flip) == key) at = 4 * (4 * count - 1 - j);
-	return at;
+	u32 same = (u32)(key ^ (i32)flip);
+	FIND_SAME(4 * count, WORD == same)
 }
 INLINE u32 find_f32(const u32x4 *q, u32 count, i32 key, i64 flip) {
-	u32 at = 0;
-	REPEAT(j, 4 * count) if (key_f32(float_of(q[count - 1 - j / 4][3 - j % 4]), flip) == key) at = 4 * (4 * count - 1 - j);
-	return at;
+	u32 same = bits_back(key, flip);
+	if (key == LEAST32) FIND_SAME(4 * count, (WORD & 0x7fffffffu) > 0x7f800000u)
+	FIND_SAME(4 * count, WORD == same)
 }
 INLINE u32 find_i64(const u32x4 *q, u32 count, i64 key, i64 flip) {
-	u32 at = 0;
-	REPEAT(j, 2 * count) if (key_i64((i64)long_of(q, 2 * count - 1 - j), flip) == key) at = 8 * (2 * count - 1 - j);
-	return at;
+	u64 same = (u64)(key ^ flip);
+	FIND_SAME(2 * count, long_of(q, i) == same)
 }
 INLINE u32 find_f64(const u32x4 *q, u32 count, i64 key, i64 flip) {
-	u32 at = 0;
-	REPEAT(j, 2 * count) if (key_f64(float_of64(long_of(q, 2 * count - 1 - j)), flip) == key) at = 8 * (2 * count - 1 - j);
-	return at;
+	u64 same = (u64)order64((u64)(key ^ flip));
+	if (key == LEAST64) FIND_SAME(2 * count, (long_of(q, i) & 0x7fffffffffffffffull) > 0x7ff0000000000000ull)
+	FIND_SAME(2 * count, long_of(q, i) == same)
 }
 
 // in_block gives the least of what the warps of a block found, to its first thread.
@@ -204,36 +212,35 @@ enum { STEPS = 16, TAIL = 0xffffff00 };
 		REPEAT(k, 4) G[k] = step[lesser(t + k * width, last)]; \
 	}
 
-// extreme_few_T: rows of whole vectors, at most 32, or of at most 32 elements: width threads for each, width a power of two; four rows are under
-// way at once. Beyond a row's end is its last vector or element again.
-#define FEW_EXTREMES(T, K, E, N, KEY, PLACE) \
-	for (u64 first = gid() >> log; first - ((tid() & 31) >> log) < rows; first += 4 * stride) { \
-		E e[4]; \
-		K key[4], best[4]; \
-		u32 place[4] = {0, 0, 0, 0}; \
-		REPEAT(k, 4) e[k] = ((GLOBAL const E *)in)[lesser64(first + k * stride, rows - 1) * (N) + lesser(t, (N) - 1)]; \
-		REPEAT(k, 4) best[k] = key[k] = KEY; \
-		for (u32 s = width / 2; s > 0; s /= 2) REPEAT(k, 4) { \
+// extreme_few_T: rows of whole vectors, at most 32 times those of a thread, or of at most 32 elements: width threads for each, width a power of two;
+// some rows are under way at once. Beyond a row's end is its last vector or element again.
+#define FEW_EXTREMES(T, K, E, EACH, ROWS, N, KEY, PLACE) \
+	for (u64 first = gid() >> log; first - ((tid() & 31) >> log) < rows; first += ROWS * stride) { \
+		E e[ROWS][EACH]; \
+		K key[ROWS], best[ROWS]; \
+		u32 place[ROWS]; \
+		REPEAT(k, ROWS) { \
+			GLOBAL const E *x = (GLOBAL const E *)in + lesser64(first + k * stride, rows - 1) * (N); \
+			REPEAT(j, EACH) e[k][j] = x[lesser(t * EACH + j, (N) - 1)]; \
+		} \
+		REPEAT(k, ROWS) best[k] = key[k] = KEY, place[k] = 0; \
+		for (u32 s = width / 2; s > 0; s /= 2) REPEAT(k, ROWS) { \
 			K other = other_##K(best[k], s); \
 			best[k] = other < best[k] ? other : best[k]; \
 		} \
 		if (places) { \
-			REPEAT(k, 4) place[k] = key[k] == best[k] ? PLACE : ~0u; \
-			for (u32 s = width / 2; s > 0; s /= 2) REPEAT(k, 4) place[k] = lesser(place[k], lane_xor(place[k], s)); \
+			REPEAT(k, ROWS) place[k] = key[k] == best[k] ? PLACE : ~0u; \
+			for (u32 s = width / 2; s > 0; s /= 2) REPEAT(k, ROWS) place[k] = lesser(place[k], lane_xor(place[k], s)); \
 		} \
-		for (u32 k = t; k < 4 && first + k * stride < rows; k += width) { /* all threads of a row have what was found */ \
-			found f = {best[0], place[0]}; \
-			REPEAT(j, 4) f.key = k == j ? best[j] : f.key, f.place = k == j ? place[j] : f.place; \
-			f.key = wider_##T((K)f.key, flip); \
-			give_##T(out, first + k * stride, f, flip, places, type); \
-		} \
+		REPEAT(k, ROWS) if (t == (k & (width - 1)) && first + k * stride < rows) \
+			give_##T(out, first + k * stride, (found){wider_##T(best[k], flip), place[k]}, flip, places, type); \
 	}
-#define EXTREME_FEW(T, K) \
+#define EXTREME_FEW(T, K, EACH, ROWS) \
 	KERNEL extreme_few_##T(GLOBAL void *out, GLOBAL const T *__restrict in, u64 rows, u32 n, u32 width, i64 flip, u32 places, u32 type) { \
 		u32 t = tid() & (width - 1), log = (u32)__builtin_ctz(width); \
 		u64 stride = gstride() >> log; \
 		if (n * sizeof(T) % 16 == 0) \
-			FEW_EXTREMES(T, K, u32x4, n * sizeof(T) / 16, group_##T(e + k, 1, flip), (t * 16 + find_##T(e + k, 1, best[k], flip)) / sizeof(T)) \
+			FEW_EXTREMES(T, K, u32x4, EACH, ROWS, n * sizeof(T) / 16, group_##T(e[k], EACH, flip), (t * 16 * EACH + find_##T(e[k], EACH, best[k], flip)) / sizeof(T)) \
 		else \
-			FEW_EXTREMES(T, K, T, n, key_##T(e[k], flip), t) \
+			FEW_EXTREMES(T, K, T, 1, 4, n, key_##T(e[k][0], flip), t) \
 	}
