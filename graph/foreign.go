@@ -40,6 +40,7 @@ const (
 	requestForm                    // nodetool: a RunJobRequest
 	shortForm                      // nodetool: a map of nodes that name their sources
 	apiForm                        // ComfyUI: the same with class_type
+	promptForm                     // ComfyUI: that under prompt, as its server takes it
 	editorForm                     // ComfyUI: what its editor saves
 )
 
@@ -62,6 +63,9 @@ func formOf(root *tree) foreignForm {
 	}
 	if nodes := root.get("nodes"); nodes != nil && nodes.kind == listTree && (root.get("edges") != nil || len(root.fields) == 1) {
 		return graphForm
+	}
+	if p := root.get("prompt"); p != nil && p.kind == mapTree && p.get("prompt") == nil && formOf(p) == apiForm {
+		return promptForm
 	}
 	form := shortForm
 	for _, f := range root.fields {
@@ -191,7 +195,7 @@ func (n *foreignNode) get(key string) *tree {
 
 // foreignHead notes what is known of a foreign file before it is converted.
 func (p *parser) foreignHead(root *tree) {
-	if p.file.Foreign = Nodetool; p.file.form == apiForm || p.file.form == editorForm {
+	if p.file.Foreign = Nodetool; p.file.form == apiForm || p.file.form == promptForm || p.file.form == editorForm {
 		p.file.Foreign = ComfyUI
 	}
 	if name, ok := root.textOf("name"); ok && name != "" && p.file.form == graphForm {

@@ -20,6 +20,7 @@ func FuzzForeign(f *testing.F) {
 		require.NoError(f, err)
 		f.Add(string(text))
 	}
+	f.Add(`{"client_id": "x", "prompt": {"3": {"class_type": "PrimitiveString", "inputs": {"value": "a"}}, "4": {"class_type": "StringLength", "inputs": {"string": ["3", 0]}}}}`)
 	f.Add(`{"3": {"class_type": "nodetool.text.Concat", "inputs": {"a": ["4", 0]}}, "4": {"class_type": "nodetool.text.ToUppercase", "inputs": {"text": "\ud83d\ude00 \u0085\n x"}}}`)
 	f.Add(`{"nodes": [{"id": 1, "type": "nodetool.constant.Dict", "data": {"value": {"on": 1e300, "": [null, -0.0, "0x1", "~", " a\n\nb"]}}}], "edges": []}`)
 	resolve := coreTypes(f)

@@ -268,9 +268,18 @@ func (x *foreign) giveParams(inputs *tree) {
 	if x.params == nil {
 		return
 	}
+	unknown := map[string]bool{}
+	for _, n := range x.nodes {
+		if name, ok := literalText(n.get("name")); ok && n.rule == nil {
+			unknown[name] = true
+		}
+	}
 	for _, f := range x.params.fields {
 		n := x.inputs[f.key]
 		if n == nil {
+			if unknown[f.key] {
+				continue // the node that it is for is reported
+			}
 			var known []string
 			for name := range x.inputs {
 				if x.report.near.left() {

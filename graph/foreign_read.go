@@ -18,6 +18,9 @@ func (x *foreign) read(form foreignForm, root *tree) bool {
 			x.system = ComfyUI
 		}
 		x.readShort(root)
+	case promptForm:
+		x.name, x.description, x.system = nil, nil, ComfyUI
+		x.readShort(root.get("prompt"))
 	case requestForm:
 		if x.params = root.get("params"); x.params != nil && x.params.kind != mapTree && x.params.scalar != nil {
 			x.report.add(x.params.pos, "shape", "params must be a map of inputs, got %s", x.params.describe())

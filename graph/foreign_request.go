@@ -8,21 +8,32 @@ import (
 // Requests that are recorded keep nothing that only the sender needs.
 var requestFields = []string{"type", "job_type", "graph", "params", "workflow_id", "explicit_types"}
 
-// Redact takes out of a RunJobRequest what a runner does not need: tokens, the environment, chat messages. All places stay
+// requestMarks are texts one of which every request holds.
+var requestMarks = [][]byte{[]byte(`"graph"`), []byte("run_job_request"), []byte(`"prompt"`)}
+
+// Redact takes out of a request what a runner does not need: tokens, the environment, chat messages. All places stay
 // where they are. Any other text is returned as it is.
 func Redact(text []byte) []byte {
-	if start := bytes.TrimLeft(text, "\ufeff \t\r\n"); len(start) == 0 || start[0] != '{' || len(text) > MaxFileSize || !bytes.Contains(text, []byte(`"graph"`)) && !bytes.Contains(text, []byte("run_job_request")) {
+	if start := bytes.TrimLeft(text, "\ufeff \t\r\n"); len(start) == 0 || start[0] != '{' || len(text) > MaxFileSize || !slices.ContainsFunc(requestMarks, func(mark []byte) bool { return bytes.Contains(text, mark) }) {
 		return text
 	}
 	src := newSource(bytes.TrimPrefix(text, []byte("\ufeff")))
 	found := &problems{}
 	root := readJSON(src, found)
-	if root == nil || formOf(root) != requestForm {
+	if root == nil {
+		return text
+	}
+	kept := requestFields
+	switch formOf(root) {
+	case requestForm:
+	case promptForm:
+		kept = []string{"prompt"}
+	default:
 		return text
 	}
 	text = slices.Clone(src.text)
 	for i, f := range root.fields {
-		if slices.Contains(requestFields, f.key) {
+		if slices.Contains(kept, f.key) {
 			continue
 		}
 		end := len(text)

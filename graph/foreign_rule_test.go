@@ -65,6 +65,10 @@ func TestRequestsAreBlanked(t *testing.T) {
 	g := loadForeignAs(t, "r.json", strings.Replace(got, `"auth_token": "kept"`, "", 1), nil)
 	require.Empty(t, g.Nodes)
 	require.NotContains(t, string(Redact([]byte(`{"env": {"K": "s3cret"}, "graph": {"nodes": []}, "params": {}}`))), "s3c")
+	prompt := `{"client_id": "s3cret", "extra_data": {"api_key": "s3cret"}, "prompt": {"1": {"class_type": "PrimitiveString", "inputs": {"value": "kept"}}}}`
+	got = string(Redact([]byte(prompt)))
+	require.NotContains(t, got, "s3c")
+	require.Equal(t, strings.Index(prompt, "kept"), strings.Index(got, "kept"))
 	own := "levee: 1\nnodes: {}\n# auth_token run_job_request\n"
 	require.Equal(t, own, string(Redact([]byte(own))))
 	require.Equal(t, `{"auth_token": "x"`, string(Redact([]byte(`{"auth_token": "x"`))), "no JSON")
