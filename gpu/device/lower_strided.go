@@ -8,7 +8,7 @@ import (
 	"levee/gpu/op"
 )
 
-// lowerStrided moves squares through shared memory where the output's last dimension is not the input's, else units.
+// lowerStrided moves tiles through shared memory where the output's last dimension is not the input's, else lines, or units.
 func lowerStrided(l *lower, o *op.Op) error {
 	in, out := l.in[0], l.out[0]
 	size := in.DType.Size()
@@ -64,7 +64,7 @@ func nearest(s op.Strided) int {
 	return slices.Index(s.Strides, 1)
 }
 
-// side is how much a tile has along near, and along the last dimension, by the bytes of a unit: as in kernels/strided.c.
+// tileSides and wideSides are how much a tile has along near, and along the last dimension, by the bytes of a unit: as in kernels/strided.c.
 var (
 	tileSides = map[int64][2]int64{1: {64, 64}, 2: {64, 64}, 16: {32, 32}}
 	wideSides = map[int64][2]int64{1: {256, 128}, 2: {128, 128}, 4: {128, 64}, 8: {64, 64}}
