@@ -101,6 +101,7 @@ INLINE u32 find_half(const u32x4 *q, u32 count, i32 key, i64 flip, u32 inf) {
 }
 INLINE u32 find_f16(const u32x4 *q, u32 count, i32 key, i64 flip) { return find_half(q, count, key, flip, 0x7c007c00); }
 INLINE u32 find_bf16(const u32x4 *q, u32 count, i32 key, i64 flip) { return find_half(q, count, key, flip, 0x7f807f80); }
+
 // FIND_SAME looks for an element that is itself known, and for any NaN where that is what was found.
 #define FIND_SAME(N, SAME) { \
 		u32 at = 0; \
@@ -192,7 +193,7 @@ enum { STEPS = 16, TAIL = 0xffffff00 };
 						u32x4 g[4]; \
 						GROUP_AT(g, first - STEPS) \
 						u32 b = find_##T(g, 4, key, flip); \
-						place = lesser((b >> 4) * width + t, (u32)lesser64(words - (u64)(first - STEPS) * 4 * width, 4 * width) - 1) * V + (b & 15) / sizeof(T); \
+						place = ((b >> 4) * width + t) * V + (b & 15) / sizeof(T); \
 					} \
 				} \
 				for (u32 s = lesser(width, 32) / 2; s > 0; s /= 2) place = lesser(place, lane_xor(place, s)); \
@@ -204,7 +205,7 @@ enum { STEPS = 16, TAIL = 0xffffff00 };
 		} \
 	}
 
-// GROUP_AT loads a thread's group of a step. Beyond the row's end is the last vector again, which changes nothing.
+// GROUP_AT loads a thread's group of a step. Beyond the row's end is the last vector again, which changes nothing: its own place is before.
 #define GROUP_AT(G, S) { \
 		u64 from = (u64)(S) * (4 * width); \
 		GLOBAL const u32x4 *step = v + from; \

@@ -85,7 +85,7 @@ EIGHT(f64, i64, 2, float_of64(long_of(q + k, j)))
 				if (places) { \
 					T e[8]; \
 					REPEAT(k, 8) e[k] = x[lesser(at + k, left - 1) * inner + first + t]; \
-					REPEAT(k, 8) if (key_##T(e[7 - k], flip) == best) place = lesser(at + 7 - k, left - 1); \
+					REPEAT(k, 8) if (key_##T(e[7 - k], flip) == best) place = at + 7 - k; \
 				} \
 				give_##T(out, p * inner + first + t, (found){wider_##T(best, flip), (i64)(from + place)}, flip, places, type); \
 			} \
