@@ -45,12 +45,15 @@ func Dial(fd int) (Executor, error) {
 		return nil, c.lost(err)
 	}
 	r, err := c.ask(&request{verb: doInfo})
-	if err != nil {
-		return nil, err
-	}
 	var told about
-	if err := json.Unmarshal([]byte(r.text), &told); err != nil {
-		return nil, c.lost(err)
+	if err == nil {
+		if err = json.Unmarshal([]byte(r.text), &told); err != nil {
+			err = c.lost(err)
+		}
+	}
+	if err != nil {
+		_ = c.Close()
+		return nil, err
 	}
 	c.info = op.Info{Kind: "cuda", Name: told.Name, Memory: told.Memory}
 	c.limits = op.Limits{Temp: told.Memory, Work: told.Work}
@@ -61,7 +64,13 @@ func Dial(fd int) (Executor, error) {
 func (c *client) greet() (staging int, err error) {
 	var b [1]byte
 	oob := make([]byte, unix.CmsgSpace(4))
-	n, oobn, _, _, err := unix.Recvmsg(c.fd, b[:], oob, unix.MSG_CMSG_CLOEXEC)
+	var n, oobn int
+	for {
+		n, oobn, _, _, err = unix.Recvmsg(c.fd, b[:], oob, unix.MSG_CMSG_CLOEXEC)
+		if err != unix.EINTR { // a socket that waits for so long only is not read on by itself
+			break
+		}
+	}
 	if err != nil {
 		return -1, err
 	}

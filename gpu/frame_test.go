@@ -4,6 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"os"
+	goruntime "runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -128,4 +131,52 @@ func TestNobodyWaitsForeverForAValue(t *testing.T) {
 	require.ErrorAs(t, Retrieve(pair[0], [32]byte{1}, 1, time.Millisecond, io.Discard), &fault)
 	require.Equal(t, op.Lost, fault.Fault)
 	require.Contains(t, fault.Detail, "does not answer")
+}
+
+// A signal, as the end of any child is, must not be taken for the end of a session whose socket has a timeout: such a call is not taken up again.
+func TestSignalsEndNoGreeting(t *testing.T) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	require.NoError(t, err)
+	defer unix.Close(pair[0])
+	defer unix.Close(pair[1])
+	most := unix.NsecToTimeval(time.Minute.Nanoseconds())
+	require.NoError(t, unix.SetsockoptTimeval(pair[0], unix.SOL_SOCKET, unix.SO_RCVTIMEO, &most))
+	thread, greeted := make(chan int), make(chan error)
+	go func() {
+		goruntime.LockOSThread()
+		thread <- unix.Gettid()
+		c := &client{fd: pair[0]}
+		fd, err := c.greet()
+		_ = unix.Close(fd)
+		greeted <- err
+	}()
+	tid := <-thread
+	for range 10_000 {
+		require.NoError(t, unix.Tgkill(os.Getpid(), tid, unix.SIGURG))
+	}
+	staging, err := greet(pair[1])
+	require.NoError(t, err)
+	defer unix.Munmap(staging)
+	require.NoError(t, <-greeted)
+}
+
+// Who reaches no worker keeps none of its memory: a daemon may try often.
+func TestFailedSessionsLeaveNothing(t *testing.T) {
+	maps := func() int {
+		text, err := os.ReadFile("/proc/self/maps")
+		require.NoError(t, err)
+		return strings.Count(string(text), "levee-staging")
+	}
+	before := maps()
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	require.NoError(t, err)
+	staging, err := greet(pair[1])
+	require.NoError(t, err)
+	require.Equal(t, before+1, maps())
+	require.NoError(t, unix.Munmap(staging))
+	require.NoError(t, unix.Close(pair[1]))
+	_, err = Dial(pair[0])
+	requireFault(t, op.Lost, err)
+	require.NoError(t, unix.Close(pair[0]))
+	require.Equal(t, before, maps())
 }

@@ -39,7 +39,7 @@ type Pool struct {
 	mu     sync.Mutex
 	hosts  map[hostKey]*host // guarded by mu, as all below
 	next   map[string]string // by device: the owner for whom a worker there gets no more sessions
-	undead map[string]string // devices with a worker that was killed and does not die, and why it was
+	undead map[*process]bool // workers that were killed and do not die: their devices get no more work
 	change chan struct{}     // closed, and made anew, when a worker or a session ends
 	closed bool
 }
@@ -94,7 +94,7 @@ func NewPool(cfg PoolConfig) *Pool {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Pool{cfg: cfg, hosts: map[hostKey]*host{}, next: map[string]string{}, undead: map[string]string{}, change: make(chan struct{})}
+	return &Pool{cfg: cfg, hosts: map[hostKey]*host{}, next: map[string]string{}, undead: map[*process]bool{}, change: make(chan struct{})}
 }
 
 // errClosed is what a closed pool answers.
@@ -161,8 +161,10 @@ func (p *Pool) reserve(r Request, waited time.Duration) (*process, *pause, error
 	if p.closed {
 		return nil, nil, errClosed
 	}
-	if why, ok := p.undead[r.Device]; ok {
-		return nil, nil, op.Errorf(op.Unavailable, "the process at the GPU was killed and does not end (%s): somebody has to look at the machine", why)
+	for w := range p.undead {
+		if w.host.key.device == r.Device {
+			return nil, nil, op.Errorf(op.Unavailable, "the process at the GPU was killed and does not end (%s): somebody has to look at the machine", w.lost)
+		}
 	}
 	h := p.host(hostKey{r.Device, r.Owner})
 	if h.now == nil {

@@ -110,7 +110,7 @@ func (w *process) run(r Request) {
 	leaving := w.leaving
 	p.mu.Unlock()
 	if leaving {
-		w.kill("levee is stopping")
+		w.kill("") // it was told to go before it was there
 	}
 	late := time.AfterFunc(p.cfg.Start, func() {
 		p.mu.Lock()
@@ -274,7 +274,7 @@ func (w *process) kill(reason string) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if !w.gone {
-			p.undead[w.host.key.device] = w.lost
+			p.undead[w] = true
 			p.cfg.Log.Error("a GPU worker was killed and does not end: its GPU gets no more work", "device", w.host.key.device, "why", w.lost)
 			p.changed()
 		}
@@ -286,7 +286,7 @@ func (w *process) died(words string) {
 	p, h := w.pool, w.host
 	p.mu.Lock()
 	w.gone, h.now = true, nil
-	delete(p.undead, h.key.device)
+	delete(p.undead, w)
 	said := w.lost != ""
 	if !said {
 		w.lost = words

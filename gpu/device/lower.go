@@ -65,6 +65,7 @@ type lower struct {
 	params    []byte // of the launches
 	next      cuda.Args
 	tables    []string      // keys of those that this graph brings
+	tabled    int           // their bytes
 	fusion    *fusion       // of the op that is being lowered
 	beyond    time.Duration // what ops may take beyond what their costs say
 	maps      int           // ops that may trap
@@ -113,6 +114,7 @@ func (l *lower) graph() error {
 		if err != nil {
 			return err
 		}
+		l.s.Launched.Add(1) // an op's tables and the driver's compiler may take a while
 		for i < next {
 			for _, t := range slices.Concat(ops[i].In, ops[i].Out) {
 				if l.plan.LastUse[t] == i {
@@ -191,6 +193,9 @@ func (l *lower) table(key string, make func() []byte) (cuda.Ptr, error) {
 		return at, nil
 	}
 	text := make()
+	if l.tabled += len(text); l.tabled > maxTables {
+		return 0, op.Errorf(op.OverBudget, "its tables take more than %d bytes: it can be submitted in parts", maxTables)
+	}
 	at, err := l.s.alloc(int64(len(text)))
 	if err != nil {
 		return 0, err
@@ -200,6 +205,9 @@ func (l *lower) table(key string, make func() []byte) (cuda.Ptr, error) {
 	l.tables = append(l.tables, key)
 	return at, nil
 }
+
+// maxTables bounds the tables that one graph brings: the host holds all of them until the graph is in the stream. One op may need two of 46 MB.
+const maxTables = 128 << 20
 
 func (l *lower) set8(at cuda.Ptr, v byte, n int64) error {
 	l.list = append(l.list, command{kind: setBytes, at: at, v: uint32(v), n: n})

@@ -46,7 +46,7 @@ func (c *conv) window(args *cuda.Args) *cuda.Args {
 func lowerConv(l *lower, o *op.Op) error {
 	c := convOf(l, o)
 	in := l.in[0].DType
-	if in.Size() == 2 && l.dev.cc >= tensorCores && c.k() <= math.MaxInt32 {
+	if in.Size() == 2 && l.dev.cc >= tensorCores && max(c.k(), c.out[0]*c.out[1]) <= math.MaxInt32 { // so far windows count
 		return l.convByWindows(&c)
 	}
 	x, weights := operandOf(l.in[0].at, false, l.in[0].Elems(), 1), operandOf(l.in[1].at, false, c.outputs, c.k())

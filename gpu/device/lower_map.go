@@ -38,7 +38,8 @@ type mapKey struct {
 }
 
 const (
-	// maxMaps is how many kernels of nodes are loaded before all are unloaded: each takes memory of the device that no quota counts.
+	// maxMaps is how many kernels of nodes are loaded, one for each types of its tensors, before a graph has all unloaded: each takes memory of
+	// the device that no quota counts.
 	maxMaps = 512
 	// launchTime is what one launch may take by estimate: other sessions, and what else the device shows, get their turn in between.
 	launchTime = 50 * time.Millisecond
@@ -59,9 +60,6 @@ func (s *Session) Kernel(module []byte, export string) (op.Handle, error) {
 	f, err := kernel.Parse(module, export)
 	if err != nil {
 		return 0, err
-	}
-	if err := s.dev.unloadMaps(); err != nil {
-		return 0, s.dev.fault(err)
 	}
 	return s.objects.Add(object{kernel: &mapKernel{f, f.Key(), map[op.DType]func(string) string{}}}), nil
 }

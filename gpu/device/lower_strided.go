@@ -114,6 +114,9 @@ func (l *lower) tiles(s op.Strided, near int, size int64) (bool, error) {
 	default:
 		tile("tiles", tileSides)
 	}
+	if blocks > maxGrid {
+		return false, nil
+	}
 	args := l.args().Ptr(l.out[0].at).Ptr(l.in[0].at).I64(s.Start).I64(n).I64(step).I64(count).I64(nearPitch).I64(all)
 	for i := range op.MaxRank - 3 { // the fourth is what is left
 		args.I64(at(dims, i, 1))

@@ -23,7 +23,7 @@ type Session struct {
 	class   op.Class
 	closed  bool
 	fences
-	Launched  atomic.Int64              // counts launches: the driver may hold them up for as long as earlier ones take
+	Launched  atomic.Int64              // counts what gets a graph on: ops that were looked at, and launches, which the driver may hold up for as long as earlier ones take
 	launching func(file, kernel string) // nil, but for tests that count what goes through which built-in kernel
 }
 
@@ -222,6 +222,9 @@ func (s *Session) Submit(graph []byte) (uint64, error) {
 	}
 	if err := s.room(); err != nil {
 		return 0, err
+	}
+	if err := s.dev.unloadMaps(); err != nil {
+		return 0, s.dev.fault(err)
 	}
 	l := &lower{s: s, dev: s.dev, plan: plan, at: make([]cuda.Ptr, len(plan.Tensors))}
 	for i, t := range plan.Tensors {
