@@ -98,7 +98,7 @@ func (c *Config) complete() error {
 		c.IdleAfter = 30 * time.Second
 	}
 	if c.CompileTime <= 0 {
-		c.CompileTime = 10 * time.Second
+		c.CompileTime = compilerSlowdown * 10 * time.Second
 	}
 	if c.Executable == "" {
 		// Not by name: the file may have been replaced since this process was started.
