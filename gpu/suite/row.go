@@ -16,7 +16,7 @@ func rowCases(r *rand.Rand) (list []Case) {
 			list = append(list, softmaxCase(Random(r, d, shape...)), softmaxCase(Wild(r, d, shape...)), normCase(r, Random(r, d, shape...), 1e-5), normCase(r, Wild(r, d, shape...), 0))
 		}
 	}
-	for _, shape := range [][]int64{{4100, 8}, {258, 1028}} { // more rows than there are blocks
+	for _, shape := range [][]int64{{4100, 8}, {258, 1028}, {2, 4352}, {2, 7936}} { // more rows than there are blocks; rows that end within what a thread makes at a time
 		list = append(list, softmaxCase(Random(r, op.F16, shape...)), normCase(r, Random(r, op.F16, shape...), 0))
 	}
 	for i, shape := range [][]int64{{2, 12_115}, {3, 9001}, {2, 59_000}, {2, 58_999}, {5, 8500}} { // in a block's own memory, or most of it

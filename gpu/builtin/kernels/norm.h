@@ -175,7 +175,7 @@ INLINE u32 all_near(u32 sums) {
 	if (near_##T(V)) { \
 		u32 sums = 0; \
 		REPEAT(j, E) if (HAS(j)) REPEAT(i, WORDS) sums = squares(sums, w[j][i]); \
-		near = all_near(sums) && all % (R * V) == 0; /* all have as many */ \
+		near = all_near(sums) && all % (R * GROUP) == 0; /* of each group all have all, or nothing */ \
 	} \
 	if (!near) REPEAT(k, E * V) bad |= x[k] != x[k]; \
 	m = row_most(m, bad, part[0], R); \
