@@ -6,9 +6,11 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"levee/cache/sqlite"
 	"levee/daemon"
 	"levee/daemon/journal"
 	"levee/testdata/guests"
@@ -176,4 +178,44 @@ func TestRunsEndWithoutCompany(t *testing.T) {
 	res, err := d.Run(t.Context(), flow, daemon.Request{})
 	require.NoError(t, err)
 	require.Equal(t, journal.Failed, res.Status)
+}
+
+// TestRecordsStayBehindTheirResults keeps the cache from storing anything, as another process that writes to it does: then the history
+// says of no node that it ran.
+func TestRecordsStayBehindTheirResults(t *testing.T) {
+	d, cfg := open(t)
+	flow, err := d.LoadFile(wide(t, t.TempDir(), 40))
+	require.NoError(t, err)
+	other, err := sqlite.Open(filepath.Join(cfg.CacheDir, "cache.db"), sqlite.Options{Sync: sqlite.Normal, Schema: make([]string, 1)})
+	require.NoError(t, err)
+	defer other.Close()
+	held, end := make(chan struct{}), make(chan struct{})
+	release := sync.OnceFunc(func() { close(end) })
+	defer release()
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := other.Write(t.Context(), func(*sqlite.Tx) error { close(held); <-end; return nil }); err != nil {
+			t.Error(err)
+		}
+	})
+	<-held
+	wg.Go(func() { mustRun(t, d, flow, daemon.Request{}) })
+	require.Eventually(t, func() bool {
+		stats, _ := d.Counters()
+		return stats.Ran >= 40
+	}, deadline, time.Millisecond)
+	history, err := sqlite.Open(filepath.Join(cfg.StateDir, "state.db"), sqlite.Options{Sync: sqlite.Full, Schema: make([]string, 2)})
+	require.NoError(t, err)
+	defer history.Close()
+	recorded := func() (n int) {
+		require.NoError(t, history.Reader().QueryRow(`SELECT count(*) FROM invocation`).Scan(&n))
+		return n
+	}
+	early := recorded()
+	release()
+	wg.Wait()
+	require.Zero(t, early)
+	require.Equal(t, 40, recorded())
+	_, stats := d.Counters()
+	require.EqualValues(t, 40, stats.Stored)
 }
