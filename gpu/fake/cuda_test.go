@@ -70,7 +70,7 @@ func TestSaxpy(t *testing.T) {
 		require.Equal(t, floats(n, func(i int) float32 { return 2*float32(i) + 1 }), got)
 		u, err := c.Use(fn)
 		require.NoError(t, err)
-		require.Equal(t, 1024, u.Threads)
+		require.Equal(t, 256, u.Threads)
 	}
 }
 
@@ -218,6 +218,49 @@ func TestFaults(t *testing.T) {
 		_, err = cuda.Load(fake.NewCUDA(t, "VERSION=10020").Library())
 		require.ErrorContains(t, err, "10.2")
 	})
+}
+
+// What a driver or a device does not take is refused here, too: the suite must not pass what fails on silicon.
+func TestLimits(t *testing.T) {
+	load := func(text string, macros ...string) int {
+		d, err := cuda.Load(fake.NewCUDA(t, macros...).Library())
+		require.NoError(t, err)
+		c, err := d.Open(0)
+		require.NoError(t, err)
+		if _, err = c.Load(text); err == nil {
+			return 0
+		}
+		return code(t, err)
+	}
+	const empty = ".version 8.3\n.target sm_90a\n.address_size 64\n.visible .entry k() { ret; }\n"
+	require.Equal(t, 0, load(empty, "VERSION=12030"))
+	require.Equal(t, 222, load(empty, "VERSION=12020"), "PTX that is newer than the driver")
+	require.Equal(t, 209, load(empty, "CC=80"), "code for newer devices")
+	require.Equal(t, 209, load(empty, "CC=100"), "code for one kind of device")
+	require.Equal(t, 0, load(source(t, "plain"), "CC=120"))
+
+	f := fake.NewCUDA(t, "CC=86")
+	c, fn := open(t, f, "saxpy")
+	require.NoError(t, c.AllowShared(fn, 99<<10))
+	require.Equal(t, 1, code(t, c.AllowShared(fn, 99<<10+1)))
+	var a cuda.Args
+	x, err := c.Alloc(4)
+	require.NoError(t, err)
+	params := a.F32(2).Ptr(x).Ptr(x).I64(0).Params()
+	require.NoError(t, c.Launch(fn, cuda.Dim{X: 1}, cuda.Dim{X: 256}, 0, 0, params))
+	require.Equal(t, 1, code(t, c.Launch(fn, cuda.Dim{X: 1}, cuda.Dim{X: 257}, 0, 0, params)), "it may take all registers")
+	require.Equal(t, 1, code(t, c.Launch(fn, cuda.Dim{X: 1 << 31}, cuda.Dim{X: 1}, 0, 0, params)))
+	require.Equal(t, 1, code(t, c.Launch(fn, cuda.Dim{X: 1, Y: 1 << 16}, cuda.Dim{X: 1}, 0, 0, params)))
+	require.Len(t, f.Findings(), 3)
+
+	p, err := c.Pinned(8192)
+	require.NoError(t, err)
+	require.NoError(t, c.Register(p[:4096]))
+	require.Equal(t, 712, code(t, c.Register(p[4095:])), "a part of it is registered")
+	require.NoError(t, c.Unregister(p[:4096]))
+	require.NoError(t, c.Register(p))
+	require.NoError(t, c.Unregister(p))
+	require.NoError(t, c.FreePinned(p))
 }
 
 // A launch that aborts takes its process along, here a child.

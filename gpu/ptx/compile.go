@@ -147,11 +147,15 @@ func (m *Module) Use(kernel string) (Use, error) {
 	if err != nil {
 		return Use{}, err
 	}
-	u := Use{1024, p.sharedSize, p.localSize}
+	return Use{p.mostThreads(), p.sharedSize, p.localSize}, nil
+}
+
+// mostThreads is what a block may have. Where the kernel does not say how many, the compiler may give a thread as many registers as 256 have place for.
+func (p *program) mostThreads() int {
 	if p.maxTid > 0 {
-		u.Threads = min(u.Threads, p.maxTid)
+		return min(p.maxTid, 1024)
 	}
-	return u, nil
+	return 256
 }
 
 func align(n, to int) int { return (n + to - 1) &^ (to - 1) }

@@ -70,8 +70,8 @@ func (p *program) check(l Launch) error {
 		return p.bad("blocks of %v", l.Block)
 	case l.Grid.X%p.cluster.X != 0 || l.Grid.Y%p.cluster.Y != 0 || l.Grid.Z%p.cluster.Z != 0:
 		return p.bad("a grid of %v for clusters of %v", l.Grid, p.cluster)
-	case p.maxTid > 0 && threads > uint64(p.maxTid):
-		return p.bad("blocks of %d threads, and the kernel says at most %d", threads, p.maxTid)
+	case threads > uint64(p.mostThreads()):
+		return p.bad("blocks of %d threads, at most %d for what the kernel says", threads, p.mostThreads())
 	case l.Shared < 0 || p.dynStart()+l.Shared > 227<<10:
 		return p.bad("%d bytes of shared memory", p.dynStart()+l.Shared)
 	case p.localSize > maxLocal:

@@ -111,8 +111,8 @@ func TestFloats(t *testing.T) {
 		x, y = append(x, math.Float32frombits(rand.Uint32())), append(y, math.Float32frombits(rand.Uint32()))
 	}
 	mem := NewMemory()
-	for i := 0; i < len(x); i += 512 {
-		xs, ys := x[i:min(i+512, len(x))], y[i:min(i+512, len(x))]
+	for i := 0; i < len(x); i += 256 {
+		xs, ys := x[i:min(i+256, len(x))], y[i:min(i+256, len(x))]
 		out := mem.Alloc(4 * 16 * len(xs))
 		require.NoError(t, module(t, "plain").Launch(mem, Launch{
 			Kernel: "floats", Grid: dim(1), Block: dim(uint32(len(xs))), Args: []any{array(mem, xs), array(mem, ys), out},

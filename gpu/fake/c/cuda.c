@@ -77,12 +77,14 @@ enum {
 #define MIB ((size_t)1 << 20)
 #define SIZE (MEMORY * MIB)
 #define BASE 0x600000000000ull
+// OPTIN is the shared memory that a block may ask for, as devices of that compute capability have it.
+#define OPTIN (CC < 75 ? 98304 : CC < 80 ? 65536 : CC == 86 || CC == 89 || CC >= 120 ? 101376 : CC < 90 ? 166912 : 232448)
 #define GAP 512 // bytes between allocations, so that what runs over is seen
 
 typedef struct block { uint64_t at, size; struct block *next; } block;
 typedef struct event { int64_t due; int recorded; } event;
 typedef struct function { uint64_t id; int threads, shared, local, dynamic; } function;
-typedef struct range { void *at; struct range *next; } range;
+typedef struct range { char *at; size_t n; struct range *next; } range;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int ready, sock = -1, launches, sticky, hung;
@@ -169,7 +171,7 @@ int cuDeviceGetAttribute(int *v, int a, int d) {
 	(void)d;
 	static const struct { int attribute, value; } list[] = {
 		{1, 1024}, {2, 1024}, {3, 1024}, {4, 64}, {5, 2147483647}, {6, 65535}, {7, 65535}, {8, 49152}, {10, 32}, {12, 65536}, {13, 1000000},
-		{16, 4}, {18, 0}, {36, 1000000}, {37, 256}, {38, 1 << 20}, {39, 2048}, {75, CC / 10}, {76, CC % 10}, {81, 233472}, {82, 65536}, {97, 232448},
+		{16, 4}, {18, 0}, {36, 1000000}, {37, 256}, {38, 1 << 20}, {39, 2048}, {75, CC / 10}, {76, CC % 10}, {81, OPTIN + 1024}, {82, 65536}, {97, OPTIN},
 	};
 	for (size_t i = 0; i < sizeof list / sizeof *list; i++)
 		if (list[i].attribute == a) { *v = list[i].value; return 0; }
@@ -269,7 +271,12 @@ int cuMemFree_v2(uint64_t at) {
 int cuMemsetD8Async(uint64_t at, unsigned char v, size_t n, uintptr_t s) {
 	(void)s; LATER
 	char *p = within(at, n);
-	if (p) memset(p, v, n);
+	if (p) {
+		size_t head = -(uintptr_t)p & 4095, whole = n > head ? (n - head) & ~(size_t)4095 : 0;
+		if (v || madvise(p + head, whole, MADV_REMOVE)) whole = 0; // zeros take no memory: tensors of many GiB can be had
+		memset(p, v, whole ? head : n);
+		if (whole) memset(p + head + whole, 0, n - head - whole);
+	}
 	return p ? 0 : INVALID;
 }
 int cuMemsetD32Async(uint64_t at, unsigned v, size_t n, uintptr_t s) {
@@ -312,14 +319,16 @@ int cuMemGetInfo_v2(size_t *left, size_t *total) { IN *total = SIZE; *left = SIZ
 #ifndef NOREGISTER
 static range **registered(void *p) {
 	range **r = &ranges;
-	while (*r && (*r)->at != p) r = &(*r)->next;
+	while (*r && (*r)->at != (char *)p) r = &(*r)->next;
 	return r;
 }
 int cuMemHostRegister_v2(void *p, size_t n, unsigned flags) {
-	(void)n, (void)flags; IN
-	if (*registered(p)) return REGISTERED;
+	(void)flags; IN
+	if (!p || n == 0) return INVALID;
+	for (range *r = ranges; r; r = r->next)
+		if ((char *)p < r->at + r->n && r->at < (char *)p + n) return REGISTERED; // a part of it is enough
 	range *r = malloc(sizeof *r);
-	*r = (range){p, ranges};
+	*r = (range){p, n, ranges};
 	ranges = r;
 	return 0;
 }

@@ -14,6 +14,16 @@ static void peek(char *said) {
 	*said = 0;
 }
 #endif
+// known says whether a driver of this version has the PTX of a text, and a device of this compute capability its target: one with an a at
+// its end is for no other.
+static int known(const char *text) {
+	int major = 0, minor = 0, target = 0, n = 0;
+	const char *version = strstr(text, ".version "), *sm = strstr(text, ".target sm_");
+	if (!version || !sm || sscanf(version, ".version %d.%d", &major, &minor) != 2 || sscanf(sm, ".target sm_%d%n", &target, &n) != 1) return 0; // the server says what is wrong
+	int driver = VERSION / 10 % 100, most = VERSION < 11000 ? 63 + driver : VERSION < 12000 ? 70 + driver : VERSION < 13000 ? 80 + driver - (driver > 5) : 90 + driver;
+	if (10 * major + minor > most) return 222;
+	return target > CC || (sm[n] == 'a' && target != CC) ? 209 : 0;
+}
 int cuModuleLoadDataEx(uintptr_t *m, const void *text, unsigned n, int *options, void **values) {
 	IN
 	char answer[4096] = "refused", *log = NULL;
@@ -27,7 +37,8 @@ int cuModuleLoadDataEx(uintptr_t *m, const void *text, unsigned n, int *options,
 	peek(answer);
 	got = (uint32_t)strlen(answer);
 #endif
-	int rc = REFUSE ? REFUSE : ask(LOAD, text, (uint32_t)strlen(text), answer, sizeof answer - 1, &got);
+	int rc = REFUSE ? REFUSE : known(text);
+	if (rc == 0) rc = ask(LOAD, text, (uint32_t)strlen(text), answer, sizeof answer - 1, &got);
 	if (rc == 0) memcpy(m, answer, sizeof *m);
 	else if (log && room > 0) snprintf(log, room, "%.*s", (int)got, answer);
 	return rc;
@@ -65,7 +76,7 @@ int cuFuncGetAttribute(int *v, int a, uintptr_t f) {
 }
 int cuFuncSetAttribute(uintptr_t f, int a, int v) {
 	IN
-	if (a != 8 || v < 0 || v + ((function *)f)->shared > 232448) return INVALID;
+	if (a != 8 || v < 0 || v + ((function *)f)->shared > OPTIN) return INVALID;
 	((function *)f)->dynamic = v;
 	return 0;
 }
@@ -87,8 +98,8 @@ int cuTensorMapEncodeTiled(void *map, int type, unsigned rank, void *at, const u
 	memcpy(p + 8, &address, 8);
 	for (unsigned i = 0; i < rank; i++) {
 		uint32_t last = (uint32_t)(dims[i] - 1);
-		uint64_t stride = i ? strides[i - 1] : 0;
-		if (dims[i] < 1 || dims[i] > 1ull << 32 || box[i] < 1 || box[i] > 256 || stride % 16 || stride >= 1ull << 40 || steps[i] < 1 || steps[i] > 8) return INVALID;
+		uint64_t stride = i ? strides[i - 1] : 0; // a multiple of the one before, too
+		if (dims[i] < 1 || dims[i] > 1ull << 32 || box[i] < 1 || box[i] > 256 || stride % 16 || stride >= 1ull << 40 || (i > 1 && stride % strides[i - 2]) || steps[i] < 1 || steps[i] > 8) return INVALID;
 		memcpy(p + 16 + 16 * i, &last, 4);
 		memcpy(p + 20 + 16 * i, &box[i], 4);
 		memcpy(p + 24 + 16 * i, &stride, 8);
