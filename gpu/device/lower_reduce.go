@@ -229,6 +229,9 @@ func (l *lower) extremeColumns(of string, in cuda.Ptr, r rows, out cuda.Ptr, w w
 	args, width := l.args().Ptr(out).Ptr(in).I64(r.outer).I64(r.n).I64(r.inner), wide
 	if wide == 0 {
 		width = powerOfTwo(r.inner, 32)
+		if of == "found" {
+			width = min(width, 128/foundSize)
+		}
 		args.U32(uint32(width))
 	}
 	grid := l.each(r.outer * ((r.n + extremePiece - 1) / extremePiece) * ((r.inner + width - 1) / width))

@@ -2,7 +2,7 @@
 // bounds: sum_columns_u8 1024 1
 // bounds: extreme_rows_u8 256 4
 // bounds: extreme_wide_u8 256 4
-// bounds: sum_wide_u8 256 3
+// bounds: sum_wide_u8 256 4
 #include "device.h"
 #include "sum.h"
 #include "sum_rows.h"
@@ -19,4 +19,4 @@ SUM_WIDE(u8, i32, 16)
 EXTREME_ROWS(u8, i32)
 EXTREME_FEW(u8, i32, 1, 4)
 EXTREME_COLUMNS(u8, i32, LEAST_OF)
-EXTREME_WIDE(u8, i32, u32x2, 8, 16)
+EXTREME_WIDE(u8, narrow, u32x2, 8, 16, 16)
