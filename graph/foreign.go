@@ -18,7 +18,7 @@ import (
 //	foreign_order.go  nodes behind those whose values they take
 //	foreign_stream.go For Each and Collect
 //	foreign_make.go   values that pass through other nodes first, and files that are written; foreign_variable.go variables
-//	foreign_field.go  outputs of any name
+//	foreign_field.go  outputs of any name; foreign_folder.go the files of a folder
 //	foreign_say.go    messages in the words of the other system
 //	foreign_yaml.go   the tree as a file
 
@@ -217,6 +217,7 @@ func (x *foreign) convert(form foreignForm, root *tree) *tree {
 	x.findReferences()
 	x.findParents()
 	x.splitFields()
+	x.splitFolders()
 	x.findStreams()
 	x.findGroups()
 	x.nameNodes()

@@ -114,8 +114,11 @@ func (x *foreign) task(n *foreignNode, siblings *tree) *tree {
 	t.add("uses", n.typePos, textAt(uses, n.typePos))
 	in := x.wires(n, siblings)
 	with := x.literals(n, in, siblings)
-	if n.is(saveKind) {
+	switch {
+	case n.is(saveKind):
 		x.savePath(n, with)
+	case n.is(folderKind):
+		x.folderPath(n, in, with)
 	}
 	if len(with.fields) > 0 {
 		t.add("with", n.pos, with)

@@ -79,6 +79,7 @@ func (x *foreign) collects(n *foreignNode, stack, outside []*foreignNode) []*for
 	case !takes:
 	case len(stack) > len(outside) && !stack[len(stack)-1].is(repeatKind):
 		return stack[:len(stack)-1]
+	case n.rule.Item != "" && n.is(collectKind): // the end of a loop that it is not in passes its value on
 	case n.rule.Uses != constantUses:
 		n.lone = true
 	default:

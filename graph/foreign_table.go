@@ -58,6 +58,7 @@ const (
 	streamKind      = "stream"    // takes all items and gives others, one by one
 	zipKind         = "zip"       // gives the items of two streams in pairs; with uses, those that this node makes of the two lists
 	referenceKind   = "reference" // a constant that names a file, or holds its content
+	folderKind      = "folder"    // reads the files of a folder
 	saveKind        = "save"      // writes a file, whose path is saved as a folder and a name
 	refusedKind     = "refused"   // cannot run here, for the reason that the note says
 	variableKind    = "variable"  // puts a value under a name, or gives it

@@ -70,7 +70,7 @@ func (f *foreignType) here() string {
 		return "an output"
 	case "constant":
 		return fmt.Sprintf("a literal, `%s`", f.Type)
-	case "loop", "zip":
+	case "loop", "zip", "foreach":
 		return "a group with `each`"
 	case "refused":
 		return "an error"

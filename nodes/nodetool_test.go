@@ -38,7 +38,7 @@ type foreignType struct {
 	Note string
 }
 
-var foreignKinds = []string{"input", "output", "constant", "comment", "preview", "loop", "group", "group_input", "group_output", "foreach", "collect", "stream", "zip", "repeat", "variable", "reference", "save", "refused"}
+var foreignKinds = []string{"input", "output", "constant", "comment", "preview", "loop", "group", "group_input", "group_output", "foreach", "collect", "stream", "zip", "repeat", "variable", "reference", "folder", "save", "refused"}
 
 func nodetoolTable(t *testing.T) map[string]foreignType {
 	doc, err := os.ReadFile(filepath.Join("..", "graph", "nodetool.json"))

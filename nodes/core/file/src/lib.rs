@@ -10,6 +10,7 @@ pack! {
     "node_read" => read,
     "node_read_text" => read_text,
     "node_list" => list,
+    "node_folder" => folder,
     "node_write" => write,
 }
 
@@ -45,6 +46,36 @@ fn list() {
     }
     levee::put_list(0, &paths);
     levee::put_int(1, paths.len() as i64);
+}
+
+/// Inputs: folder, subfolders, extensions. Outputs: paths, count.
+fn folder() {
+    let folder = levee::string(0);
+    let mut glob = String::new();
+    for c in folder.trim_end_matches('/').chars() {
+        if "*?[]{}\\".contains(c) {
+            glob.push('\\');
+        }
+        glob.push(c);
+    }
+    glob = if glob == "." { String::new() } else { glob + "/" };
+    glob += if levee::boolean(1) { "**/*" } else { "*" };
+    let mut paths = levee::file_list(&glob).unwrap_or_else(|e| fail!("cannot list {folder:?}: {e}"));
+    if levee::given(2) {
+        let wanted: Vec<String> = levee::strings(2).iter().map(|e| e.to_lowercase()).collect();
+        paths.retain(|p| wanted.contains(&extension(p)));
+    }
+    levee::put_list(0, &paths);
+    levee::put_int(1, paths.len() as i64);
+}
+
+/// The extension of a path, with its dot, in lower case; "" without one.
+fn extension(path: &str) -> String {
+    let name = path.rsplit('/').next().unwrap_or("");
+    match name.rfind('.') {
+        Some(at) if at > 0 => name[at..].to_lowercase(),
+        _ => String::new(),
+    }
 }
 
 /// Inputs: path, data. Outputs: path, size.

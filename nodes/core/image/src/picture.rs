@@ -129,4 +129,11 @@ pub fn info() {
     let [width, height, channels, bits] = levee::image_head(0);
     [width, height, channels, bits].iter().enumerate().for_each(|(port, n)| levee::put_int(port as i32, *n as i64));
     levee::put_str(4, &format!("{{\"bits\":{bits},\"channels\":{channels},\"height\":{height},\"width\":{width}}}"));
+    let mode = match (channels, bits) {
+        (1, 8) => "L",
+        (1, _) => "I;16",
+        (3, _) => "RGB",
+        _ => "RGBA",
+    };
+    levee::put_str(5, mode);
 }

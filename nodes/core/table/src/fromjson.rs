@@ -11,12 +11,17 @@ use serde_json::Value;
 use std::collections::HashMap;
 use std::fmt;
 
-/// Inputs: value, nested. Outputs: table, rows.
+/// Inputs: value, columns. Outputs: table, rows.
 pub fn from_json() {
     let raw = levee::bytes(0);
     let (kind, enc) = levee::dec_any(&raw);
     let mut sheet = Sheet::default();
     match kind {
+        "json" | "string" if levee::given(1) => {
+            let rows: Vec<Value> = serde_json::from_slice(enc).unwrap_or_else(|e| fail!("value must be a list of rows, as columns is given: {}", plain(&e)));
+            sheet.grid(&levee::strings(1), &rows);
+        }
+        k if levee::given(1) => fail!("value is {k}; it must be JSON, as columns is given"),
         "json" => sheet.document(enc),
         "string" => {
             let doc = enc.trim_ascii();
@@ -127,14 +132,16 @@ impl Sheet {
             fail!("value must be a list of objects, {{\"columns\": [...], \"rows\": [[...]]}}, or an object of lists")
         };
         match (tree.get("columns"), tree.get("rows")) {
-            (Some(Value::Array(names)), Some(Value::Array(rows))) => self.grid(names, rows),
+            (Some(Value::Array(names)), Some(Value::Array(rows))) => {
+                let text = |v: &Value| v.as_str().unwrap_or_else(|| fail!("columns holds {v}, which is no text")).to_string();
+                self.grid(&names.iter().map(text).collect::<Vec<_>>(), rows);
+            }
             _ => tree.iter().for_each(|(name, list)| self.list(name, list)),
         }
     }
 
-    fn grid(&mut self, names: &[Value], rows: &[Value]) {
+    fn grid(&mut self, names: &[String], rows: &[Value]) {
         for name in names {
-            let name = name.as_str().unwrap_or_else(|| fail!("columns holds {name}, which is no text"));
             if self.index.contains_key(name) {
                 fail!("columns names {name:?} twice");
             }
