@@ -2,7 +2,7 @@
 // bounds: sum_columns_u8 1024 1
 // bounds: extreme_rows_u8 256 4
 // bounds: extreme_wide_u8 256 4
-// bounds: sum_wide_u8 256 4
+// bounds: sum_wide_u8 256 3
 #include "device.h"
 #include "sum.h"
 #include "sum_rows.h"
