@@ -232,6 +232,12 @@ func Bare(name string, wasm []byte) []byte {
 		"inputs":[],"outputs":[{"name":"out","type":"bytes"}]}]}`)
 }
 
+// Counter is Count as the node type count/run: n is how often the instance ran, whatever the input of.
+func Counter() []byte {
+	return WithManifest(Count(false), `{"levee":1,"name":"count","version":"1.0.0","nodes":[{"name":"run","abi":"v1","export":"run",
+		"inputs":[{"name":"of","type":"int"}],"outputs":[{"name":"n","type":"int"}]}]}`)
+}
+
 // ReadFlood is the node type flood/flood: it asks for so many different files that are not there, "aaaaaaaa" and the like, and
 // ends by failing with the last answer.
 func ReadFlood(files int64) []byte {
