@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -42,12 +43,15 @@ func (f *folder) listen() (hang func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := net.Listen("unix", inDir(dir, path))
+	// Linux gives the file the mode of the socket: there is no moment in which it has another.
+	own := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		var chmod error
+		err := c.Control(func(fd uintptr) { chmod = syscall.Fchmod(int(fd), 0o600) })
+		return errors.Join(err, chmod)
+	}}
+	l, err := own.Listen(context.Background(), "unix", inDir(dir, path))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), dir.Close())
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		return nil, errors.Join(err, l.Close(), dir.Close())
 	}
 	server := &http.Server{Handler: f.control(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: patience, MaxHeaderBytes: 16 << 10, ErrorLog: nil}
 	go server.Serve(ownPeople{l})
