@@ -16,7 +16,7 @@ import (
 	"levee/gpu/op"
 )
 
-// Big is how RunBig goes: random inputs through every kernel of an executor, compared with the processors bit for bit.
+// Big is random inputs through every kernel of an executor, compared with the processors bit for bit.
 type Big struct {
 	Chunk  int64            // about so many inputs in a case
 	Inputs int64            // and in all, for each kernel

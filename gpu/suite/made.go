@@ -7,7 +7,7 @@ import (
 	"levee/gpu/op"
 )
 
-// made makes the random inputs of a round of RunBig, about n elements each, quickly.
+// made makes the random inputs of a round of Big.Run, about n elements each, quickly.
 type made struct {
 	*rand.Rand
 	room  []byte // where they are put; what does not fit there is allocated
