@@ -7,10 +7,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"levee/gpu/fake"
 )
@@ -75,6 +77,7 @@ func TestOutcomes(t *testing.T) {
 		"old GPU":                 {[]string{"CC=61"}, None, "its compute capability is 6.1, and 7.0 is needed", nil},
 		"new GPU":                 {[]string{"CC=120"}, Present, "", []string{"GPU 0 (Fake GPU)"}},
 		"no CUDA":                 {[]string{"NOCUDA"}, None, "the driver gives no computing here: libcuda.so.1: cannot open", []string{"GPU 0 (Fake GPU)"}},
+		"no name":                 {[]string{"NONAME"}, Present, "", []string{"GPU 0 (unknown)"}},
 		"lost":                    {[]string{"LOST"}, Unhealthy, "GPU 0 (unknown): the GPU is lost", nil},
 		"one of two lost":         {[]string{"LOST", "COUNT=2"}, Present, "", []string{"GPU 1 (Fake GPU)"}},
 		"divided":                 {[]string{"MIG=2", "COUNT=2"}, Present, "", []string{"GPU 0.0 (Fake GPU 1g)", "GPU 0.2 (Fake GPU 1g)", "GPU 1 (Fake GPU)"}},
@@ -142,6 +145,17 @@ func TestALibraryThatHangs(t *testing.T) {
 	require.Equal(t, Timeout, p.Renew(ctx).Outcome, "nobody waits an hour for it")
 	known, _ := p.known()
 	require.Equal(t, r, known, "what was cut short says nothing")
+}
+
+// A library may start processes of its own, which have the probe's descriptors and do not end. The lock is free when they have.
+func TestHelpersOfTheDriverAreNotWaitedFor(t *testing.T) {
+	lock := filepath.Join(t.TempDir(), "lock")
+	r := machine(t, fake.NVML(t, "HELPER="+strconv.Quote(lock)), time.Hour).Report(t.Context())
+	require.Equal(t, Present, r.Outcome, r.Reason)
+	f, err := os.Open(lock)
+	require.NoError(t, err)
+	defer f.Close()
+	require.NoError(t, unix.Flock(int(f.Fd()), unix.LOCK_EX))
 }
 
 // A process that sits in the driver cannot be killed. It is left alone, and no other one is sent after it.

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -133,7 +134,7 @@ func (r *reader) describe(h nvml.Device, d *Device) {
 		d.Unusable, d.Sick = "its name: "+words(ret), true
 		return
 	}
-	d.Name = printable(name, 96)
+	d.Name = cmp.Or(printable(name, 96), d.Name)
 	if r.has("nvmlDeviceGetUUID") {
 		if uuid, ret := h.GetUUID(); ret == nvml.SUCCESS {
 			d.UUID = printable(uuid, 96)

@@ -26,7 +26,7 @@ func probeMain() int {
 	}
 	text, err := json.Marshal(read())
 	if err == nil {
-		_, err = unix.Write(resultFD, text)
+		_, err = unix.Write(resultFD, append(text, '\n'))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -117,17 +118,22 @@ func (c *child) close() {
 	}
 }
 
-// answer reads what the child writes until it closes the pipe or its time is up.
+// answer reads what the child writes until that is whole, it closes the pipe or its time is up. Helpers that the driver starts may have the
+// pipe for longer.
 func (c *child) answer(ctx context.Context, most time.Duration) (answer []byte, timedOut bool) {
 	_ = c.result.SetReadDeadline(time.Now().Add(most))
 	stop := context.AfterFunc(ctx, func() { _ = c.result.SetReadDeadline(time.Now()) })
 	defer stop()
-	answer, err := io.ReadAll(io.LimitReader(c.result, maxReport))
+	answer, err := bufio.NewReader(io.LimitReader(c.result, maxReport)).ReadBytes('\n')
 	return answer, errors.Is(err, os.ErrDeadlineExceeded)
 }
 
-// end waits for the child to end, by itself or killed. One that sits in the driver does not even die then: it is abandoned.
+// end waits for the child to end, by itself or killed, and its helpers with it. One that sits in the driver does not even die then: it is
+// abandoned.
 func (c *child) end(kill bool) (state *os.ProcessState, gone bool) {
+	if kill {
+		c.kill()
+	}
 	go func() {
 		defer close(c.gone)
 		_ = c.cmd.Wait()
@@ -136,19 +142,19 @@ func (c *child) end(kill bool) (state *os.ProcessState, gone bool) {
 	timer := time.NewTimer(dieTime)
 	defer timer.Stop()
 	for range 2 {
-		if kill {
-			_ = c.cmd.Process.Kill()
-		}
 		select {
 		case <-c.gone:
 			return c.state, true
 		case <-timer.C:
-			kill = true
+			c.kill()
 			timer.Reset(dieTime)
 		}
 	}
 	return nil, false
 }
+
+// kill ends the child's group.
+func (c *child) kill() { _ = syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL) }
 
 // how says what became of a child that gave no answer.
 func (c *child) how(state *os.ProcessState) string {
