@@ -111,8 +111,9 @@ func (c *invocation) letGo() {
 	c.leases = nil
 }
 
-// retrievePatience is how long a GPU worker may take to give the next MiB: beyond what a call of the driver may, after which it ends.
-const retrievePatience = time.Minute
+// retrievePatience is how long a GPU worker may take to give the next MiB: beyond what the driver may, compiling others' kernels meanwhile,
+// after which it ends.
+const retrievePatience = 20 * time.Minute
 
 // retrieve fetches a value from the owner's GPU worker and stores it, if it is what it was said to be.
 func (r *Run) retrieve(ctx context.Context, lease *gpu.Lease, v value.Value, one *publication) error {

@@ -108,6 +108,9 @@ func (c *client) send(r *request) error {
 			continue
 		}
 		if err != nil {
+			for gone := err == unix.EPIPE || err == unix.ECONNRESET; gone && c.failed == nil; { // what it said last says more
+				_, _ = c.receive()
+			}
 			return c.lost(err)
 		}
 		b = b[n:]

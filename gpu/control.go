@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,13 +19,16 @@ type control struct {
 	Ready   bool        `json:"ready,omitempty"`
 	Refused string      `json:"refused,omitempty"` // there is no such device, or no driver
 	Lost    string      `json:"lost,omitempty"`    // the context is of no use any more: the last message
+	Slow    string      `json:"slow,omitempty"`    // with it: the code for which it was given up
 }
 
 // deviceMsg is which device a worker is for. The environment shows it no other, where the device has an identity of its own.
 type deviceMsg struct {
-	Library string `json:"library"`
-	Index   int    `json:"index"`
-	Stuck   int64  `json:"stuck"` // milliseconds that a call of the driver may take
+	Library string               `json:"library"`
+	Index   int                  `json:"index"`
+	Stuck   int64                `json:"stuck"`          // milliseconds that a call of the driver may take
+	Compile int64                `json:"compile"`        // see device.Compiler
+	Slow    map[string]time.Time `json:"slow,omitempty"` // likewise: its Until
 }
 
 // sessionMsg begins a session.

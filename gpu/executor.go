@@ -31,6 +31,11 @@ type holder interface {
 	Release(digest [32]byte)
 }
 
+// namer is an executor whose errors call a kernel by its name in the node's module, which does not travel.
+type namer interface {
+	NameKernel(h op.Handle, name string)
+}
+
 // Executor runs graphs and holds the tensors of one session. Errors are *op.Error. It is used by one goroutine.
 //
 // A kernel's trap is told by Wait for its graph or a later one, and by Download; from then on everything but Free, Info, Class and

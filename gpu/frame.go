@@ -22,7 +22,7 @@ const (
 	doFree                     // a: handle; no reply
 	doUpload                   // a: handle, b: offset, the staged bytes; no reply
 	doDownload                 // a: handle, b: offset, the staged bytes are filled -> nothing
-	doKernel                   // the staged bytes are a module that exports kernelExport -> handle
+	doKernel                   // a: n, the staged bytes are a name of n bytes and a module that exports kernelExport -> handle
 	doSubmit                   // the staged bytes are a graph, a: the fence that it is to get; no reply
 	doWait                     // a: fence, b: nanoseconds, negative: as long as it takes -> nothing
 	doFind                     // a: n, the staged bytes are a digest, a head of n bytes and a description -> handle, 0: no such value is kept

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"levee/gpu/cuda"
+	"levee/gpu/device"
 	"levee/gpu/op"
 )
 
@@ -22,6 +23,7 @@ type PoolConfig struct {
 	Cache      string        // folder where the driver keeps what it compiled; "": where it likes
 	Idle       time.Duration // how long a worker without sessions stays; 0: a minute
 	Stuck      time.Duration // how long a call of the driver may take; 0: 20 s
+	Compile    time.Duration // how long it may take to compile a kernel, and as long again for each 64 KiB of it; 0: 30 s
 	Start      time.Duration // how long a worker may take to open its device; 0: a minute
 	Dying      time.Duration // how long a worker may take to die, when it says that it does, and when it is killed; 0: 2 s
 	Turn       time.Duration // how long an owner waits until a worker of others, which is never without sessions, gets no more; 0: 10 s
@@ -82,6 +84,7 @@ func NewPool(cfg PoolConfig) *Pool {
 	cfg.Library = cmp.Or(cfg.Library, cuda.Library)
 	cfg.Idle = cmp.Or(cfg.Idle, time.Minute)
 	cfg.Stuck = cmp.Or(cfg.Stuck, 20*time.Second)
+	cfg.Compile = cmp.Or(cfg.Compile, device.CompileTime)
 	cfg.Start = cmp.Or(cfg.Start, time.Minute)
 	cfg.Turn = cmp.Or(cfg.Turn, 10*time.Second)
 	cfg.Dying = cmp.Or(cfg.Dying, 2*time.Second)

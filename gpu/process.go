@@ -2,7 +2,9 @@ package gpu
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
+	"maps"
 	"os"
 	goruntime "runtime"
 	"strings"
@@ -11,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"levee/gpu/device"
 	"levee/gpu/op"
 )
 
@@ -20,8 +23,9 @@ type host struct {
 	now      *process // nil: there is none
 	failures int      // workers that died, one soon after the other
 	last     time.Time
-	until    time.Time // before that none is started
-	reason   string    // why the last one died
+	until    time.Time            // before that none is started
+	reason   string               // why the last one died
+	slow     map[string]time.Time // code for which one was given up, and until when it is not tried again
 }
 
 // offFor is how long no worker is started after too many have died.
@@ -35,6 +39,24 @@ func (h *host) resting(backoff []time.Duration) (time.Duration, error) {
 			h.failures, h.reason, h.until.Format(time.TimeOnly))
 	}
 	return wait, nil
+}
+
+const (
+	slowFor = time.Hour // a fault of the machine that looked like one of the code's should pass
+	maxSlow = 16        // the message to a worker has room for them
+)
+
+// tooSlow takes note of code that the driver does not compile in time: each attempt costs a worker, and everybody at it.
+func (h *host) tooSlow(code string) {
+	if _, err := hex.DecodeString(code); err != nil || len(code) != device.CodeName {
+		return // a worker that speaks nonsense
+	}
+	now := time.Now()
+	maps.DeleteFunc(h.slow, func(_ string, until time.Time) bool { return now.After(until) || len(h.slow) >= maxSlow })
+	if h.slow == nil {
+		h.slow = map[string]time.Time{}
+	}
+	h.slow[code] = now.Add(slowFor)
 }
 
 func (h *host) failed(backoff []time.Duration, reason string) {
@@ -71,11 +93,13 @@ type process struct {
 	ping, pong uint64
 
 	asked, told uint64 // see Settle
+
+	slow map[string]time.Time // of the host, when it was started
 }
 
 // start starts a worker. Called with the lock held.
 func (p *Pool) start(h *host, r *Request) *process {
-	w := &process{pool: p, host: h, control: -1, ready: make(chan struct{}), begun: time.Now()}
+	w := &process{pool: p, host: h, control: -1, ready: make(chan struct{}), begun: time.Now(), slow: maps.Clone(h.slow)}
 	w.idle = time.AfterFunc(p.cfg.Idle, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -126,8 +150,8 @@ func (w *process) run(r Request) {
 		defer close(heard)
 		w.listen()
 	}()
-	device := &deviceMsg{Library: p.cfg.Library, Index: r.index(), Stuck: p.cfg.Stuck.Milliseconds()}
-	_ = sendControl(fd, control{Device: device}, -1) // if it has died already we hear of it
+	first := &deviceMsg{Library: p.cfg.Library, Index: r.index(), Stuck: p.cfg.Stuck.Milliseconds(), Compile: p.cfg.Compile.Milliseconds(), Slow: w.slow}
+	_ = sendControl(fd, control{Device: first}, -1) // if it has died already we hear of it
 	state, err := proc.Wait()
 	<-heard
 	words := fmt.Sprint(err)
@@ -228,6 +252,7 @@ func (w *process) heard(m *control) {
 		w.pong = m.Ping
 	case m.Lost != "":
 		w.lost, w.doomed = m.Lost, true
+		w.host.tooSlow(m.Slow)
 		w.dies()
 		w.pool.changed()
 	case m.Refused != "":

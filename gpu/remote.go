@@ -30,7 +30,7 @@ func (c *client) Alloc(d op.Desc) (op.Handle, error) {
 	if d.Bytes() > c.limits.Temp {
 		return 0, op.Errorf(op.OverQuota, "there is no room for %v: %d bytes, %d of %d are left", d, d.Bytes(), c.limits.Temp, c.info.Memory)
 	}
-	h, err := c.give(doAlloc, appendDesc(nil, d))
+	h, err := c.give(doAlloc, 0, appendDesc(nil, d))
 	if err != nil {
 		return 0, err
 	}
@@ -173,13 +173,13 @@ func (c *client) room() error {
 }
 
 // give sends bytes and asks for the handle of what they make.
-func (c *client) give(v verb, p []byte) (op.Handle, error) {
+func (c *client) give(v verb, a uint64, p []byte) (op.Handle, error) {
 	b, at, err := c.stage(len(p))
 	if err != nil {
 		return 0, err
 	}
 	copy(b, p)
-	r, err := c.ask(&request{verb: v, at: at, size: uint32(len(p))})
+	r, err := c.ask(&request{verb: v, a: a, at: at, size: uint32(len(p))})
 	if err != nil {
 		return 0, err
 	}
@@ -309,11 +309,11 @@ func (c *client) Kernel(module []byte, export string) (op.Handle, error) {
 	if err := c.room(); err != nil {
 		return 0, err
 	}
-	code := f.Module()
-	if len(code) > half {
+	name, code := export[:min(len(export), maxName)], f.Module()
+	if len(name)+len(code) > half {
 		return 0, op.Errorf(op.BadKernel, "a kernel of %d bytes", len(code))
 	}
-	h, err := c.give(doKernel, code)
+	h, err := c.give(doKernel, uint64(len(name)), append([]byte(name), code...))
 	if err == nil {
 		c.kernels[h] = f.Signature()
 	}

@@ -53,8 +53,6 @@ func (s *server) run() error {
 		}
 		s.begin()
 		rep, err := s.handle(&r)
-		s.since.Store(0)
-		s.expect()
 		var fault *op.Error
 		if err != nil {
 			if !errors.As(err, &fault) {
@@ -63,8 +61,16 @@ func (s *server) run() error {
 			if fault.Fault == op.Lost {
 				return fault
 			}
-			rep = reply{fault: fault.Fault, text: fault.Detail, ended: s.failed != nil || fault.Fault == op.Trapped}
+			rep = reply{fault: fault.Fault, text: fault.Detail, ended: s.failed != nil || fault.Fault == op.Trapped || fault.Last}
+			if fault.Last { // the client is told whatever it asks for next, if it asks
+				rep.class = s.exec.Class()
+				s.out = rep.append(s.out)
+				_ = s.flush()
+				return op.Errorf(op.Lost, "%s", fault.Detail)
+			}
 		}
+		s.since.Store(0)
+		s.expect()
 		switch {
 		case r.replies():
 			rep.class = s.exec.Class()
@@ -159,8 +165,7 @@ func (s *server) handle(r *request) (reply, error) {
 			return reply{}, op.Errorf(op.BadKernel, "more than %d kernels", maxKernels)
 		}
 		s.kernels++
-		h, err := s.exec.Kernel(slices.Clone(staged), kernelExport)
-		return reply{value: uint64(h)}, err
+		return s.kernel(r.a, slices.Clone(staged))
 	case doSubmit:
 		return reply{}, s.submit(r.a, staged)
 	case doFind, doKeep, doOffer, doFetch, doRelease:
@@ -171,6 +176,16 @@ func (s *server) handle(r *request) (reply, error) {
 	default: // doWait
 		return reply{}, s.exec.Wait(r.a, r.most())
 	}
+}
+
+// kernel makes one of a module behind a name of n bytes.
+func (s *server) kernel(n uint64, p []byte) (reply, error) {
+	n = min(n, uint64(len(p)))
+	h, err := s.exec.Kernel(p[n:], kernelExport)
+	if named, ok := s.exec.(namer); ok && err == nil {
+		named.NameKernel(h, string(p[:n]))
+	}
+	return reply{value: uint64(h)}, err
 }
 
 // kept handles the requests about what is kept.

@@ -108,7 +108,11 @@ func openDevice(m *deviceMsg) (*device.Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	return device.Open(driver, m.Index)
+	d, err := device.Open(driver, m.Index)
+	if err == nil {
+		d.Compiler.Most, d.Compiler.Until = time.Duration(m.Compile)*time.Millisecond, m.Slow
+	}
+	return d, err
 }
 
 // clip shortens a text so that a control message can hold it.
@@ -158,7 +162,7 @@ func (w *gpuWorker) lose(why string) {
 		return
 	}
 	w.dying = true
-	_ = sendControl(w.control, control{Lost: clip(why)}, -1)
+	_ = sendControl(w.control, control{Lost: clip(why), Slow: w.dev.Compiler.GaveUp()}, -1)
 	for s := range w.sessions {
 		_ = unix.Shutdown(s.fd, unix.SHUT_RDWR)
 	}
@@ -182,14 +186,17 @@ func (w *gpuWorker) watch(s *server) {
 	}
 }
 
-// alive says since when a request, if one is in hand, has not got on: with each launch that the driver takes it does.
-func (s *server) alive(now time.Time) (since int64) {
+// alive says since when a request, if one is in hand, has not got on: with each launch that the driver takes it does. While the driver
+// compiles, which has a time of its own, nobody has to: other calls may wait for that.
+func (s *server) alive(now time.Time, compiles bool) (since int64) {
 	since = s.since.Load()
 	launched := s.launched.Load()
-	if launched == nil || launched.Load() == s.seen {
+	if !compiles && (launched == nil || launched.Load() == s.seen) {
 		return since
 	}
-	s.seen = launched.Load()
+	if launched != nil {
+		s.seen = launched.Load()
+	}
 	if since != 0 && s.since.CompareAndSwap(since, now.UnixNano()) {
 		return now.UnixNano()
 	}
@@ -209,12 +216,12 @@ func (w *gpuWorker) watchdog() {
 			w.mu.Unlock()
 			return
 		}
-		late, due := false, int64(0)
+		late, due, compiles := false, int64(0), w.dev.Compiler.Busy()
 		for s := range w.sessions {
 			due = max(due, s.due.Load())
 		}
 		for s := range w.sessions {
-			since := s.alive(now)
+			since := s.alive(now, compiles)
 			late = late || since != 0 && now.UnixNano()-max(since, due) > int64(w.stuck)
 		}
 		w.mu.Unlock()

@@ -16,19 +16,6 @@ type function struct {
 	fast   atomic.Int64 // of a node's kernel with loops: so many elements are known to take no longer than launchTime
 }
 
-// compile has the driver compile PTX with one kernel, which takes milliseconds to tenths of a second.
-func (d *Device) compile(ptx, name string) (*function, error) {
-	m, err := d.Load(ptx)
-	if err != nil {
-		return nil, err
-	}
-	f, err := d.Function(m, name)
-	if err != nil {
-		return nil, errors.Join(err, d.Unload(m))
-	}
-	return &function{Function: f, module: m}, nil
-}
-
 // codes are compiled kernels by what names them.
 type codes[K comparable] struct {
 	mu   sync.Mutex

@@ -23,7 +23,8 @@ type Device struct {
 
 	lost atomic.Pointer[op.Error] // why the context is of no use any more
 
-	kernels codes[[2]string] // built-in ones, by file and name
+	Compiler Compiler         // its exported fields are set before the first session
+	kernels  codes[[2]string] // built-in ones, by file and name
 
 	mu     sync.Mutex
 	pinned [][]byte // guarded by mu: memory of ours that is registered
@@ -46,7 +47,7 @@ func Open(d *cuda.Driver, index int) (*Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Device{Context: c, cc: c.CC, sms: c.SMs, sharedOptIn: c.Shared}, nil
+	return &Device{Context: c, cc: c.CC, sms: c.SMs, sharedOptIn: c.Shared, Compiler: Compiler{Most: CompileTime}}, nil
 }
 
 // Close ends the context. Every session was closed before. A lost one ends with the process.
@@ -116,11 +117,7 @@ func (d *Device) builtin(file, name string) (*function, error) {
 		if !ok {
 			return nil, fmt.Errorf("no kernel %s of %s", name, file)
 		}
-		f, err := d.compile(ptx, name)
-		if err != nil {
-			return nil, fmt.Errorf("kernel %s of %s: %w", name, file, err)
-		}
-		return f, nil
+		return d.compile(ptx, name, "kernel "+name+" of "+file)
 	})
 }
 

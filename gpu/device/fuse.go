@@ -70,7 +70,7 @@ func (l *lower) launchProduct(file, kernel string, grid, block dim, shared int, 
 		if !ok {
 			return nil, op.Errorf(op.Unavailable, "no kernel can be put into %s of %s", kernel, file)
 		}
-		return l.dev.compile(ptx, kernel)
+		return l.dev.compile(ptx, kernel, "kernel "+kernel+" of "+file+" with "+f.called)
 	})
 	if err != nil {
 		return l.dev.fault(err)

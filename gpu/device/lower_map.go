@@ -3,6 +3,7 @@ package device
 import (
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"time"
 
 	"levee/gpu/cuda"
@@ -18,6 +19,7 @@ func lowerCopy(l *lower, _ *op.Op) error {
 type mapKernel struct {
 	*kernel.Func
 	key     [sha256.Size]byte
+	called  string                                    // for people
 	inlines map[op.DType]func(register string) string // by what was asked for; see kernel.Func.Inline
 }
 
@@ -61,7 +63,16 @@ func (s *Session) Kernel(module []byte, export string) (op.Handle, error) {
 	if err != nil {
 		return 0, err
 	}
-	return s.objects.Add(object{kernel: &mapKernel{f, f.Key(), map[op.DType]func(string) string{}}}), nil
+	h := s.objects.Add(object{kernel: &mapKernel{f, f.Key(), "", map[op.DType]func(string) string{}}})
+	s.NameKernel(h, export)
+	return h, nil
+}
+
+// NameKernel says what errors call a kernel.
+func (s *Session) NameKernel(h op.Handle, name string) {
+	if o, ok := s.objects.Get(h); ok && o.kernel != nil {
+		o.kernel.called = fmt.Sprintf("kernel %.80q", name)
+	}
 }
 
 func (s *Session) signature(h op.Handle) (op.Signature, bool) {
@@ -89,7 +100,7 @@ func (d *Device) mapCode(k *mapKernel, t kernel.Types) (*function, error) {
 		if err != nil {
 			return nil, err
 		}
-		return d.compile(ptx, "kernel")
+		return d.compile(ptx, "kernel", k.called)
 	})
 }
 

@@ -33,11 +33,12 @@ func (f Fault) String() string {
 type Error struct {
 	Fault  Fault
 	Detail string
+	Last   bool // nothing more is heard of who said so: the process that held the tensors ends
 }
 
 func (e *Error) Error() string { return e.Fault.String() + ": " + e.Detail }
 
 // Errorf makes an Error.
 func Errorf(f Fault, format string, args ...any) *Error {
-	return &Error{f, fmt.Sprintf(format, args...)}
+	return &Error{Fault: f, Detail: fmt.Sprintf(format, args...)}
 }

@@ -6,6 +6,7 @@
 //   HANG=n     the n-th launch never ends       SLOW=n      a launch takes n ms       ABORT=n    the n-th launch aborts the process
 //   STICKY=c   the launch number STICKYAT (1) loses the context with the code c
 //   REFUSE=c   modules are refused with the code c, and, with PEEK="PATH:...", the log says which of these could be opened
+//   COMPILE=n  a module takes n ms              COMPILEHANG="x" and one with x in it takes for ever
 //   NAME="x"   is the name of every error
 //   NOREGISTER no cuMemHostRegister_v2          NOLAUNCH    no cuLaunchKernel         BARE       nothing optional
 //   DESCENDING the last block and warp run first   RACES    races in global memory are looked for too
@@ -58,6 +59,12 @@
 #endif
 #ifndef REFUSE
 #define REFUSE 0
+#endif
+#ifndef COMPILE
+#define COMPILE 0
+#endif
+#ifndef COMPILEHANG
+#define COMPILEHANG ""
 #endif
 #ifdef DESCENDING
 #define ORDER 1

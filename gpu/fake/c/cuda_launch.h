@@ -24,6 +24,14 @@ static int known(const char *text) {
 	if (10 * major + minor > most) return 222;
 	return target > CC || (sm[n] == 'a' && target != CC) ? 209 : 0;
 }
+// compile takes its time. Launches wait for it, as they may in a driver.
+static pthread_mutex_t compiler = PTHREAD_MUTEX_INITIALIZER;
+static void compile(const char *text) {
+	pthread_mutex_lock(&compiler);
+	if (*COMPILEHANG && strstr(text, COMPILEHANG)) forever();
+	until(now() + COMPILE * 1000000ll);
+	pthread_mutex_unlock(&compiler);
+}
 int cuModuleLoadDataEx(uintptr_t *m, const void *text, unsigned n, int *options, void **values) {
 	IN
 	char answer[4096] = "refused", *log = NULL;
@@ -38,6 +46,7 @@ int cuModuleLoadDataEx(uintptr_t *m, const void *text, unsigned n, int *options,
 	got = (uint32_t)strlen(answer);
 #endif
 	int rc = REFUSE ? REFUSE : known(text);
+	compile((const char *)text);
 	if (rc == 0) rc = ask(LOAD, text, (uint32_t)strlen(text), answer, sizeof answer - 1, &got);
 	if (rc == 0) memcpy(m, answer, sizeof *m);
 	else if (log && room > 0) snprintf(log, room, "%.*s", (int)got, answer);
@@ -139,6 +148,8 @@ int cuLaunchKernel(uintptr_t f, unsigned gx, unsigned gy, unsigned gz, unsigned 
 	function *fn = (function *)f;
 	size_t n = 0;
 	const void *params = parameters(extra, &n);
+	pthread_mutex_lock(&compiler);
+	pthread_mutex_unlock(&compiler);
 	if (list || !fn || (int)shared > fn->dynamic) return INVALID;
 	int number = __atomic_add_fetch(&launches, 1, __ATOMIC_RELAXED);
 	if (number == ABORT) abort();
