@@ -151,9 +151,17 @@ func (c *ExtensionCall) ReferOutput(port uint32, digest [32]byte, head []byte, s
 // Handed is the descriptor that came with the call; -1 when none did. It is closed when the call has ended.
 func (c *ExtensionCall) Handed() int { return c.guest.call.msg.handedFD }
 
-// CompanionLimit is how many bytes the memory of the companion may have in this call.
+// CompanionLimit is how many bytes the memory of the companion may have in this call, beside those that it begins with.
 func (c *ExtensionCall) CompanionLimit() int64 {
-	return min(c.guest.call.msg.limits.Companion, companionMost)
+	return min(c.guest.call.msg.limits.Companion, companionMost-c.guest.ext.own())
+}
+
+// own is the size that the companion's memory begins with.
+func (e *extended) own() (n int64) {
+	for _, m := range e.compiled.ExportedMemories() {
+		n = int64(m.Min()) << 16
+	}
+	return n
 }
 
 // companionMost is a page less than 32 bits reach, so that the size of a memory is a 32-bit number.
@@ -173,7 +181,7 @@ func (c *ExtensionCall) Companion() (*Companion, error) {
 		return c.companion, nil
 	}
 	e := c.guest.ext
-	e.region.begin(c.CompanionLimit())
+	e.region.begin(e.own() + c.CompanionLimit())
 	mod, err := c.guest.rt.InstantiateModule(e.ctx, e.compiled, c.guest.config)
 	if err != nil {
 		e.region.Free()
