@@ -101,7 +101,19 @@ func TestAGPUThatCannotBeOpened(t *testing.T) {
 	b.drop("only.flow.yaml", "levee: 1\nnodes:\n  m: { uses: tensor/from_lists, with: { rows: [[7]] } }\n  n: { uses: tensor/reduce, device: gpu, in: { matrix: m.matrix } }\n")
 	got = d.run("only.flow.yaml")
 	require.ErrorContains(t, got.Err, "E_NO_GPU")
+	require.ErrorContains(t, got.Err, "unavailable: cuInit: CUDA_ERROR_NO_DEVICE (absent); it is gone, or hidden from this process: levee gpu lists what there is now")
 	require.Equal(t, daemon.ExitGPU, daemon.ExitCode(got.Err))
+}
+
+// Of two GPUs one refuses: the other one does the work.
+func TestAGPUThatRefusesIsNotTheOnlyOne(t *testing.T) {
+	c := fake.NewCUDA(t, "INIT=46", `ONLY="GPU-00000000-0000-0000-0000-000000000000"`)
+	t.Setenv("LD_LIBRARY_PATH", c.Dir+":"+fake.NVML(t, "COUNT=2"))
+	b := newBox(t)
+	b.drop("only.flow.yaml", "levee: 1\nnodes:\n  m: { uses: tensor/from_lists, with: { rows: [[7]] } }\n  n: { uses: tensor/reduce, device: gpu, in: { matrix: m.matrix } }\n")
+	got := b.open().run("only.flow.yaml")
+	require.NoError(t, got.Err)
+	require.Contains(t, b.log.String(), "CUDA_ERROR_DEVICE_UNAVAILABLE")
 }
 
 const references = `levee: 1

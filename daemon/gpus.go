@@ -40,7 +40,8 @@ type card struct {
 // applicant waits for memory.
 type applicant struct {
 	memory int64
-	turn   chan struct{} // closed when grant or err is set
+	except map[string]error // GPUs, by identity, on which it cannot be, and why
+	turn   chan struct{}    // closed when grant or err is set
 	grant  *grant
 	err    error
 }
@@ -86,18 +87,18 @@ func machineMemory() int64 {
 	return int64(info.Totalram) * int64(info.Unit)
 }
 
-// take waits for memory; waits is called once if there is none right now. The grant must be given back.
-func (g *gpus) take(ctx context.Context, memory int64, waits func()) (*grant, error) {
+// take waits for memory on one of the GPUs but some; waits is called once if there is none right now. The grant must be given back.
+func (g *gpus) take(ctx context.Context, memory int64, except map[string]error, waits func()) (*grant, error) {
 	report := g.prober.Report(ctx)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	return g.stand(ctx, report, memory, waits)
+	return g.stand(ctx, report, &applicant{memory: memory, except: except}, waits)
 }
 
 // stand stands in the line, knowing what NVML reports.
-func (g *gpus) stand(ctx context.Context, report inventory.Report, memory int64, waits func()) (*grant, error) {
-	a := &applicant{memory: memory, turn: make(chan struct{})}
+func (g *gpus) stand(ctx context.Context, report inventory.Report, a *applicant, waits func()) (*grant, error) {
+	a.turn = make(chan struct{})
 	g.mu.Lock()
 	g.see(report)
 	g.line = append(g.line, a)
@@ -175,19 +176,23 @@ func (g *gpus) see(report inventory.Report) {
 	}
 }
 
-// serve gives those in the line what there is, in their order.
+// serve gives those in the line what there is, in their order: nobody gets a place on a GPU that one in front waits for.
 func (g *gpus) serve() {
-	for len(g.line) > 0 {
-		a := g.line[0]
-		if g.report.Outcome != inventory.Present {
-			a.err = &noGPUError{g.report.Reason}
-		} else if largest := g.largest(); a.memory > largest {
-			a.err = &noGPUError{fmt.Sprintf("%s of its memory are asked for, and no GPU that is left has more than %s for nodes", SizeText(a.memory), SizeText(largest))}
-		} else if a.grant = g.admit(a.memory); a.grant == nil {
-			break
+	wanted := map[*card]bool{}
+	for i, all := 0, max(1, len(g.report.Usable())); i < len(g.line) && len(wanted) < all; {
+		a := g.line[i]
+		if a.err = g.hopeless(a); a.err == nil {
+			a.grant = g.admit(a, wanted)
 		}
-		close(a.turn)
-		g.line = g.line[1:]
+		if a.err != nil || a.grant != nil {
+			close(a.turn)
+			g.line = slices.Delete(g.line, i, i+1)
+			continue
+		}
+		for _, d := range g.usable(a) {
+			wanted[g.cards[d.Identity()]] = true
+		}
+		i++
 	}
 	switch {
 	case len(g.line) > 0 && g.timer == nil:
@@ -198,29 +203,41 @@ func (g *gpus) serve() {
 	}
 }
 
-// largest is the most memory that a GPU could give if nobody else used it: who wants more would keep the line waiting for ever.
-func (g *gpus) largest() (n int64) {
-	for _, d := range g.report.Usable() {
-		n = max(n, most(d))
-	}
-	return n
+// usable are the GPUs on which one in the line can be.
+func (g *gpus) usable(a *applicant) []inventory.Device {
+	return slices.DeleteFunc(g.report.Usable(), func(d inventory.Device) bool { return a.except[d.Identity()] != nil })
 }
 
-// admit grants memory on the GPU with the most room; nil: none has enough.
-func (g *gpus) admit(memory int64) *grant {
+// hopeless says why one would keep the line waiting for ever: no GPU, or none that could give so much if nobody else used it.
+func (g *gpus) hopeless(a *applicant) error {
+	if g.report.Outcome != inventory.Present {
+		return &noGPUError{g.report.Reason}
+	}
+	largest := int64(0)
+	for _, d := range g.usable(a) {
+		largest = max(largest, most(d))
+	}
+	if a.memory > largest {
+		return &noGPUError{fmt.Sprintf("%s of its memory are asked for, and no GPU that is left has more than %s for nodes", SizeText(a.memory), SizeText(largest))}
+	}
+	return nil
+}
+
+// admit grants memory on the GPU with the most room, but for those that others want; nil: none has enough.
+func (g *gpus) admit(a *applicant, wanted map[*card]bool) *grant {
 	var best *card
-	for _, d := range g.report.Usable() {
+	for _, d := range g.usable(a) {
 		c := g.cards[d.Identity()]
-		if left := c.room - c.granted; left >= memory && c.nodes < mostOnGPU && (best == nil || left > best.room-best.granted) {
+		if left := c.room - c.granted; !wanted[c] && left >= a.memory && c.nodes < mostOnGPU && (best == nil || left > best.room-best.granted) {
 			best = c
 		}
 	}
 	if best == nil {
 		return nil
 	}
-	best.granted += memory
+	best.granted += a.memory
 	best.nodes++
-	return &grant{device: best.device, memory: memory, fingerprint: g.report.Fingerprint(best.device), card: best}
+	return &grant{device: best.device, memory: a.memory, fingerprint: g.report.Fingerprint(best.device), card: best}
 }
 
 // release undoes admit. Called with gpus.mu held.

@@ -35,7 +35,7 @@ func never(t *testing.T) func() { return func() { t.Error("there was room") } }
 func TestMemoryIsGrantedInTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, r := quietGPUs(), gib(16)
-		first, err := g.stand(t.Context(), r, 10<<30, never(t))
+		first, err := g.stand(t.Context(), r, &applicant{memory: 10 << 30}, never(t))
 		require.NoError(t, err)
 		var order []string
 		var mu sync.Mutex
@@ -43,7 +43,7 @@ func TestMemoryIsGrantedInTurn(t *testing.T) {
 		ask := func(name string, memory int64) {
 			all.Go(func() {
 				waited := 0
-				got, err := g.stand(t.Context(), r, memory, func() { waited++ })
+				got, err := g.stand(t.Context(), r, &applicant{memory: memory}, func() { waited++ })
 				require.NoError(t, err)
 				require.Equal(t, 1, waited)
 				mu.Lock()
@@ -68,18 +68,18 @@ func TestMemoryIsGrantedInTurn(t *testing.T) {
 func TestWhoLeavesTheLineLetsOthersPass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, r := quietGPUs(), gib(16)
-		first, err := g.stand(t.Context(), r, 10<<30, never(t))
+		first, err := g.stand(t.Context(), r, &applicant{memory: 10 << 30}, never(t))
 		require.NoError(t, err)
 		gone := errors.New("gone")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		var all sync.WaitGroup
 		all.Go(func() {
-			_, err := g.stand(ctx, r, 12<<30, func() {})
+			_, err := g.stand(ctx, r, &applicant{memory: 12 << 30}, func() {})
 			require.ErrorIs(t, err, gone)
 		})
 		synctest.Wait()
 		all.Go(func() {
-			got, err := g.stand(t.Context(), r, 1<<30, func() {})
+			got, err := g.stand(t.Context(), r, &applicant{memory: 1 << 30}, func() {})
 			require.NoError(t, err)
 			g.give(got)
 		})
@@ -99,12 +99,12 @@ func TestWhoWantsMoreThanThereIsDoesNotKeepTheLine(t *testing.T) {
 		var lost *noGPUError
 		var all sync.WaitGroup
 		all.Go(func() {
-			_, err := g.stand(t.Context(), large, 40<<30, func() {})
+			_, err := g.stand(t.Context(), large, &applicant{memory: 40 << 30}, func() {})
 			require.ErrorAs(t, err, &lost)
 		})
 		synctest.Wait()
 		all.Go(func() {
-			got, err := g.stand(t.Context(), large, 1<<30, func() {})
+			got, err := g.stand(t.Context(), large, &applicant{memory: 1 << 30}, func() {})
 			require.NoError(t, err)
 			g.give(got)
 		})
@@ -120,14 +120,42 @@ func TestWhoWantsMoreThanThereIsDoesNotKeepTheLine(t *testing.T) {
 	})
 }
 
+// Who cannot be on one GPU waits for another one, and keeps nobody from those that it does not wait for.
+func TestWhoCannotBeOnAGPUWaitsForAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, r := quietGPUs(), gib(8, 16)
+		first, err := g.stand(t.Context(), r, &applicant{memory: 14 << 30}, never(t))
+		require.NoError(t, err)
+		require.Equal(t, "b", first.device.UUID)
+		refused := map[string]error{"a": errors.New("it refuses")}
+		var all sync.WaitGroup
+		all.Go(func() {
+			got, err := g.stand(t.Context(), r, &applicant{memory: 4 << 30, except: refused}, func() {})
+			require.NoError(t, err)
+			require.Equal(t, "b", got.device.UUID)
+			g.give(got)
+		})
+		synctest.Wait()
+		behind, err := g.stand(t.Context(), r, &applicant{memory: 4 << 30}, never(t))
+		require.NoError(t, err)
+		require.Equal(t, "a", behind.device.UUID)
+		g.give(first)
+		all.Wait()
+		g.give(behind)
+		refused["b"] = errors.New("that one too")
+		_, err = g.stand(t.Context(), r, &applicant{memory: 1, except: refused}, never(t))
+		require.ErrorContains(t, err, "no GPU that is left")
+	})
+}
+
 func TestTheEmptiestGPUIsTaken(t *testing.T) {
 	g, r := quietGPUs(), gib(4, 16, 8)
 	for _, want := range []string{"b", "b", "b", "b", "b", "c", "b", "c", "a", "b", "c"} { // 2.7, 14.7 and 6.7 GiB can be had
-		got, err := g.stand(t.Context(), r, 2<<30, never(t))
+		got, err := g.stand(t.Context(), r, &applicant{memory: 2 << 30}, never(t))
 		require.NoError(t, err)
 		require.Equal(t, want, got.device.UUID)
 	}
-	require.Nil(t, g.admit(2<<30))
+	require.Nil(t, g.admit(&applicant{memory: 2 << 30}, nil))
 }
 
 func TestRoomFollowsWhatIsFree(t *testing.T) {
@@ -135,7 +163,7 @@ func TestRoomFollowsWhatIsFree(t *testing.T) {
 	g := quietGPUs()
 	g.see(gib(16))
 	require.Equal(t, int64(16<<30)-reserve, g.cards["a"].room)
-	got := g.admit(8 << 30)
+	got := g.admit(&applicant{memory: 8 << 30}, nil)
 	require.NotNil(t, got)
 	g.see(gib(10)) // 6 of it are used by somebody, perhaps by us
 	require.Equal(t, int64(16<<30)-reserve, g.cards["a"].room)
@@ -158,11 +186,11 @@ func TestRoomFollowsWhatIsFree(t *testing.T) {
 func TestAGPUThatGoesAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := quietGPUs()
-		first, err := g.stand(t.Context(), gib(16), 14<<30, never(t))
+		first, err := g.stand(t.Context(), gib(16), &applicant{memory: 14 << 30}, never(t))
 		require.NoError(t, err)
 		var all sync.WaitGroup
 		all.Go(func() {
-			_, err := g.stand(t.Context(), g.report, 14<<30, func() {})
+			_, err := g.stand(t.Context(), g.report, &applicant{memory: 14 << 30}, func() {})
 			var gone *noGPUError
 			require.ErrorAs(t, err, &gone)
 			require.EqualError(t, err, "the GPU cannot be used any more: no NVIDIA driver was found (there is no /dev/nvidiactl, and no libnvidia-ml.so.1)")
@@ -184,7 +212,7 @@ func TestGrantsHammer(t *testing.T) {
 		all.Go(func() {
 			for range 200 {
 				ctx, cancel := context.WithCancelCause(t.Context())
-				got, err := g.stand(ctx, r, 1+rand.Int64N(12<<30), func() {
+				got, err := g.stand(ctx, r, &applicant{memory: 1 + rand.Int64N(12<<30)}, func() {
 					if rand.IntN(3) == 0 {
 						go cancel(gone)
 					}

@@ -156,7 +156,7 @@ var errUntrue = errors.New("it is not used")
 // lostOnGPU makes of the loss of a worker what a damaged value is: what made it runs again.
 func lostOnGPU(err error) error {
 	var fault *op.Error
-	if errors.As(err, &fault) && (fault.Fault == op.Lost || fault.Fault == op.Unavailable) {
+	if errors.As(err, &fault) && (fault.Fault == op.Lost || fault.Fault == op.Unavailable || fault.Fault == op.OverQuota) {
 		return fmt.Errorf("%w: %s", cache.ErrLost, fault.Detail)
 	}
 	return err

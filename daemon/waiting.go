@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -9,6 +10,7 @@ import (
 
 	"levee/daemon/journal"
 	"levee/gpu"
+	"levee/gpu/op"
 	"levee/runtime"
 )
 
@@ -156,17 +158,42 @@ func (c *invocation) place(ctx context.Context) (give func(), err error) {
 	return nil, &runtime.Error{Code: codeNoGPU, Module: c.typ.Module.Name, Detail: err.Error()}
 }
 
-// onGPU gets memory on a GPU and, if the module can use it, a session with the worker there that the workflow's nodes share.
+// onGPU gets memory on a GPU and, if the module can use it, a session with the worker there that the workflow's nodes share. Where there
+// cannot be one, it looks for another GPU; but if memory is what is short there, it first stands in the line again, which knows by then.
 func (c *invocation) onGPU(ctx context.Context, waits func()) (give func(), err error) {
-	d := c.run.daemon
+	gpus := c.run.daemon.devices.gpus
 	memory := gpuMemory(c.Node, c.run.grants)
-	got, err := d.devices.gpus.take(ctx, memory, waits)
-	if err != nil {
-		return nil, err
+	except := map[string]error{}
+	var last error
+	for short := false; ; {
+		got, err := gpus.take(ctx, memory, except, waits)
+		if err != nil {
+			if last != nil && ctx.Err() == nil {
+				err = last // of a GPU that is there
+			}
+			return nil, err
+		}
+		give, err := c.session(ctx, got)
+		if err == nil || ctx.Err() != nil {
+			return give, err
+		}
+		last = err
+		if fault, ok := errors.AsType[*op.Error](err); ok && fault.Fault == op.OverQuota && !short {
+			short = true
+			gpus.renew()
+		} else {
+			except[got.device.Identity()] = err
+		}
+		c.run.daemon.log.Debug("a node cannot be on a GPU", "node", c.Path, "device", got.device.Identity(), "why", err)
 	}
+}
+
+// session makes use of a grant, which give, or a failure, gives back.
+func (c *invocation) session(ctx context.Context, got *grant) (give func(), err error) {
+	d := c.run.daemon
 	give = func() { d.devices.gpus.give(got) }
 	if c.worksOnGPU() {
-		lease, err := d.pool.Session(ctx, got.request(c.run.flow.Path, memory))
+		lease, err := d.pool.Session(ctx, got.request(c.run.flow.Path, got.memory))
 		if err != nil {
 			give()
 			return nil, err

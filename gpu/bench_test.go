@@ -55,3 +55,23 @@ func BenchmarkTransfer(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkSession is what a call pays for a session in a worker that is there: to open, to begin and to end it.
+func BenchmarkSession(b *testing.B) {
+	p := NewPool(PoolConfig{Library: fakeDriver(b).Library()})
+	defer p.Close()
+	for b.Loop() {
+		l, err := p.Session(b.Context(), Request{Device: "fake", Owner: "a", Memory: testMemory})
+		if err != nil {
+			b.Fatal(err)
+		}
+		e, err := Dial(int(l.File.Fd()))
+		if err == nil {
+			err = e.Close()
+		}
+		l.Close()
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}

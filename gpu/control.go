@@ -8,16 +8,21 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"levee/gpu/op"
 )
 
 // control is one message between the daemon and a GPU worker, on a socket that keeps messages apart: JSON of at most maxControl bytes.
-// The daemon names the device first, then opens sessions; the worker says once that it is ready, or why it is of no use.
+// The daemon names the device first, then opens sessions; the worker says once that it is ready, or why it is of no use, and of each session
+// whether it has begun.
 type control struct {
 	Device  *deviceMsg  `json:"device,omitempty"`
 	Session *sessionMsg `json:"session,omitempty"` // its socket comes with it
 	Ping    uint64      `json:"ping,omitempty"`    // answered by the same
 	Ready   bool        `json:"ready,omitempty"`
-	Refused string      `json:"refused,omitempty"` // there is no such device, or no driver
+	Opened  uint64      `json:"opened,omitempty"`  // the session of this number has begun, or is refused
+	Refused string      `json:"refused,omitempty"` // why, or why there is no device
+	Fault   op.Fault    `json:"fault,omitempty"`   // with it
 	Lost    string      `json:"lost,omitempty"`    // the context is of no use any more: the last message
 	Slow    string      `json:"slow,omitempty"`    // with it: the code for which it was given up
 }
@@ -33,7 +38,8 @@ type deviceMsg struct {
 
 // sessionMsg begins a session.
 type sessionMsg struct {
-	Memory int64 `json:"memory"` // bytes that it may hold
+	Number uint64 `json:"number"` // not 0
+	Memory int64  `json:"memory"` // bytes that it may hold
 }
 
 const maxControl = 4 << 10

@@ -124,9 +124,10 @@ func TestNobodyWaitsForeverForAValue(t *testing.T) {
 	require.NoError(t, err)
 	defer unix.Close(pair[0])
 	defer unix.Close(pair[1])
-	staging, err := greet(pair[1]) // a worker that says nothing from here on
+	staging, memfd, err := newStaging()
 	require.NoError(t, err)
 	defer unix.Munmap(staging)
+	require.NoError(t, greet(pair[1], memfd)) // a worker that says nothing from here on
 	var fault *op.Error
 	require.ErrorAs(t, Retrieve(pair[0], [32]byte{1}, 1, time.Millisecond, io.Discard), &fault)
 	require.Equal(t, op.Lost, fault.Fault)
@@ -154,8 +155,9 @@ func TestSignalsEndNoGreeting(t *testing.T) {
 	for range 10_000 {
 		require.NoError(t, unix.Tgkill(os.Getpid(), tid, unix.SIGURG))
 	}
-	staging, err := greet(pair[1])
+	staging, memfd, err := newStaging()
 	require.NoError(t, err)
+	require.NoError(t, greet(pair[1], memfd))
 	defer unix.Munmap(staging)
 	require.NoError(t, <-greeted)
 }
@@ -170,8 +172,9 @@ func TestFailedSessionsLeaveNothing(t *testing.T) {
 	before := maps()
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	require.NoError(t, err)
-	staging, err := greet(pair[1])
+	staging, memfd, err := newStaging()
 	require.NoError(t, err)
+	require.NoError(t, greet(pair[1], memfd))
 	require.Equal(t, before+1, maps())
 	require.NoError(t, unix.Munmap(staging))
 	require.NoError(t, unix.Close(pair[1]))

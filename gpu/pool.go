@@ -106,7 +106,7 @@ var errClosed = op.Errorf(op.Unavailable, "levee is stopping")
 // Session opens a session, in the owner's worker for the device, which is started if need be. It waits while too many other workers are
 // at the device, and after a worker died. The error is the context's, or an *op.Error: Unavailable.
 func (p *Pool) Session(ctx context.Context, r Request) (*Lease, error) {
-	began := time.Now()
+	began, tries := time.Now(), 0
 	defer p.leaveLine(r)
 	for {
 		w, wait, err := p.reserve(r, time.Since(began))
@@ -124,15 +124,29 @@ func (p *Pool) Session(ctx context.Context, r Request) (*Lease, error) {
 			p.release(w)
 			return nil, context.Cause(ctx)
 		}
-		lease, err := p.open(w, r.Memory)
+		lease, err := p.open(ctx, w, r.Memory)
 		if err == nil {
 			return lease, nil
 		}
 		p.release(w)
-		if !errors.Is(err, errGone) {
+		if err = p.again(ctx, err, &tries); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// again waits for the next attempt; else it gives the error. Memory that is short now may come back, now and then.
+func (p *Pool) again(ctx context.Context, err error, tries *int) error {
+	if errors.Is(err, errGone) {
+		return nil
+	}
+	var fault *op.Error
+	if !errors.As(err, &fault) || fault.Fault != op.OverQuota || *tries >= len(p.cfg.Backoff) {
+		return err
+	}
+	wait := pause{after: p.cfg.Backoff[*tries]}
+	*tries++
+	return wait.over(ctx)
 }
 
 // pause is what a session must wait for: a time, or a change in the pool.
@@ -249,32 +263,27 @@ func (p *Pool) hasTurn(r Request) {
 // errGone says that the worker has ended meanwhile.
 var errGone = errors.New("the GPU worker has ended")
 
-// open has a worker that is ready begin a session.
-func (p *Pool) open(w *process, memory int64) (*Lease, error) {
+// open has a worker that is ready begin a session, and waits until it has.
+func (p *Pool) open(ctx context.Context, w *process, memory int64) (*Lease, error) {
 	// Not our socket package's: its descriptors do not block, and whoever shares one shares that.
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, op.Errorf(op.Unavailable, "socketpair: %v", err)
 	}
 	defer unix.Close(pair[1])
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch {
-	case w.refused != "":
-		err = op.Errorf(op.Unavailable, "%s", w.refused)
-	case w.gone:
-		err = errGone
-	default:
-		if err = sendControl(w.control, control{Session: &sessionMsg{Memory: memory}}, pair[1]); err != nil {
-			w.deaf(err)
-			err = errGone
+	begun, number, err := w.begin(memory, pair[1])
+	if err == nil {
+		select {
+		case err = <-begun:
+		case <-ctx.Done():
+			w.forget(number)
+			err = context.Cause(ctx)
 		}
 	}
 	if err != nil {
 		_ = unix.Close(pair[0])
 		return nil, err
 	}
-	w.watch()
 	return &Lease{File: os.NewFile(uintptr(pair[0]), "gpu session"), pool: p, on: w}, nil
 }
 

@@ -79,7 +79,7 @@ type process struct {
 	control int           // our end of its socket, until it is gone
 	ready   chan struct{} // closed when it is, or never will be
 	opened  bool          // ready is closed
-	refused string        // why it is of no use
+	refused *op.Error     // why it is of no use
 	lost    string        // why it dies, as it said itself or we did
 	leases  int
 	idle    *time.Timer
@@ -93,6 +93,9 @@ type process struct {
 	ping, pong uint64
 
 	asked, told uint64 // see Settle
+
+	number uint64                // of the last session
+	begins map[uint64]chan error // sessions of which it has not said yet whether they have begun
 
 	slow map[string]time.Time // of the host, when it was started
 }
@@ -255,11 +258,16 @@ func (w *process) heard(m *control) {
 		w.host.tooSlow(m.Slow)
 		w.dies()
 		w.pool.changed()
+	case m.Opened != 0:
+		if begun := w.begins[m.Opened]; begun != nil {
+			delete(w.begins, m.Opened)
+			begun <- m.refusal()
+		}
 	case m.Refused != "":
-		w.refused, w.lost, w.doomed = m.Refused, m.Refused, true
+		w.refused, w.lost, w.doomed = op.Errorf(m.fault(), "%s", m.Refused), m.Refused, true
 		w.dies()
 	}
-	if !w.opened && (m.Ready || m.Refused != "") {
+	if !w.opened && (m.Ready || w.refused != nil) {
 		w.opened = true
 		close(w.ready)
 	}
@@ -300,6 +308,7 @@ func (w *process) kill(reason string) {
 		defer p.mu.Unlock()
 		if !w.gone {
 			p.undead[w] = true
+			w.beginsNone()
 			p.cfg.Log.Error("a GPU worker was killed and does not end: its GPU gets no more work", "device", w.host.key.device, "why", w.lost)
 			p.changed()
 		}
@@ -325,18 +334,77 @@ func (w *process) died(words string) {
 	}
 	if !w.opened {
 		w.opened = true
-		if w.refused == "" && bad {
-			w.refused = reason
+		if w.refused == nil && bad {
+			w.refused = op.Errorf(op.Unavailable, "%s", reason)
 		}
 		close(w.ready)
 	}
 	w.idle.Stop()
+	w.beginsNone()
 	p.changed()
 	p.mu.Unlock()
 	if bad {
 		p.cfg.Log.Warn("a GPU worker died", "device", h.key.device, "owner", h.key.owner, "why", reason)
 		p.cfg.OnLost(h.key.device, reason)
 	}
+}
+
+// begin asks for a session at the other end of a socket. What becomes of it comes later: nil, or why there is none.
+func (w *process) begin(memory int64, socket int) (begun <-chan error, number uint64, err error) {
+	w.pool.mu.Lock()
+	defer w.pool.mu.Unlock()
+	switch {
+	case w.refused != nil:
+		return nil, 0, w.refused
+	case w.gone || w.doomed:
+		return nil, 0, errGone
+	}
+	w.number++
+	if err := sendControl(w.control, control{Session: &sessionMsg{Number: w.number, Memory: memory}}, socket); err != nil {
+		w.deaf(err)
+		return nil, 0, errGone
+	}
+	one := make(chan error, 1)
+	if w.begins == nil {
+		w.begins = map[uint64]chan error{}
+	}
+	w.begins[w.number] = one
+	w.watch()
+	return one, w.number, nil
+}
+
+// forget waits for a session no more.
+func (w *process) forget(number uint64) {
+	w.pool.mu.Lock()
+	defer w.pool.mu.Unlock()
+	delete(w.begins, number)
+}
+
+// beginsNone tells those who wait for a session that the worker is gone, or as good as. Called with the lock held.
+func (w *process) beginsNone() {
+	for _, begun := range w.begins {
+		begun <- errGone
+	}
+	clear(w.begins)
+}
+
+// refusal is the error of a session that has not begun.
+func (m *control) refusal() error {
+	switch {
+	case m.Refused == "":
+		return nil
+	case m.Fault == op.Lost: // the worker is about to end
+		return errGone
+	}
+	return op.Errorf(m.fault(), "%s", m.Refused)
+}
+
+// fault is the class of a refusal; a worker may say what it likes.
+func (m *control) fault() op.Fault {
+	if m.Fault == op.OverQuota {
+		return op.OverQuota
+	}
+	return op.Unavailable
 }
 
 // watch asks a worker now and then whether it is still there, while it has sessions. Called with the lock held.

@@ -246,16 +246,11 @@ func (s *server) moves(n int) {
 	}
 }
 
-// greet begins a session: it makes the staging memory and hands it over.
-func greet(fd int) ([]byte, error) {
-	mem, memfd, err := newStaging()
-	if err != nil {
-		return nil, err
-	}
+// greet begins a session: it hands the staging memory over.
+func greet(fd, memfd int) error {
 	defer unix.Close(memfd)
 	if err := unix.Sendmsg(fd, []byte{1}, unix.UnixRights(memfd), nil, unix.MSG_NOSIGNAL); err != nil {
-		_ = unix.Munmap(mem)
-		return nil, fmt.Errorf("greeting: %w", err)
+		return fmt.Errorf("greeting: %w", err)
 	}
-	return mem, nil
+	return nil
 }

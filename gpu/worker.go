@@ -76,7 +76,7 @@ func (w *gpuWorker) serve() error {
 	}
 	w.stuck = time.Duration(m.Device.Stuck) * time.Millisecond
 	if w.dev, err = openDevice(m.Device); err != nil {
-		return sendControl(w.control, control{Refused: clip(err.Error())}, -1)
+		return sendControl(w.control, refusal(err), -1)
 	}
 	if err := confine(os.Getenv(cacheEnv)); err != nil {
 		return err
@@ -115,6 +115,31 @@ func openDevice(m *deviceMsg) (*device.Device, error) {
 	return d, err
 }
 
+// opened tells the daemon what became of a session that it wanted.
+func (w *gpuWorker) opened(number uint64, err error) {
+	m := refusal(err)
+	m.Opened = number
+	if err := sendControl(w.control, m, -1); err != nil {
+		w.lose(fmt.Sprintf("the daemon does not listen: %v", err))
+	}
+}
+
+// refusal says why there is no device, or no session: what the driver answered, and what can be done about it.
+func refusal(err error) control {
+	if err == nil {
+		return control{}
+	}
+	fault := &op.Error{Fault: op.Unavailable, Detail: err.Error()}
+	if !errors.As(err, &fault) {
+		if e, ok := errors.AsType[*cuda.Error](err); ok {
+			if fault.Detail += "; " + e.Remedy(); e.Class == cuda.OutOfMemory {
+				fault.Fault = op.OverQuota
+			}
+		}
+	}
+	return control{Refused: clip(fault.Detail), Fault: fault.Fault}
+}
+
 // clip shortens a text so that a control message can hold it.
 func clip(s string) string { return s[:min(len(s), maxControl/8)] }
 
@@ -128,12 +153,19 @@ func (w *gpuWorker) session(fd int, m *sessionMsg) {
 	exec, err := w.dev.Session(m.Memory, maxWork)
 	if err != nil {
 		w.mind(err)
+		w.opened(m.Number, err)
 		return
 	}
 	s.exec, s.patience = exec, exec.Patience
 	s.launched.Store(&exec.Launched)
-	if s.mem, err = greet(fd); err == nil { // else nobody is there any more
+	memfd := -1
+	s.mem, memfd, err = newStaging()
+	w.opened(m.Number, err)
+	if err == nil {
 		defer unix.Munmap(s.mem)
+		err = greet(fd, memfd)
+	}
+	if err == nil { // else nobody is there any more
 		s.since.Store(0)
 		w.mind(s.run())
 		s.begin() // the end of a session may be stuck too

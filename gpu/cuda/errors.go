@@ -45,6 +45,28 @@ func classOf(code int) Class {
 	return Poisoned
 }
 
+// remedies are what can be done about codes that mostly come when a device is opened.
+var remedies = map[int]string{
+	2:   "other programs hold its memory: nvidia-smi shows which",
+	34:  "a stub of the toolkit stands in for the driver: take its folder out of LD_LIBRARY_PATH",
+	46:  "another process has it for itself, as its compute mode lets one: nvidia-smi -c 0 lets others",
+	100: "it is gone, or hidden from this process: levee gpu lists what there is now",
+	101: "it is gone, or hidden from this process: levee gpu lists what there is now",
+	214: "its memory is failing: it needs a reset",
+	800: "levee's user may not use it: look at the rights of /dev/nvidia*",
+	802: "it waits for the fabric manager: systemctl start nvidia-fabricmanager",
+	803: "the driver was updated: start the machine again",
+	804: "libcuda.so.1 is of another version than the driver, and this GPU does not bear that: take cuda-compat out of LD_LIBRARY_PATH",
+}
+
+// Remedy says what can be done about the error.
+func (e *Error) Remedy() string {
+	if text, ok := remedies[e.Code]; ok {
+		return text
+	}
+	return "the kernel's log (dmesg) may say why; often a restart of the machine helps"
+}
+
 // Error is a call that the driver answered with an error. Asynchronous ones come from a later call than the one that caused them.
 type Error struct {
 	Call  string

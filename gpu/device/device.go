@@ -147,7 +147,7 @@ func (d *Device) fault(err error) error {
 	e, ok := errors.AsType[*cuda.Error](err)
 	switch {
 	case ok && e.Class == cuda.OutOfMemory:
-		return op.Errorf(op.OverQuota, "the device has no memory left: %v", err)
+		return op.Errorf(op.OverQuota, "the device has no memory left: %v; %s", err, e.Remedy())
 	case ok && e.Class == cuda.Poisoned:
 		return d.lose("the device failed: %v", err)
 	}

@@ -7,6 +7,8 @@
 //   STICKY=c   the launch number STICKYAT (1) loses the context with the code c
 //   REFUSE=c   modules are refused with the code c, and, with PEEK="PATH:...", the log says which of these could be opened
 //   COMPILE=n  a module takes n ms              COMPILEHANG="x" and one with x in it takes for ever
+//   ONLY="x"   INIT is for who asks for that device, by CUDA_VISIBLE_DEVICES
+//   CONTEXT=c  no context can be made: c        STREAMS=n   so many streams can be made, then memory is short
 //   NAME="x"   is the name of every error
 //   NOREGISTER no cuMemHostRegister_v2          NOLAUNCH    no cuLaunchKernel         BARE       nothing optional
 //   DESCENDING the last block and warp run first   RACES    races in global memory are looked for too
@@ -65,6 +67,12 @@
 #endif
 #ifndef COMPILEHANG
 #define COMPILEHANG ""
+#endif
+#ifndef CONTEXT
+#define CONTEXT 0
+#endif
+#ifndef STREAMS
+#define STREAMS 1000000
 #endif
 #ifdef DESCENDING
 #define ORDER 1
@@ -160,7 +168,12 @@ int cuInit(unsigned flags) {
 #ifdef INITHANG
 	forever();
 #endif
-	if (INIT || ready || COUNT == 0) return INIT ? INIT : COUNT == 0 ? 100 : 0;
+	int answer = INIT;
+#ifdef ONLY
+	const char *visible = getenv("CUDA_VISIBLE_DEVICES");
+	if (!visible || strcmp(visible, ONLY)) answer = 0;
+#endif
+	if (answer || ready || COUNT == 0) return answer ? answer : COUNT == 0 ? 100 : 0;
 	int fd = memfd_create("device", MFD_CLOEXEC);
 	if (fd < 0 || ftruncate(fd, (off_t)(SIZE * COUNT))) return UNKNOWN;
 	memory = mmap(NULL, SIZE * COUNT, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
@@ -192,7 +205,7 @@ int cuGetErrorName(int code, const char **s) {
 #endif
 	static const struct { int code; const char *name; } list[] = {
 		{0, "CUDA_SUCCESS"}, {1, "CUDA_ERROR_INVALID_VALUE"}, {2, "CUDA_ERROR_OUT_OF_MEMORY"}, {3, "CUDA_ERROR_NOT_INITIALIZED"},
-		{100, "CUDA_ERROR_NO_DEVICE"}, {101, "CUDA_ERROR_INVALID_DEVICE"}, {201, "CUDA_ERROR_INVALID_CONTEXT"}, {218, "CUDA_ERROR_INVALID_PTX"},
+		{46, "CUDA_ERROR_DEVICE_UNAVAILABLE"}, {100, "CUDA_ERROR_NO_DEVICE"}, {101, "CUDA_ERROR_INVALID_DEVICE"}, {201, "CUDA_ERROR_INVALID_CONTEXT"}, {218, "CUDA_ERROR_INVALID_PTX"},
 		{222, "CUDA_ERROR_UNSUPPORTED_PTX_VERSION"}, {400, "CUDA_ERROR_INVALID_HANDLE"}, {500, "CUDA_ERROR_NOT_FOUND"},
 		{600, "CUDA_ERROR_NOT_READY"}, {700, "CUDA_ERROR_ILLEGAL_ADDRESS"}, {701, "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES"},
 		{702, "CUDA_ERROR_LAUNCH_TIMEOUT"}, {716, "CUDA_ERROR_MISALIGNED_ADDRESS"}, {719, "CUDA_ERROR_LAUNCH_FAILED"}, {999, "CUDA_ERROR_UNKNOWN"},
@@ -206,7 +219,7 @@ int cuDeviceGetUuid_v2(unsigned char *u, int d) { memset(u, 0x10 + d, 16); retur
 int cuDeviceGetUuid(unsigned char *u, int d) { return cuDeviceGetUuid_v2(u, d); }
 #endif
 
-int cuDevicePrimaryCtxRetain(uintptr_t *c, int d) { *c = (uintptr_t)d + 1; return sticky ? sticky : d >= 0 && d < COUNT ? 0 : BAD_DEVICE; }
+int cuDevicePrimaryCtxRetain(uintptr_t *c, int d) { *c = (uintptr_t)d + 1; return sticky ? sticky : CONTEXT ? CONTEXT : d >= 0 && d < COUNT ? 0 : BAD_DEVICE; }
 int cuDevicePrimaryCtxRelease_v2(int d) { (void)d; return 0; }
 int cuCtxSetCurrent(uintptr_t c) {
 	if (c > COUNT) return BAD_CONTEXT;
@@ -350,8 +363,17 @@ int cuMemHostUnregister(void *p) {
 #endif
 #endif
 
-int cuStreamCreate(uintptr_t *s, unsigned flags) { (void)flags; IN *s = (uintptr_t)malloc(1); return 0; }
-int cuStreamDestroy_v2(uintptr_t s) { IN free((void *)s); return 0; }
+static int streams;
+int cuStreamCreate(uintptr_t *s, unsigned flags) {
+	(void)flags; IN
+	if (__atomic_add_fetch(&streams, 1, __ATOMIC_RELAXED) > STREAMS) {
+		__atomic_sub_fetch(&streams, 1, __ATOMIC_RELAXED);
+		return NO_MEMORY;
+	}
+	*s = (uintptr_t)malloc(1);
+	return 0;
+}
+int cuStreamDestroy_v2(uintptr_t s) { IN free((void *)s); __atomic_sub_fetch(&streams, 1, __ATOMIC_RELAXED); return 0; }
 int cuStreamSynchronize(uintptr_t s) { (void)s; IN until(busy); return sticky; }
 int cuStreamQuery(uintptr_t s) { (void)s; IN return hung || busy > now() ? NOT_READY : 0; }
 int cuStreamWaitEvent(uintptr_t s, uintptr_t e, unsigned flags) { (void)s, (void)e, (void)flags; IN return 0; }
