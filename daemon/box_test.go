@@ -243,7 +243,7 @@ func (o *opened) runWith(name string, req daemon.Request, set ...string) *outcom
 		req.Inputs[set[i]], err = o.InputText(t.Context(), port, set[i+1])
 		require.NoError(t, err)
 	}
-	req.Files, err = o.TriggerFiles(flow)
+	req.Files, err = o.TriggerFiles(t.Context(), flow)
 	require.NoError(t, err)
 	res, err := o.Run(t.Context(), flow, req)
 	require.NoError(t, err)

@@ -40,6 +40,7 @@ const (
 	ExitGPU         = 8 // a GPU is required and there is none
 	ExitSuspended   = 9 // the run waits for an answer
 	ExitInterrupted = 130
+	ExitUnread      = 141 // nobody reads the output any more
 	ExitTerminated  = 143
 )
 

@@ -216,7 +216,7 @@ func TestExitCodes(t *testing.T) {
 	text := page(t, "operating.md")
 	for _, code := range []int{
 		daemon.ExitOK, daemon.ExitFailed, daemon.ExitUsage, daemon.ExitInvalid, daemon.ExitDenied, daemon.ExitModule, daemon.ExitDaemon,
-		daemon.ExitLimit, daemon.ExitGPU, daemon.ExitSuspended, daemon.ExitInterrupted, daemon.ExitTerminated,
+		daemon.ExitLimit, daemon.ExitGPU, daemon.ExitSuspended, daemon.ExitInterrupted, daemon.ExitUnread, daemon.ExitTerminated,
 	} {
 		require.True(t, strings.Contains(text, fmt.Sprintf("\n| %d | ", code)), "no row for %d", code)
 	}

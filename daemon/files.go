@@ -245,7 +245,7 @@ func (r *Run) lookAt(o cache.Observation) value.Digest {
 		if may(o.Path) != nil {
 			return denied
 		}
-		digest, _, err := r.daemon.fileDigest(r.dir, o.Path)
+		digest, _, err := r.daemon.fileDigest(context.Background(), r.dir, o.Path)
 		if err != nil {
 			return value.Digest{}
 		}
@@ -271,14 +271,14 @@ type digestMemo struct {
 const memoMax = 100_000
 
 // fileDigest names the content of a file as it is now.
-func (d *Daemon) fileDigest(dir *watch.Dir, name string) (value.Digest, int64, error) {
-	return d.settledDigest(dir, name, watch.Signature{})
+func (d *Daemon) fileDigest(ctx context.Context, dir *watch.Dir, name string) (value.Digest, int64, error) {
+	return d.settledDigest(ctx, dir, name, watch.Signature{})
 }
 
 var errUnsettled = errors.New("the file changed again")
 
 // settledDigest is fileDigest for a file that must still look as it did when it had settled; the zero signature is any look.
-func (d *Daemon) settledDigest(dir *watch.Dir, name string, want watch.Signature) (value.Digest, int64, error) {
+func (d *Daemon) settledDigest(ctx context.Context, dir *watch.Dir, name string, want watch.Signature) (value.Digest, int64, error) {
 	f, info, err := dir.Open(name, maxFile)
 	if err != nil {
 		return value.Digest{}, 0, err
@@ -295,7 +295,7 @@ func (d *Daemon) settledDigest(dir *watch.Dir, name string, want watch.Signature
 	if ok {
 		return digest, info.Size(), nil
 	}
-	digest, size, err := value.SumReader(f)
+	digest, size, err := value.SumReader(whileWanted{ctx, f})
 	if err != nil {
 		return digest, size, err
 	}
@@ -310,6 +310,19 @@ func (d *Daemon) settledDigest(dir *watch.Dir, name string, want watch.Signature
 		m.keep(sig, digest)
 	}
 	return digest, size, nil
+}
+
+// whileWanted reads until its context ends: nobody waits for a large file to be hashed in vain.
+type whileWanted struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (r whileWanted) Read(p []byte) (int, error) {
+	if r.ctx.Err() != nil {
+		return 0, context.Cause(r.ctx)
+	}
+	return r.Reader.Read(p)
 }
 
 // clockTick is after how long another change of a file is sure to give it another time stamp: file systems tick in steps of up

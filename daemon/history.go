@@ -167,7 +167,7 @@ func PartText(p cache.Part) string {
 }
 
 // TriggerFiles are the files that a workflow's trigger matches now, for a run by hand.
-func (d *Daemon) TriggerFiles(flow *Workflow) ([]value.FileRef, error) {
+func (d *Daemon) TriggerFiles(ctx context.Context, flow *Workflow) ([]value.FileRef, error) {
 	t := flow.Graph.Trigger
 	if t == nil {
 		return nil, nil
@@ -189,7 +189,7 @@ func (d *Daemon) TriggerFiles(flow *Workflow) ([]value.FileRef, error) {
 				continue
 			}
 			seen[name] = true
-			digest, size, err := d.fileDigest(dir, name)
+			digest, size, err := d.fileDigest(ctx, dir, name)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}

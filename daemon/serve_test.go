@@ -96,6 +96,9 @@ func TestBrokenFromTheStartIsMended(t *testing.T) {
 	s := b.serve()
 	n := s.until(daemon.Broken, "w.flow.yaml")
 	require.False(t, n.Kept)
+	b.drop("other.flow.yaml", greeting("other"))
+	s.ended("other.flow.yaml")
+	require.Equal(t, 1, s.count(daemon.Broken, "w.flow.yaml"), "what is still the same is not told again")
 	b.drop("mix.wasm", string(guests.Mix(""))) // what was missing arrives
 	require.Equal(t, "0", output(t, s.ended("w.flow.yaml").Result, "n"))
 	b.drop("mix.wasm", "no module at all")

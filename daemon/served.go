@@ -3,18 +3,20 @@ package daemon
 import (
 	"bytes"
 	"context"
-	"levee/graph"
+	"maps"
 	"path"
 	"path/filepath"
 	"slices"
 	"time"
+
+	"levee/graph"
 )
 
 // served is one workflow of the folder.
 type served struct {
 	path    string
 	good    *Workflow         // the last version without problems; nil: there is none
-	broken  bool              // what lies there now has problems
+	broken  string            // the problems of what lies there now, as they were told; "": it has none
 	why     string            // what made the good version the good one, for people
 	ctx     context.Context   // of the runs of the good version; nil: none was started since it was loaded
 	cancel  func(cause error) // ends ctx
@@ -53,26 +55,17 @@ func (f *folder) loadChanged(changed, removed []string) (fresh []*served) {
 			continue
 		}
 		for _, s := range f.flows {
-			if s.broken || s.good == nil || s.uses(p) {
-				touched[s.path] = true
+			if s.broken != "" || s.good == nil || s.uses(p) {
+				touched[s.path] = touched[s.path] // false: by another file
 			}
 		}
 	}
-	for _, p := range sorted(touched) {
-		if s := f.load(p); s != nil {
+	for _, p := range slices.Sorted(maps.Keys(touched)) {
+		if s := f.load(p, touched[p]); s != nil {
 			fresh = append(fresh, s)
 		}
 	}
 	return fresh
-}
-
-func sorted(set map[string]bool) []string {
-	list := make([]string, 0, len(set))
-	for k := range set {
-		list = append(list, k)
-	}
-	slices.Sort(list)
-	return list
 }
 
 // uses reports whether a workflow uses the module, its sidecar, or the workflow at a path relative to the root.
@@ -85,8 +78,9 @@ func (s *served) uses(p string) bool {
 	return false
 }
 
-// load reads a workflow of the folder; nil when it is broken or the same as before.
-func (f *folder) load(p string) *served {
+// load reads a workflow of the folder; nil when it is broken or the same as before. Problems that stayed the same are told again only
+// if its own file changed.
+func (f *folder) load(p string, edited bool) *served {
 	s := f.flows[p]
 	if s == nil {
 		s = &served{path: p, queued: make(map[string]bool)}
@@ -94,16 +88,18 @@ func (f *folder) load(p string) *served {
 	}
 	flow, err := f.read(p)
 	if err != nil {
-		s.broken = true
 		problems, ok := Problems(err)
 		if !ok {
 			problems = graph.Problems{{File: path.Base(p), Line: 1, Col: 1, Code: "read", Message: Printable(err.Error())}}
 		}
-		f.notify(Notice{Kind: Broken, Path: p, Problems: problems, Kept: s.good != nil})
+		if told := s.broken; edited || told != problems.Error() {
+			f.notify(Notice{Kind: Broken, Path: p, Problems: problems, Kept: s.good != nil})
+		}
+		s.broken = problems.Error()
 		return nil
 	}
-	mended := s.broken && s.good != nil
-	s.broken = false
+	mended := s.broken != "" && s.good != nil
+	s.broken = ""
 	switch {
 	case s.good == nil:
 		s.why = "new"

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash"
 	"io/fs"
+	"maps"
 	"path"
 	"path/filepath"
 	"slices"
@@ -140,7 +141,7 @@ func beyond(name string, source []byte, g *graph.Graph) (problems graph.Problems
 				}
 			}
 		}
-		for _, file := range sorted(child.Files) {
+		for _, file := range slices.Sorted(maps.Keys(child.Files)) {
 			if file = path.Join(folder, file); within(file, g.Allow.Write) {
 				problems = append(problems, problemAt(name, source, n.Pos, "path", fmt.Sprintf(
 					"%s uses %s, which is in a folder of allow.write, so that a node could change it", n.Uses, file)))

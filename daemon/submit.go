@@ -165,6 +165,6 @@ func (d *Daemon) asked(ctx context.Context, flow *Workflow, q RunRequest) (Reque
 		return req, refuse("the workflow runs once per file of %s: drop one", strings.Join(t.Files, ", "))
 	}
 	var err error
-	req.Files, err = d.TriggerFiles(flow)
+	req.Files, err = d.TriggerFiles(ctx, flow)
 	return req, err
 }

@@ -53,6 +53,8 @@ func sayTimeout(err error, n *graph.Node, g Grants, given time.Duration) {
 		failure.Limit = "timeout of node " + n.Site
 	case g.AskedTime:
 		failure.Limit = "allow.time of the workflow; timeout: of the node can give it more"
+	case given < defaultTime:
+		failure.Limit = "the operator's ceiling, --max-time"
 	default:
 		failure.Limit = "what nodes get by default; timeout: of the node or allow.time of the workflow can give it more"
 	}

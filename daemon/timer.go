@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"levee/daemon/journal"
@@ -75,7 +77,7 @@ func (f *folder) tick(ctx context.Context, all bool) {
 		return
 	}
 	var first time.Time
-	for _, p := range sortedKeys(f.flows) {
+	for _, p := range slices.Sorted(maps.Keys(f.flows)) {
 		s := f.flows[p]
 		if s.good == nil || s.times.due.IsZero() {
 			continue

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -56,7 +57,7 @@ func missingInputs(g *graph.Graph) (names []string) {
 
 // data starts runs of the workflows whose trigger matches what changed, but for those that this batch started already.
 func (f *folder) data(ctx context.Context, changed []string, fresh []*served) {
-	for _, p := range sortedKeys(f.flows) {
+	for _, p := range slices.Sorted(maps.Keys(f.flows)) {
 		s := f.flows[p]
 		if s.good == nil || !s.good.Graph.Trigger.ByFiles() || s.good.Denied != nil || slices.Contains(fresh, s) {
 			continue
@@ -89,15 +90,6 @@ func countText(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-func sortedKeys(m map[string]*served) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
-
 // matchesOne reports whether a file of the folder matches the workflow's trigger, whose globs are relative to its own folder.
 func (f *folder) matchesOne(s *served, p string) bool {
 	base := path.Dir(s.path)
@@ -128,7 +120,10 @@ func (f *folder) runBatch(ctx context.Context, s *served, why string) {
 		s.again = why
 		return
 	}
-	files := f.refs(s, f.matches(s))
+	files := f.refs(ctx, s, f.matches(s))
+	if ctx.Err() != nil {
+		return
+	}
 	if len(files) == 0 {
 		f.notify(Notice{Kind: Waiting, Path: s.path, Flow: s.good, Text: "waiting for files: " + strings.Join(s.good.Graph.Trigger.Files, ", ")})
 		return
@@ -138,12 +133,12 @@ func (f *folder) runBatch(ctx context.Context, s *served, why string) {
 
 // refs hashes files. One that is not as it had settled is left out: another batch will bring it. So is one that may not be
 // read; that is said.
-func (f *folder) refs(s *served, paths []string) (files []value.FileRef) {
+func (f *folder) refs(ctx context.Context, s *served, paths []string) (files []value.FileRef) {
 	base := path.Dir(s.path)
 	for _, p := range paths {
-		digest, size, err := f.d.settledDigest(f.dir, p, f.files[p])
+		digest, size, err := f.d.settledDigest(ctx, f.dir, p, f.files[p])
 		if err != nil {
-			if !errors.Is(err, errUnsettled) && !errors.Is(err, fs.ErrNotExist) {
+			if !errors.Is(err, errUnsettled) && !errors.Is(err, fs.ErrNotExist) && ctx.Err() == nil {
 				f.trouble(fmt.Errorf("%s leaves a file out: %v", s.path, err))
 			}
 			continue
@@ -172,7 +167,7 @@ func (f *folder) next(ctx context.Context, s *served) {
 		p := s.queue[0]
 		s.queue = s.queue[1:]
 		delete(s.queued, p.file)
-		if files := f.refs(s, []string{p.file}); len(files) == 1 {
+		if files := f.refs(ctx, s, []string{p.file}); len(files) == 1 {
 			f.run(ctx, s, Request{Why: p.why, Files: files, File: &files[0]})
 		}
 	}
@@ -186,6 +181,9 @@ func (f *folder) run(ctx context.Context, s *served, req Request) {
 		file = req.File.Path
 	}
 	last, err := f.d.journal.Runs(ctx, journal.Filter{Last: 1, Workflow: flow.Path, File: file})
+	if ctx.Err() != nil {
+		return // the next start runs it
+	}
 	if err != nil {
 		f.trouble(fmt.Errorf("%s: %v", s.path, err))
 		return

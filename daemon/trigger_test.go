@@ -1,6 +1,8 @@
 package daemon_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -282,6 +284,20 @@ func (s *server) texts(o *outcome) []string {
 
 // An empty file that has settled is a file; when its writer goes on it is another one. Once it has another name, it is that file
 // too, whose content was seen before.
+func TestHashingEndsWithItsContext(t *testing.T) {
+	b := newBox(t)
+	b.drop("in/a.txt", "a")
+	b.drop("w.flow.yaml", "levee: 1\ntrigger: { files: in/* }\nnodes:\n  n: { uses: flow/value, with: { value: 1 } }\n")
+	d := b.open()
+	flow, err := d.LoadFile(b.path("w.flow.yaml"))
+	require.NoError(t, err)
+	why := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(why)
+	_, err = d.TriggerFiles(ctx, flow)
+	require.ErrorIs(t, err, why)
+}
+
 func TestEmptyAndRenamedFiles(t *testing.T) {
 	b := newBox(t)
 	b.drop("w.flow.yaml", perFile)

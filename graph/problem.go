@@ -59,7 +59,10 @@ func (ps Problems) Write(w io.Writer, format Format) error {
 			msg := strings.TrimPrefix(p.String(), fmt.Sprintf("%s:%d:%d: error: ", p.File, p.Line, p.Col))
 			fmt.Fprintf(&b, "::error file=%s,line=%d,col=%d,title=%s::%s\n", githubProperty(p.File), p.Line, p.Col, p.Code, githubData(msg))
 		default:
-			fmt.Fprintf(&b, "%s\n%4d | %s\n     | %s^\n", printable(p.String()), p.Line, printable(p.Source), strings.Repeat(" ", p.caret))
+			fmt.Fprintf(&b, "%s\n", printable(p.String()))
+			if p.Source != "" {
+				fmt.Fprintf(&b, "%4d | %s\n     | %s^\n", p.Line, printable(p.Source), strings.Repeat(" ", p.caret))
+			}
 		}
 	}
 	_, err := io.WriteString(w, b.String())

@@ -57,16 +57,11 @@ func TestLiteralPaths(t *testing.T) {
 
 func TestNearest(t *testing.T) {
 	var b nearBudget
-	for _, c := range []struct{ name, want string }{
-		{"ues", "uses"}, {"suse", "uses"}, {"timout", "timeout"}, {"afetr", "after"}, {"xyz", ""}, {"colour", ""}, {"", ""}, {"parralel", "parallel"}, {"o", ""},
-		{strings.Repeat("x", 100), ""},
-	} {
+	for _, c := range []struct{ name, want string }{{"ues", "uses"}, {"timout", "timeout"}, {"afetr", "after"}, {"xyz", ""}, {"colour", ""}, {"parralel", "parallel"}} {
 		require.Equal(t, c.want, b.nearest(c.name, nodeFields), c.name)
 	}
-	require.Equal(t, 1, editDistance("ab", "ba", 3))
-	require.Equal(t, 3, editDistance("kitten", "sitting", 3))
-	require.Equal(t, 4, editDistance("", "four", 9))
-	b.compared = maxCompared
+	b.compared = maxCompared - 1
+	require.Equal(t, "uses", b.nearest("use", []string{"uses", "user"}), "one name is left to compare with")
 	require.Empty(t, b.nearest("ues", nodeFields))
 	require.False(t, b.left())
 }

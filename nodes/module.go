@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"path"
 	"strings"
+
+	"levee/graph/value"
 )
 
 // ModuleFile is one module: its bytes and what it offers.
@@ -98,7 +100,7 @@ func (f *ModuleFile) node(uses, name string) (*NodeType, error) {
 		return nil, &ResolveError{Uses: uses, Detail: fmt.Sprintf("%s has %d node types", f.File, len(names)), Hint: "say which behind #: " + some(names)}
 	}
 	hint := "it has " + some(names)
-	if near := nearest(name, names); near != "" {
+	if near := value.Nearest(name, names); near != "" {
 		hint = "did you mean " + near + "?"
 	}
 	return nil, &ResolveError{Uses: uses, Detail: fmt.Sprintf("%s has no node type %s", f.File, name), Hint: hint}

@@ -11,6 +11,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"levee/graph/value"
 )
 
 // Registry finds node types. It is safe for use by several goroutines.
@@ -198,20 +200,29 @@ func (r *Registry) candidates(pack string) (all []candidate, broken []error, err
 // unknown explains a name that nothing answers, with the nearest one that something does.
 func (r *Registry) unknown(uses string, ref reference, broken []error) error {
 	types, _ := r.List()
-	names := make([]string, 0, len(types))
-	for _, t := range types {
-		names = append(names, t.FullName)
-	}
 	full := ref.pack
 	if ref.node != "" {
 		full += "/" + ref.node
 	}
+	var names, packs, alike []string // alike: those of this name in other packs
+	for _, t := range types {
+		names, packs = append(names, t.FullName), append(packs, t.Module.Name)
+		if t.Name == cmp.Or(ref.node, ref.pack) {
+			alike = append(alike, t.FullName)
+		}
+	}
+	pack := ref.pack
+	if !slices.Contains(packs, pack) {
+		pack = value.Nearest(pack, packs)
+	}
 	e := &ResolveError{Uses: uses, Detail: "no node type " + full + " is known"}
-	switch near := nearest(full, names); {
+	switch near := value.Nearest(full, names); {
 	case near != "":
 		e.Hint = "did you mean " + near + "?"
-	case ref.node != "" && nearest(ref.node, names) != "":
-		e.Hint = "did you mean " + nearest(ref.node, names) + "?"
+	case len(alike) > 0:
+		e.Hint = "did you mean " + alike[0] + "?"
+	case pack != "":
+		e.Hint = "`levee nodes " + pack + "` lists those of the pack " + pack
 	case len(broken) > 0:
 		e.Hint = "a registered module cannot be read: " + broken[0].Error()
 	default:

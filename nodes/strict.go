@@ -204,3 +204,11 @@ func (o *object) raw(key string) json.RawMessage {
 	}
 	return doc
 }
+
+// didYouMean returns " (did you mean x?)" for the nearest of known, or "" when nothing is near.
+func didYouMean(got string, known []string) string {
+	if near := value.Nearest(got, known); near != "" {
+		return " (did you mean " + near + "?)"
+	}
+	return ""
+}

@@ -3,8 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -55,16 +53,7 @@ func (a *app) checkCommand() *cobra.Command {
 }
 
 func (a *app) checkFile(c *daemon.Checker, file string, format graph.Format) error {
-	if at, err := os.Stat(file); err == nil && at.IsDir() {
-		err := usageError{fmt.Errorf("%s is a folder: check wants workflow files, such as %s", file, filepath.Join(file, "*.flow.yaml"))}
-		a.printError(err)
-		return err
-	} else if errors.Is(err, fs.ErrNotExist) {
-		err := usageError{fmt.Errorf("there is no %s", file)}
-		a.printError(err)
-		return err
-	}
-	flow, err := c.LoadFile(file)
+	flow, err := loadFile(c, file)
 	if problems, ok := daemon.Problems(err); ok {
 		for i := range problems {
 			if p := &problems[i]; p.File == filepath.Base(file) {

@@ -3,9 +3,7 @@ package main
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -32,10 +30,7 @@ func (a *app) detach(file string, set, input []string, req daemon.Request) error
 	if err != nil {
 		return err
 	}
-	flow, err := checker.LoadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return usageError{fmt.Errorf("there is no %s", file)}
-	}
+	flow, err := loadFile(checker, file)
 	if err != nil {
 		return err
 	}

@@ -31,10 +31,7 @@ func (a *app) importCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			flow, err := checker.LoadFile(args[0])
-			if errors.Is(err, fs.ErrNotExist) {
-				return usageError{fmt.Errorf("there is no %s", args[0])}
-			}
+			flow, err := loadFile(checker, args[0])
 			if err != nil {
 				return err
 			}

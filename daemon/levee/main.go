@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"levee/daemon"
@@ -39,10 +40,26 @@ func run(args []string) int {
 	}()
 	defer close(signals)
 
-	a := &app{drain: drain, cut: cut, out: os.Stdout, err: os.Stderr}
+	defer survivePipes()()
+	stdout, stderr := &stream{file: os.Stdout, end: startDrain}, &stream{file: os.Stderr, end: startDrain}
+	a := &app{drain: drain, cut: cut, out: stdout, err: stderr, color: "auto", logFormat: "auto"}
 	cmd := a.root()
 	cmd.SetArgs(args)
-	return a.end(cmd.ExecuteContext(drain))
+	a.json = slices.Contains(args, "--json") // also where a mistake stands in front of it
+	code := a.end(cause(drain, cmd.ExecuteContext(drain)))
+	if err := stdout.failed(); code == daemon.ExitOK && err != nil {
+		a.printError(err)
+		return exitCode(err)
+	}
+	return code
+}
+
+// cause is why a context ended, where an error says no more than that it did.
+func cause(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 // interrupted is why a context ended: a signal.
@@ -96,6 +113,8 @@ func exitCode(err error) int {
 		return daemon.ExitUsage
 	case errors.As(err, &limit):
 		return daemon.ExitLimit
+	case errors.Is(err, errUnread):
+		return daemon.ExitUnread
 	case errors.As(err, &signal):
 		if signal.Signal == syscall.SIGTERM {
 			return daemon.ExitTerminated

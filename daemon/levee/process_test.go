@@ -131,6 +131,25 @@ func TestFirstSignalDrains(t *testing.T) {
 	}
 }
 
+func TestUnreadOutputEndsTheRun(t *testing.T) {
+	p := newPlace(t)
+	p.write("gate.wasm", string(guests.Gate()))
+	p.write("w.flow.yaml", gated)
+	cmd := program("run", "--json", "--state", p.cfg.StateDir, "--cache", p.cfg.CacheDir, filepath.Join(p.dir, "w.flow.yaml"))
+	unread, stdout, err := os.Pipe()
+	require.NoError(t, err)
+	require.NoError(t, unread.Close())
+	defer stdout.Close()
+	var stderr strings.Builder
+	cmd.Stdout, cmd.Stderr = stdout, &stderr
+	cmd.Run()
+	require.Equal(t, daemon.ExitUnread, cmd.ProcessState.ExitCode(), stderr.String())
+	require.Empty(t, stderr.String())
+	rec := p.lastRun()
+	require.Equal(t, journal.Cancelled, rec.Status, "it is not left open")
+	require.Contains(t, rec.Error, "nobody reads the output")
+}
+
 func TestSecondSignalCutsShort(t *testing.T) {
 	p := newPlace(t)
 	p.write("gate.wasm", string(guests.Gate()))

@@ -21,14 +21,12 @@ func (a *app) resumeCommand() *cobra.Command {
 		Example: "  levee resume 3f2a --set ask=yes\n  levee resume 3f2a --set 'photos[3].ok=no' --set title=Summer",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx, cancel := context.WithCancelCause(a.drain)
-			defer cancel(nil)
-			d, err := a.open(ctx)
+			d, err := a.open(a.drain)
 			if err != nil {
 				return err
 			}
 			defer d.Close()
-			return a.resume(ctx, d, args[0], set)
+			return a.resume(a.drain, d, args[0], set)
 		},
 	}
 	cmd.Flags().StringArrayVar(&set, "set", nil, "NODE=VALUE: an answer; VALUE is a text, number or JSON as the node says")

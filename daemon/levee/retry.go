@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
@@ -19,14 +18,12 @@ func (a *app) retryCommand() *cobra.Command {
 			"what failed runs again.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx, cancel := context.WithCancelCause(a.drain)
-			defer cancel(nil)
-			d, err := a.open(ctx)
+			d, err := a.open(a.drain)
 			if err != nil {
 				return err
 			}
 			defer d.Close()
-			flow, req, edited, err := d.Retry(ctx, args[0], current)
+			flow, req, edited, err := d.Retry(a.drain, args[0], current)
 			var unfit *daemon.ResumeError
 			if errors.As(err, &unfit) {
 				return usageError{err}
@@ -41,7 +38,7 @@ func (a *app) retryCommand() *cobra.Command {
 				fmt.Fprintln(a.err, "the workflow was edited since: this is how it was then (--current runs what lies there now)")
 			}
 			req.From, req.NoCache = from, noCache
-			return a.runOnce(ctx, d, flow, req)
+			return a.runOnce(a.drain, d, flow, req)
 		},
 	}
 	f := cmd.Flags()

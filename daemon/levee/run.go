@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -28,7 +30,7 @@ func (a *app) runCommand() *cobra.Command {
 			"  levee run sums.flow.yaml --input data=@flights.csv",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: workflowFiles,
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if detach {
 				if req.Verify || timeout > 0 {
 					return usageError{errors.New("--detach leaves the run to levee serve: --verify and --timeout are not for it")}
@@ -37,6 +39,7 @@ func (a *app) runCommand() *cobra.Command {
 			}
 			ctx, cancel := context.WithCancelCause(a.drain)
 			defer cancel(nil)
+			defer func() { err = cause(ctx, err) }() // before it is cancelled
 			if timeout > 0 {
 				stop := time.AfterFunc(timeout, func() { cancel(limitError{fmt.Errorf("the run took longer than --timeout %s", timeout)}) })
 				defer stop.Stop()
@@ -47,9 +50,6 @@ func (a *app) runCommand() *cobra.Command {
 			}
 			defer d.Close()
 			flow, err := load(cmd, d.Checker, args[0])
-			if errors.Is(err, fs.ErrNotExist) {
-				return usageError{fmt.Errorf("there is no %s", args[0])}
-			}
 			if err != nil {
 				return err
 			}
@@ -73,7 +73,7 @@ func (a *app) runCommand() *cobra.Command {
 	f.StringArrayVar(&req.From, "from", nil, "NODE: run this node and all that hangs on it afresh; may be repeated")
 	f.BoolVar(&req.Verify, "verify", false, "run every node and compare with the stored results: finds modules that are not deterministic")
 	f.BoolVar(&detach, "detach", false, "put the run into the queue of the levee serve that serves the file's folder, print its id, and do not wait")
-	f.DurationVar(&timeout, "timeout", 0, "give up after this long")
+	f.Var(span(&timeout), "timeout", "give up after this long")
 	a.engineFlags(cmd)
 	a.mapFlag(cmd)
 	return cmd
@@ -82,13 +82,26 @@ func (a *app) runCommand() *cobra.Command {
 // load reads a workflow from a file, or for - from stdin.
 func load(cmd *cobra.Command, c *daemon.Checker, name string) (*daemon.Workflow, error) {
 	if name != "-" {
-		return c.LoadFile(name)
+		return loadFile(c, name)
 	}
 	text, err := io.ReadAll(io.LimitReader(cmd.InOrStdin(), graph.MaxFileSize+1))
 	if err != nil {
 		return nil, err
 	}
 	return c.LoadText("stdin", text)
+}
+
+// loadFile reads the workflow file that somebody named. That something else is there is a mistake of the command line.
+func loadFile(c *daemon.Checker, name string) (*daemon.Workflow, error) {
+	switch at, err := os.Stat(name); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, usageError{fmt.Errorf("there is no %s", name)}
+	case err == nil && at.IsDir():
+		return nil, usageError{fmt.Errorf("%s is a folder: name a workflow file in it, such as %s; levee serve %s runs all of them", name, filepath.Join(name, "hello.flow.yaml"), name)}
+	case filepath.Ext(name) == ".wasm":
+		return nil, usageError{fmt.Errorf("%s is a module: levee call %s runs it alone", name, name)}
+	}
+	return c.LoadFile(name)
 }
 
 func workflowFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -139,7 +152,7 @@ func (a *app) fill(ctx context.Context, d *daemon.Daemon, flow *daemon.Workflow,
 			return usageError{fmt.Errorf("the workflow needs a value for %s (%s): %s", p.Name, p.Type, how)}
 		}
 	}
-	req.Files, err = d.TriggerFiles(flow)
+	req.Files, err = d.TriggerFiles(ctx, flow)
 	if t := flow.Graph.Trigger; err == nil && t != nil && t.PerFile {
 		return usageError{fmt.Errorf("the workflow runs once per file of %s: serve its folder", strings.Join(t.Files, ", "))}
 	}

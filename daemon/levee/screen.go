@@ -2,7 +2,6 @@ package main
 
 import (
 	"io"
-	"os"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -16,7 +15,7 @@ import (
 // output goes through it, so that the line is out of the way. It is none of the outputs if these are no terminals.
 type screen struct {
 	mu   sync.Mutex
-	term *os.File
+	term *stream
 	live bool // the line stands there
 }
 
@@ -52,7 +51,7 @@ func (s *screen) show(text string) {
 		return
 	}
 	text = daemon.Printable(text)
-	if width, _, err := term.GetSize(int(s.term.Fd())); err == nil && width > 1 && utf8.RuneCountInString(text) >= width {
+	if width, _, err := term.GetSize(int(s.term.file.Fd())); err == nil && width > 1 && utf8.RuneCountInString(text) >= width {
 		text = string([]rune(text)[:width-1])
 	}
 	io.WriteString(s.term, "\r"+text+"\x1b[K")
@@ -63,7 +62,7 @@ const screenEvery = 200 * time.Millisecond
 
 // watch shows, on a terminal, what status says until the function that it returns is called.
 func (a *app) watch(status func(now time.Time) string) (end func()) {
-	f, ok := a.err.(*os.File)
+	f, ok := a.err.(*stream)
 	if !ok || !a.terminal(f) {
 		return func() {}
 	}

@@ -13,12 +13,12 @@ import (
 )
 
 // pipe gives a file in a terminal's place, and what was written to it so far.
-func pipe(t *testing.T) (*os.File, func() string) {
+func pipe(t *testing.T) (*stream, func() string) {
 	t.Helper()
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
 	t.Cleanup(func() { r.Close() })
-	return w, func() string {
+	return &stream{file: w}, func() string {
 		require.NoError(t, w.Close())
 		text, err := io.ReadAll(r)
 		require.NoError(t, err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -54,7 +55,8 @@ func (a *app) runsCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&filter.Children, "all", false, "also the runs of nodes that are workflows")
-	cmd.Flags().IntVar(&filter.Last, "last", 20, "how many; 0: all")
+	filter.Last = 20
+	cmd.Flags().Var(number(&filter.Last, 0, math.MaxInt32), "last", "how many; 0: all (default 20)")
 	cmd.Flags().BoolVar(&failed, "failed", false, "only failed ones")
 	cmd.Flags().StringSliceVar(&status, "status", nil, "only those that are queued, running, waiting, suspended, completed, failed or cancelled")
 	return cmd

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	goruntime "runtime"
@@ -169,7 +170,7 @@ func (a *app) cacheCommand() *cobra.Command {
 		Use: "cache", Short: "Look at the stored results", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	var limit int
+	limit := 50
 	ls := &cobra.Command{
 		Use: "ls", Short: "List the results, the newest first", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -195,7 +196,7 @@ func (a *app) cacheCommand() *cobra.Command {
 			})
 		},
 	}
-	ls.Flags().IntVar(&limit, "last", 50, "how many")
+	ls.Flags().Var(number(&limit, 1, math.MaxInt32), "last", "how many (default 50)")
 	verify := &cobra.Command{
 		Use: "verify", Short: "Hash every stored result again and drop what is damaged", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -216,16 +217,12 @@ func (a *app) cacheCommand() *cobra.Command {
 			})
 		},
 	}
-	var most string
+	keep := int64(10 << 30)
 	trim := &cobra.Command{
 		Use: "trim", Short: "Drop the results that were used least recently and are cheap to make again", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			size, err := daemon.ParseSize(most)
-			if err != nil {
-				return usageError{fmt.Errorf("--max %s: %w", most, err)}
-			}
 			return a.withHistory(func(h *daemon.History) error {
-				t, err := h.Cache.Trim(a.drain, size)
+				t, err := h.Cache.Trim(a.drain, keep)
 				if err != nil {
 					return err
 				}
@@ -238,7 +235,7 @@ func (a *app) cacheCommand() *cobra.Command {
 			})
 		},
 	}
-	trim.Flags().StringVar(&most, "max", "10GiB", "the size to keep")
+	trim.Flags().Var(size(&keep, 0), "max", "the size to keep (default 10GiB)")
 	cmd.AddCommand(ls, verify, trim)
 	return cmd
 }
