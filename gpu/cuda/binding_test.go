@@ -53,6 +53,10 @@ func TestWhatADriverLacks(t *testing.T) {
 	var e *cuda.Error
 	require.ErrorAs(t, err, &e)
 	require.Equal(t, cuda.Absent, e.Class)
+	d, err = load(t, "CC=61")
+	require.NoError(t, err)
+	_, err = d.Open(0)
+	require.ErrorContains(t, err, "is 6.1, and 7.0 is needed")
 }
 
 func TestStreamsAndEvents(t *testing.T) {

@@ -39,11 +39,17 @@ type Context struct {
 // Ptr is an address in a device's memory.
 type Ptr uint64
 
+// leastCC is the compute capability, times ten, from which on devices take what levee's kernels are compiled to.
+const leastCC = 70
+
 // Open makes, or shares, the primary context of a device. It takes some tenths of a second and some hundred megabytes of the device.
 func (d *Driver) Open(index int) (*Context, error) {
 	f, device, err := d.facts(index)
 	if err != nil {
 		return nil, err
+	}
+	if f.CC < leastCC { // NVML knows it too, where it is new enough
+		return nil, fmt.Errorf("the compute capability of %s is %d.%d, and 7.0 is needed", f.Name, f.CC/10, f.CC%10)
 	}
 	c := &Context{Facts: f, driver: d, cu: d.cu, device: device}
 	if err := d.result("cuDevicePrimaryCtxRetain", C.levee_retain(d.cu, c.device, &c.ctx)); err != nil {
