@@ -23,7 +23,7 @@ func cast(r *run) error {
 				widen(singles[:n], in, from)
 				narrow(out, from, singles[:n])
 			} else if in.DType.Float() {
-				loadFloats(floats[:n], in, from)
+				widen(floats[:n], in, from)
 				storeFloats(out, from, floats[:n])
 			} else {
 				loadInts(ints[:n], in, from)
@@ -48,31 +48,18 @@ func loadInts(dst []int64, t tensor, from int64) {
 	}
 }
 
-func loadFloats(dst []float64, t tensor, from int64) {
-	switch t.DType {
-	case op.F16:
-		for i, h := range view[uint16](t)[from:][:len(dst)] {
-			dst[i] = float64(op.F16ToF32(h))
-		}
-	case op.BF16:
-		for i, h := range view[uint16](t)[from:][:len(dst)] {
-			dst[i] = float64(op.BF16ToF32(h))
-		}
-	case op.F32:
-		convert(dst, view[float32](t)[from:])
-	default:
-		convert(dst, view[float64](t)[from:])
-	}
-}
-
 type number interface {
 	~uint8 | ~int32 | ~int64 | ~float32 | ~float64
 }
 
 // convert is for pairs of types that Go converts as this package wants.
 func convert[D, S number](dst []D, src []S) {
-	for i := range dst {
-		dst[i] = D(src[i])
+	if same, ok := any(src).([]D); ok {
+		copy(dst, same)
+		return
+	}
+	for i, v := range src[:len(dst)] {
+		dst[i] = D(v)
 	}
 }
 
@@ -83,7 +70,7 @@ func storeInts(t tensor, from int64, src []int64) {
 	case op.I32:
 		store(t, from, src, func(v int64) int32 { return int32(min(max(v, math.MinInt32), math.MaxInt32)) })
 	case op.I64:
-		copy(view[int64](t)[from:], src)
+		convert(view[int64](t)[from:][:len(src)], src)
 	case op.F16:
 		store(t, from, src, func(v int64) uint16 { return op.F32ToF16(op.Odd(exactly(v))) })
 	case op.BF16:

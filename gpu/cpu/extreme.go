@@ -86,7 +86,7 @@ func sortKeys(dst []int64, t tensor, from int64, largest bool) {
 		loadInts(dst, t, from)
 	} else {
 		var floats [256]float64
-		loadFloats(floats[:len(dst)], t, from)
+		widen(floats[:len(dst)], t, from)
 		for i, x := range floats[:len(dst)] {
 			b := int64(math.Float64bits(x))
 			dst[i] = b ^ b>>63&math.MaxInt64

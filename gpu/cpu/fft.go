@@ -14,18 +14,14 @@ func fft(r *run) error {
 	n := s[len(s)-2]
 	inverse := r.Int(0) == 1
 	if n&(n-1) == 0 {
-		(&transform{op.FFTLog(n), inverse}).run(dst, src)
+		newTransform(op.FFTLog(n), inverse).run(dst, src)
 	} else {
 		bluestein(dst, src, view[number2](tensor{mem: r.scratch}), n, inverse)
 	}
 	if inverse {
 		divide(dst, float32(n))
 	}
-	split(int64(len(dst)), grain, func(from, to int64) {
-		for i, v := range dst[from:to] {
-			dst[from+int64(i)] = number2{canon(v.re), canon(v.im)}
-		}
-	})
+	canonAll(view[float32](r.out[0]))
 	return nil
 }
 
@@ -45,23 +41,35 @@ func times(a, b number2) number2 {
 	return number2{float32(a.re*b.re) - float32(a.im*b.im), float32(a.re*b.im) + float32(a.im*b.re)}
 }
 
+// butterfly gives u + wv and u - wv.
+func butterfly(u, v, w number2) (sum, difference number2) {
+	v = times(v, w)
+	return number2{u.re + v.re, u.im + v.im}, number2{u.re - v.re, u.im - v.im}
+}
+
 // transform is for rows of 1<<log numbers, in the order of butterflies that op.FFTRoots fixes.
 type transform struct {
 	log     int
 	inverse bool
+	*roots
 }
 
-// fftRoots are for all transforms. direct are the coarse ones rounded: those of the first op.FFTDirect stages.
-var fftRoots = sync.OnceValue(func() (r struct {
+func newTransform(log int, inverse bool) *transform { return &transform{log, inverse, fftRoots()} }
+
+// roots are for all transforms. direct are the coarse ones rounded: those of the first op.FFTDirect stages.
+type roots struct {
 	coarse, fine [][2]float64
 	direct       []number2
-}) {
+}
+
+var fftRoots = sync.OnceValue(func() *roots {
+	var r roots
 	r.coarse, r.fine = op.Roots(op.FFTRoots)
 	r.direct = make([]number2, len(r.coarse)/2)
 	for i := range r.direct {
 		r.direct[i].re, r.direct[i].im = op.RootOf(r.coarse[i], r.fine[0])
 	}
-	return r
+	return &r
 })
 
 const blockLog = 12 // numbers that the first stages take together: they fit into a processor's nearest cache
@@ -106,52 +114,32 @@ func (t *transform) butterflies(x []number2, stage int, from, to int64) {
 func (t *transform) near(x []number2, stage int) {
 	half := 1 << stage
 	for j := range half {
-		w := t.root(stage, int64(j))
+		w := t.turned(t.direct[j<<(op.FFTDirect-1-stage)])
 		for i := j; i+half < len(x); i += 2 * half {
-			u, v := x[i], times(x[i+half], w)
-			x[i] = number2{u.re + v.re, u.im + v.im}
-			x[i+half] = number2{u.re - v.re, u.im - v.im}
+			x[i], x[i+half] = butterfly(x[i], x[i+half], w)
 		}
 	}
 }
 
 // cross does butterflies that lie beside each other, the first of place j.
 func (t *transform) cross(a, b []number2, stage int, j int64) {
+	b = b[:len(a)]
 	if stage < op.FFTDirect {
-		direct := fftRoots().direct
 		for i, u := range a {
-			w := direct[(j+int64(i))<<(op.FFTDirect-1-stage)]
-			if t.inverse {
-				w.im = -w.im
-			}
-			v := times(b[i], w)
-			a[i] = number2{u.re + v.re, u.im + v.im}
-			b[i] = number2{u.re - v.re, u.im - v.im}
+			a[i], b[i] = butterfly(u, b[i], t.turned(t.direct[(j+int64(i))<<(op.FFTDirect-1-stage)]))
 		}
 		return
 	}
-	coarse, fine, shift := fftRoots().coarse, fftRoots().fine, op.FFTLog(op.FFTRoots)-1-stage
+	shift := op.FFTLog(op.FFTRoots) - 1 - stage
 	for i, u := range a {
 		k := (j + int64(i)) << shift
-		var w number2
-		if w.re, w.im = op.RootOf(coarse[k/op.RootStep], fine[k%op.RootStep]); t.inverse {
-			w.im = -w.im
-		}
-		v := times(b[i], w)
-		a[i] = number2{u.re + v.re, u.im + v.im}
-		b[i] = number2{u.re - v.re, u.im - v.im}
+		re, im := op.RootOf(t.coarse[k/op.RootStep], t.fine[k%op.RootStep])
+		a[i], b[i] = butterfly(u, b[i], t.turned(number2{re, im}))
 	}
 }
 
-// root is that of place j in a stage.
-func (t *transform) root(stage int, j int64) (w number2) {
-	roots := fftRoots()
-	if stage < op.FFTDirect {
-		w = roots.direct[j<<(op.FFTDirect-1-stage)]
-	} else {
-		k := j << (op.FFTLog(op.FFTRoots) - 1 - stage)
-		w.re, w.im = op.RootOf(roots.coarse[k/op.RootStep], roots.fine[k%op.RootStep])
-	}
+// turned is a root as this direction has it.
+func (t *transform) turned(w number2) number2 {
 	if t.inverse {
 		w.im = -w.im
 	}
@@ -191,7 +179,7 @@ func bluestein(dst, src, scratch []number2, n int64, inverse bool) {
 	rows, log, some := convolution(int64(len(src)), n)
 	m := int64(1) << log
 	spectrum, space := scratch[:m], scratch[m:]
-	forward, back := transform{log, false}, transform{log, true}
+	forward, back := newTransform(log, false), newTransform(log, true)
 	clear(spectrum)
 	for i := range n {
 		w := c.at(i)

@@ -19,6 +19,16 @@ func canon(x float32) float32 {
 	return x
 }
 
+func canonAll(x []float32) {
+	split(int64(len(x)), grain, func(from, to int64) {
+		for i, v := range x[from:to] {
+			if v != v {
+				x[from+int64(i)] = canon(v)
+			}
+		}
+	})
+}
+
 func canon64(x float64) float64 {
 	if x != x {
 		return math.Float64frombits(nan64)
@@ -37,19 +47,21 @@ func exactly(v int64) float64 {
 	return float64(v)
 }
 
-// widen gives elements of an f32, f16 or bf16 tensor, from the element from.
-func widen(dst []float32, t tensor, from int64) {
+// widen gives elements of a tensor of floats, from the element from: as float64, or as float32 those of types that it holds.
+func widen[T float32 | float64](dst []T, t tensor, from int64) {
 	switch t.DType {
-	case op.F32:
-		copy(dst, view[float32](t)[from:])
 	case op.F16:
 		for i, h := range view[uint16](t)[from:][:len(dst)] {
-			dst[i] = op.F16ToF32(h)
+			dst[i] = T(op.F16ToF32(h))
 		}
-	default:
+	case op.BF16:
 		for i, h := range view[uint16](t)[from:][:len(dst)] {
-			dst[i] = op.BF16ToF32(h)
+			dst[i] = T(op.BF16ToF32(h))
 		}
+	case op.F32:
+		convert(dst, view[float32](t)[from:])
+	default:
+		convert(dst, view[float64](t)[from:])
 	}
 }
 

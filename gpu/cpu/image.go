@@ -7,28 +7,16 @@ import (
 	"levee/gpu/op"
 )
 
-// picture is a tensor's pictures in numbers.
-type picture struct{ n, h, w, c int64 }
-
-func pictureOf(d op.Desc) picture {
-	s := d.Shape
-	p := picture{1, s[len(s)-3], s[len(s)-2], s[len(s)-1]}
-	if len(s) == 4 {
-		p.n = s[0]
-	}
-	return p
-}
-
 // resize works a picture at a time. What lies between the two passes is f32.
 func resize(r *run) error {
-	a, b := pictureOf(r.in[0].Desc), pictureOf(r.out[0].Desc)
+	a, b := r.in[0].Pictures(), r.out[0].Pictures()
 	switch u8 := r.in[0].DType == op.U8; {
 	case r.Int(0) == op.Nearest && u8:
 		nearest(view[uint8](r.out[0]), view[uint8](r.in[0]), a, b)
 	case r.Int(0) == op.Nearest:
 		nearest(view[uint32](r.out[0]), view[uint32](r.in[0]), a, b)
 	default:
-		across, down := op.ResizeTaps(r.Int(0), a.w, b.w), op.ResizeTaps(r.Int(0), a.h, b.h)
+		across, down := op.ResizeTaps(r.Int(0), a.W, b.W), op.ResizeTaps(r.Int(0), a.H, b.H)
 		if u8 {
 			filter(view[uint8](r.out[0]), view[uint8](r.in[0]), a, b, across, down, pixel)
 		} else {
@@ -38,44 +26,44 @@ func resize(r *run) error {
 	return nil
 }
 
-func nearest[T any](dst, src []T, a, b picture) {
-	split(b.n*b.h, max(grain/(b.w*b.c), 1), func(from, to int64) {
+func nearest[T any](dst, src []T, a, b op.Pictures) {
+	split(b.N*b.H, max(grain/(b.W*b.C), 1), func(from, to int64) {
 		for i := from; i < to; i++ {
-			row := src[(i/b.h*a.h+op.NearestTap(i%b.h, a.h, b.h))*a.w*a.c:][:a.w*a.c]
-			for x := range b.w {
-				at := op.NearestTap(x, a.w, b.w) * a.c
-				copy(dst[(i*b.w+x)*b.c:][:b.c], row[at:at+a.c])
+			row := src[(i/b.H*a.H+op.NearestTap(i%b.H, a.H, b.H))*a.W*a.C:][:a.W*a.C]
+			for x := range b.W {
+				at := op.NearestTap(x, a.W, b.W) * a.C
+				copy(dst[(i*b.W+x)*b.C:][:b.C], row[at:at+a.C])
 			}
 		}
 	})
 }
 
 // filter does first the pass that leaves less for the other, some rows of the output at a time.
-func filter[T uint8 | float32](dst, src []T, a, b picture, across, down *op.Taps, round func(float32) T) {
-	first := op.ResizeAcrossFirst(a.h, a.w, b.h, b.w)
-	rows := min(b.h, max(maxBetween/(b.w*a.c*(1+a.h/b.h)), 1), 32)
+func filter[T uint8 | float32](dst, src []T, a, b op.Pictures, across, down *op.Taps, round func(float32) T) {
+	first := op.ResizeAcrossFirst(a.H, a.W, b.H, b.W)
+	rows := min(b.H, max(maxBetween/(b.W*a.C*(1+a.H/b.H)), 1), 32)
 	if !first {
 		rows = 1
 	}
-	bands := (b.h + rows - 1) / rows
-	split(a.n*bands, max(grain/(b.w*b.c*rows), 1), func(from, to int64) {
+	bands := (b.H + rows - 1) / rows
+	split(a.N*bands, max(grain/(b.W*b.C*rows), 1), func(from, to int64) {
 		var between, sums []float32
 		for i := from; i < to; i++ {
-			src := src[i/bands*a.h*a.w*a.c:][:a.h*a.w*a.c]
+			src := src[i/bands*a.H*a.W*a.C:][:a.H*a.W*a.C]
 			y := i % bands * rows
-			end := min(y+rows, b.h)
-			dst := dst[(i/bands*b.h+y)*b.w*b.c:][:(end-y)*b.w*b.c]
+			end := min(y+rows, b.H)
+			dst := dst[(i/bands*b.H+y)*b.W*b.C:][:(end-y)*b.W*b.C]
 			low, high := reach(down, y, end)
 			if !first {
-				between, sums = slices.Grow(between[:0], int(a.w*a.c))[:a.w*a.c], slices.Grow(sums[:0], int(a.w*a.c))
-				weigh(between, src[int64(low)*a.w*a.c:], down, y, a.w*a.c, sums, keep)
-				acrossRow(dst, between, across, a.c, sums, round)
+				between, sums = slices.Grow(between[:0], int(a.W*a.C))[:a.W*a.C], slices.Grow(sums[:0], int(a.W*a.C))
+				weigh(between, src[int64(low)*a.W*a.C:], down, y, a.W*a.C, sums, keep)
+				acrossRow(dst, between, across, a.C, round)
 				continue
 			}
-			width := b.w * b.c
+			width := b.W * b.C
 			between, sums = slices.Grow(between[:0], int(int64(high-low)*width))[:int64(high-low)*width], slices.Grow(sums[:0], int(width))
 			for j := low; j < high; j++ {
-				acrossRow(between[int64(j-low)*width:][:width], src[int64(j)*a.w*a.c:][:a.w*a.c], across, a.c, sums, keep)
+				acrossRow(between[int64(j-low)*width:][:width], src[int64(j)*a.W*a.C:][:a.W*a.C], across, a.C, keep)
 			}
 			for ; y < end; y++ {
 				weigh(dst[:width], between[int64(down.First[y]-low)*width:], down, y, width, sums, round)
@@ -101,9 +89,17 @@ const maxBetween = 1 << 18
 func keep(v float32) float32 { return v }
 
 // acrossRow filters a row of pixels of c numbers.
-func acrossRow[S, D uint8 | float32](dst []D, src []S, t *op.Taps, c int64, sums []float32, round func(float32) D) {
-	for x := range int64(len(t.First)) {
-		weigh(dst[x*c:][:c], src[int64(t.First[x])*c:], t, x, c, sums, round)
+func acrossRow[S, D uint8 | float32](dst []D, src []S, t *op.Taps, c int64, round func(float32) D) {
+	for x, first := range t.First {
+		weights := t.Weights[x*t.Stride:][:t.Count[x]]
+		for k := range c {
+			at, sum := int64(first)*c+k, float32(0)
+			for _, w := range weights {
+				sum += float32(w * float32(src[at]))
+				at += c
+			}
+			dst[int64(x)*c+k] = round(sum)
+		}
 	}
 }
 
@@ -127,15 +123,15 @@ func pixel(v float32) uint8 { return uint8(math.RoundToEven(float64(min(max(v, 0
 // normalise is (x - mean) * scale.
 func normalise(r *run) error {
 	src, mean, scale, dst := view[uint8](r.in[0]), view[float32](r.in[1]), view[float32](r.in[2]), view[float32](r.out[0])
-	p := pictureOf(r.in[0].Desc)
-	size := p.h * p.w
-	split(p.n*size, max(grain/p.c, 1), func(from, to int64) {
+	p := r.in[0].Pictures()
+	size := p.H * p.W
+	split(p.N*size, max(grain/p.C, 1), func(from, to int64) {
 		for i := from; i < to; i++ {
-			at, step := i*p.c, int64(1)
+			at, step := i*p.C, int64(1)
 			if r.Int(0) == 1 {
-				at, step = i/size*size*p.c+i%size, size
+				at, step = i/size*size*p.C+i%size, size
 			}
-			for c, v := range src[i*p.c:][:p.c] {
+			for c, v := range src[i*p.C:][:p.C] {
 				dst[at+int64(c)*step] = canon((float32(v) - mean[c]) * scale[c])
 			}
 		}

@@ -21,8 +21,7 @@ type operand[T any] struct {
 type product[T float32 | float64] struct {
 	batch, m, n, k int64
 	a, b           operand[T]
-	multiply       func(sums *[stripA * stripB]T, a [][stripA]T, b [][stripB]T)
-	finish         func(sums []T, z, row, col int64) // a row's part of a tile
+	finish         func(sums []T, row, col int64) // a row's part of a tile; rows are counted through the batch
 }
 
 func (p *product[T]) run() {
@@ -53,7 +52,7 @@ func (t *sumTile[T]) make(p *product[T], z, row, col int64) {
 		pack(t.line[:], p.b, z, col, n, k, depth, func(i, k int64, v T) { t.b[i/stripB*depth+k][i%stripB] = v })
 		for i := range (m + stripA - 1) / stripA {
 			for j := range (n + stripB - 1) / stripB {
-				p.multiply(&t.sums[i*(tileN/stripB)+j], t.a[i*depth:][:depth], t.b[j*depth:][:depth])
+				multiply(&t.sums[i*(tileN/stripB)+j], t.a[i*depth:][:depth], t.b[j*depth:][:depth])
 			}
 		}
 	}
@@ -62,7 +61,7 @@ func (t *sumTile[T]) make(p *product[T], z, row, col int64) {
 		for j := range line {
 			line[j] = t.sums[i/stripA*(tileN/stripB)+int64(j)/stripB][int64(j)%stripB*stripA+i%stripA]
 		}
-		p.finish(line, z, row+i, col)
+		p.finish(line, z*p.m+row+i, col)
 	}
 }
 
@@ -85,101 +84,58 @@ func pack[T any](line []T, o operand[T], z, row, rows, k, depth int64, put func(
 	}
 }
 
-// multiply32 adds the products of one strip of a and one of b to their sums.
-func multiply32(sums *[stripA * stripB]float32, a [][stripA]float32, b [][stripB]float32) {
+// multiply adds the products of one strip of a and one of b to their sums.
+func multiply[T float32 | float64](sums *[stripA * stripB]T, a [][stripA]T, b [][stripB]T) {
 	s00, s10, s20, s30, s01, s11, s21, s31 := sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6], sums[7]
 	b = b[:len(a)]
 	for k := range a {
 		x0, x1, x2, x3, y0, y1 := a[k][0], a[k][1], a[k][2], a[k][3], b[k][0], b[k][1]
-		s00 += float32(x0 * y0)
-		s10 += float32(x1 * y0)
-		s20 += float32(x2 * y0)
-		s30 += float32(x3 * y0)
-		s01 += float32(x0 * y1)
-		s11 += float32(x1 * y1)
-		s21 += float32(x2 * y1)
-		s31 += float32(x3 * y1)
+		s00 += T(x0 * y0)
+		s10 += T(x1 * y0)
+		s20 += T(x2 * y0)
+		s30 += T(x3 * y0)
+		s01 += T(x0 * y1)
+		s11 += T(x1 * y1)
+		s21 += T(x2 * y1)
+		s31 += T(x3 * y1)
 	}
-	*sums = [stripA * stripB]float32{s00, s10, s20, s30, s01, s11, s21, s31}
+	*sums = [stripA * stripB]T{s00, s10, s20, s30, s01, s11, s21, s31}
 }
 
-// multiply64 is multiply32 for float64.
-func multiply64(sums *[stripA * stripB]float64, a [][stripA]float64, b [][stripB]float64) {
-	s00, s10, s20, s30, s01, s11, s21, s31 := sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6], sums[7]
-	b = b[:len(a)]
-	for k := range a {
-		x0, x1, x2, x3, y0, y1 := a[k][0], a[k][1], a[k][2], a[k][3], b[k][0], b[k][1]
-		s00 += float64(x0 * y0)
-		s10 += float64(x1 * y0)
-		s20 += float64(x2 * y0)
-		s30 += float64(x3 * y0)
-		s01 += float64(x0 * y1)
-		s11 += float64(x1 * y1)
-		s21 += float64(x2 * y1)
-		s31 += float64(x3 * y1)
-	}
-	*sums = [stripA * stripB]float64{s00, s10, s20, s30, s01, s11, s21, s31}
+// load gives the elements of a tensor as the type that sums have.
+func load[T float32 | float64](t tensor) func([]T, int64) {
+	return func(dst []T, from int64) { widen(dst, t, from) }
 }
 
-// load32 and load64 give the elements of a tensor as the type that sums have.
-func load32(t tensor) func([]float32, int64) {
-	return func(dst []float32, from int64) { widen(dst, t, from) }
-}
-
-func load64(t tensor) func([]float64, int64) {
-	return func(dst []float64, from int64) { copy(dst, view[float64](t)[from:]) }
-}
-
-// ends is what comes after the sums: alpha, bias, activation, and the store into the output.
-type ends struct {
-	alpha float64
-	bias  *tensor
-	relu  bool
-	out   tensor
-	n     int64 // of a row of the output
-}
-
-func endsOf(r *run, alpha float64, activation int64) ends {
-	_, n := r.out[0].Rows()
-	e := ends{alpha: alpha, relu: activation == op.ReLU, out: r.out[0], n: n}
+// finish is what comes after the sums: alpha, bias, activation, and the store into the output.
+func finish[T float32 | float64](r *run, alpha float64, activation int64) func(sums []T, row, col int64) {
+	out := r.out[0]
+	_, n := out.Rows()
+	var bias []T
 	if len(r.in) == 3 {
-		e.bias = &r.in[2]
+		bias = view[T](r.in[2])
 	}
-	return e
-}
-
-func finish32(e ends) func([]float32, int64, int64) {
-	alpha := float32(e.alpha)
-	return func(sums []float32, row, col int64) {
-		finishLine(sums, alpha, e, view[float32], col)
-		narrow(e.out, row*e.n+col, sums)
-	}
-}
-
-func finish64(e ends) func([]float64, int64, int64) {
-	return func(sums []float64, row, col int64) {
-		finishLine(sums, e.alpha, e, view[float64], col)
-		out := view[float64](e.out)[row*e.n+col:]
+	return func(sums []T, row, col int64) {
 		for i, v := range sums {
-			out[i] = canon64(v)
+			sums[i] = T(v * T(alpha))
 		}
-	}
-}
-
-func finishLine[T float32 | float64](sums []T, alpha T, e ends, view func(tensor) []T, col int64) {
-	for i := range sums {
-		sums[i] *= alpha
-	}
-	if e.bias != nil {
-		for i, b := range view(*e.bias)[col:][:len(sums)] {
-			sums[i] += b
-		}
-	}
-	if e.relu {
-		for i, v := range sums {
-			if v < 0 {
-				sums[i] = 0
+		if bias != nil {
+			for i, b := range bias[col:][:len(sums)] {
+				sums[i] += b
 			}
+		}
+		if activation == op.ReLU {
+			for i, v := range sums {
+				if v < 0 {
+					sums[i] = 0
+				}
+			}
+		}
+		switch sums := any(sums).(type) {
+		case []float32:
+			narrow(out, row*n+col, sums)
+		case []float64:
+			storeFloats(out, row*n+col, sums)
 		}
 	}
 }

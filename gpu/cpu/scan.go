@@ -14,12 +14,7 @@ func scan(r *run) error {
 		scanRows[int64](r)
 	default:
 		scanRows[float32](r)
-		out := view[float32](r.out[0])
-		split(int64(len(out)), grain, func(from, to int64) {
-			for i, v := range out[from:to] {
-				out[from+int64(i)] = canon(v)
-			}
-		})
+		canonAll(view[float32](r.out[0]))
 	}
 	return nil
 }

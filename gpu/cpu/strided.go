@@ -2,10 +2,7 @@ package cpu
 
 import "levee/gpu/op"
 
-func transpose(r *run) error { return strided(r) }
-func slice(r *run) error     { return strided(r) }
-
-// strided takes an output's elements from where they lie in the input. It does not matter what they are, only how large.
+// strided is transpose and slice: it takes an output's elements from where they lie in the input. It does not matter what they are, only how large.
 func strided(r *run) error {
 	in, out := r.in[0], r.out[0]
 	size := in.DType.Size()

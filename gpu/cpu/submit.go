@@ -7,7 +7,7 @@ var ops [op.FFT + 1]func(*run) error
 
 func init() { // not in the declaration: running an op looks into the table
 	ops = [op.FFT + 1]func(*run) error{
-		op.Fill: fill, op.Copy: move, op.Cast: cast, op.Transpose: transpose, op.Concat: concat, op.Slice: slice, op.Gather: gather,
+		op.Fill: fill, op.Copy: move, op.Cast: cast, op.Transpose: strided, op.Concat: concat, op.Slice: strided, op.Gather: gather,
 		op.Map: mapOp, op.Random: random,
 		op.Reduce: reduce, op.Softmax: softmax, op.LayerNorm: layerNorm,
 		op.Gemm: gemm, op.Conv2D: conv2D,

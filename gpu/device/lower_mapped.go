@@ -88,31 +88,31 @@ func (l *lower) mappedTiles(p multiplication, kernel string, width int64, a, b c
 func (l *lower) convByMap(c *conv) (bool, error) {
 	in, out := l.in[0], l.out[0]
 	const most = math.MaxInt32
-	p := multiplication{in: in.DType, out: out.DType, batch: 1, n: c.outputs, c: out.at, bias: c.bias, relu: c.relu, alpha: 1}
-	image, window := c.size[0]*c.size[1]*c.channels*2, c.k()*2
-	if !l.canMap(p) || c.channels%8 != 0 || max(c.stride[0], c.stride[1]) > maxMapStride || c.channels > most || c.pixels > most || image >= 1<<40 || window >= 1<<31 {
+	p := multiplication{in: in.DType, out: out.DType, batch: 1, n: c.Outputs, c: out.at, bias: c.bias, relu: c.relu, alpha: 1}
+	image, window := c.Size[0]*c.Size[1]*c.Channels*2, c.k()*2
+	if !l.canMap(p) || c.Channels%8 != 0 || max(c.Stride[0], c.Stride[1]) > maxMapStride || c.Channels > most || c.Pixels > most || image >= 1<<40 || window >= 1<<31 {
 		return false, nil
 	}
 	narrow, across, down := c.rectangles()
 	images := in.Shape[0]
 	p.m = images * across * down * 128
-	p.k = c.kernel[0] * c.kernel[1] * roundUp(c.channels, 64)
-	channels := uint64(c.channels)
-	taps := uint64(c.kernel[0] * c.kernel[1])
-	a, err := l.dev.Map(in.at, []uint64{channels, uint64(c.size[1]), uint64(c.size[0]), uint64(images)},
-		[]uint64{channels * 2, channels * uint64(c.size[1]) * 2, uint64(image)},
-		[]uint32{64, uint32(c.stride[1]) << narrow, uint32(c.stride[0]) * (128 >> narrow), 1}, []uint32{1, uint32(c.stride[1]), uint32(c.stride[0]), 1})
+	p.k = c.Kernel[0] * c.Kernel[1] * roundUp(c.Channels, 64)
+	channels := uint64(c.Channels)
+	taps := uint64(c.Kernel[0] * c.Kernel[1])
+	a, err := l.dev.Map(in.at, []uint64{channels, uint64(c.Size[1]), uint64(c.Size[0]), uint64(images)},
+		[]uint64{channels * 2, channels * uint64(c.Size[1]) * 2, uint64(image)},
+		[]uint32{64, uint32(c.Stride[1]) << narrow, uint32(c.Stride[0]) * (128 >> narrow), 1}, []uint32{1, uint32(c.Stride[1]), uint32(c.Stride[0]), 1})
 	if err != nil {
 		return false, l.dev.fault(err)
 	}
 	width := l.mappedWidth(p)
-	b, err := l.dev.Map(l.in[1].at, []uint64{channels, taps, uint64(c.outputs)}, []uint64{channels * 2, uint64(window)}, []uint32{64, 1, uint32(min(width, 128))}, []uint32{1, 1, 1})
+	b, err := l.dev.Map(l.in[1].at, []uint64{channels, taps, uint64(c.Outputs)}, []uint64{channels * 2, uint64(window)}, []uint32{64, 1, uint32(min(width, 128))}, []uint32{1, 1, 1})
 	if err != nil {
 		return false, l.dev.fault(err)
 	}
 	return true, l.mappedTiles(p, fmt.Sprint("conv_", width), width, a, b, func(args *cuda.Args) {
-		args.U32(uint32(p.out)).U32(word(p.relu)).I64(c.channels).I32(narrow).I32(int32(across)).I32(int32(down))
-		for _, pair := range [...][2]int64{c.out, c.kernel, c.stride, c.pad, c.dilation} {
+		args.U32(uint32(p.out)).U32(word(p.relu)).I64(c.Channels).I32(narrow).I32(int32(across)).I32(int32(down))
+		for _, pair := range [...][2]int64{c.Out, c.Kernel, c.Stride, c.Pad, c.Dilation} {
 			args.I32(int32(pair[0])).I32(int32(pair[1]))
 		}
 	})
@@ -122,8 +122,8 @@ func (l *lower) convByMap(c *conv) (bool, error) {
 // they cover maxMapBox pixels at most in each direction.
 func (c *conv) rectangles() (narrow int32, across, down int64) {
 	for n := range int32(8) {
-		a, d := (c.out[1]+1<<n-1)>>n, (c.out[0]+128>>n-1)/(128>>n)
-		if c.stride[1]<<n <= maxMapBox && c.stride[0]*(128>>n) <= maxMapBox && (across == 0 || a*d < across*down) {
+		a, d := (c.Out[1]+1<<n-1)>>n, (c.Out[0]+128>>n-1)/(128>>n)
+		if c.Stride[1]<<n <= maxMapBox && c.Stride[0]*(128>>n) <= maxMapBox && (across == 0 || a*d < across*down) {
 			narrow, across, down = n, a, d
 		}
 	}

@@ -12,49 +12,37 @@ import (
 // resizeScratch is how many numbers may lie between the passes of pictures that are resized together, or of one picture.
 const resizeScratch = 1 << 25
 
-// picture is a tensor's pictures in numbers.
-type picture struct{ n, h, w, c int64 }
-
-func pictureOf(d op.Desc) picture {
-	s := d.Shape
-	p := picture{1, s[len(s)-3], s[len(s)-2], s[len(s)-1]}
-	if len(s) == 4 {
-		p.n = s[0]
-	}
-	return p
-}
-
 func lowerResize(l *lower, o *op.Op) error {
 	in, out := l.in[0], l.out[0]
-	a, b := pictureOf(in.Desc), pictureOf(out.Desc)
+	a, b := in.Pictures(), out.Pictures()
 	if o.Int(0) == op.Nearest {
 		kernel := fmt.Sprintf("nearest_%d", 8*in.DType.Size())
-		args := l.args().Ptr(in.at).Ptr(out.at).I64(a.n).I64(a.h).I64(a.w).I64(b.h).I64(b.w).I64(a.c)
+		args := l.args().Ptr(in.at).Ptr(out.at).I64(a.N).I64(a.H).I64(a.W).I64(b.H).I64(b.W).I64(a.C)
 		return l.launch("image", kernel, l.blocks(out.Elems()), eachThread, 0, args)
 	}
-	across := op.ResizeAcrossFirst(a.h, a.w, b.h, b.w)
-	each := b.h * a.w * a.c // numbers between the passes
+	across := op.ResizeAcrossFirst(a.H, a.W, b.H, b.W)
+	each := b.H * a.W * a.C // numbers between the passes
 	if across {
-		each = a.h * b.w * a.c
+		each = a.H * b.W * a.C
 	}
-	most := min(max(resizeScratch/each, 1), a.n)
+	most := min(max(resizeScratch/each, 1), a.N)
 	between, err := l.scratch(most * each * 4)
 	if err != nil {
 		return err
 	}
 	f32, t, filter := op.F32, in.DType, o.Int(0)
-	return inParts(a.n, most, func(from, n int64) error {
-		src, dst := in.at+cuda.Ptr(from*(in.Bytes()/a.n)), out.at+cuda.Ptr(from*(out.Bytes()/b.n))
+	return inParts(a.N, most, func(from, n int64) error {
+		src, dst := in.at+cuda.Ptr(from*(in.Bytes()/a.N)), out.at+cuda.Ptr(from*(out.Bytes()/b.N))
 		if across {
-			if err := l.filter(filter, src, between, t, f32, n*a.h, a.w, b.w, a.c); err != nil {
+			if err := l.filter(filter, src, between, t, f32, n*a.H, a.W, b.W, a.C); err != nil {
 				return err
 			}
-			return l.filter(filter, between, dst, f32, t, n, a.h, b.h, b.w*a.c)
+			return l.filter(filter, between, dst, f32, t, n, a.H, b.H, b.W*a.C)
 		}
-		if err := l.filter(filter, src, between, t, f32, n, a.h, b.h, a.w*a.c); err != nil {
+		if err := l.filter(filter, src, between, t, f32, n, a.H, b.H, a.W*a.C); err != nil {
 			return err
 		}
-		return l.filter(filter, between, dst, f32, t, n*b.h, a.w, b.w, a.c)
+		return l.filter(filter, between, dst, f32, t, n*b.H, a.W, b.W, a.C)
 	})
 }
 
@@ -86,7 +74,7 @@ func (l *lower) filter(filter int64, in, out cuda.Ptr, from, to op.DType, outer,
 }
 
 func lowerNormalise(l *lower, o *op.Op) error {
-	p := pictureOf(l.in[0].Desc)
-	args := l.args().Ptr(l.in[0].at).Ptr(l.in[1].at).Ptr(l.in[2].at).Ptr(l.out[0].at).I64(p.n).I64(p.h * p.w).I64(p.c).U32(uint32(o.Int(0)))
+	p := l.in[0].Pictures()
+	args := l.args().Ptr(l.in[0].at).Ptr(l.in[1].at).Ptr(l.in[2].at).Ptr(l.out[0].at).I64(p.N).I64(p.H * p.W).I64(p.C).U32(uint32(o.Int(0)))
 	return l.launch("image", "normalise", l.blocks(l.in[0].Elems()), eachThread, 0, args)
 }

@@ -35,8 +35,12 @@ func Check(g *Graph, tensor func(Handle) (Desc, bool), kernel func(Handle) (Sign
 		return nil, Errorf(BadGraph, "it has no ops")
 	}
 	for i := range g.Ops {
-		if err := c.op(i, &g.Ops[i]); err != nil {
-			return nil, err
+		o := &g.Ops[i]
+		if int(o.Code) >= len(rules) || rules[o.Code].name == "" {
+			return nil, Errorf(BadGraph, "op %d: there is no op %d", i, o.Code)
+		}
+		if err := c.op(i, o); err != nil {
+			return nil, Errorf(err.Fault, "op %d (%v): %s", i, o.Code, err.Detail)
 		}
 	}
 	if cost := &c.plan.Cost; cost.Flops > lim.Work || cost.Moved > lim.Work {
@@ -49,7 +53,6 @@ type checker struct {
 	plan    *Plan
 	kernel  func(Handle) (Signature, bool)
 	written []bool // tensors that hold something
-	sig     Signature
 }
 
 func (c *checker) tensors(known func(Handle) (Desc, bool)) error {
@@ -76,67 +79,71 @@ func (c *checker) tensors(known func(Handle) (Desc, bool)) error {
 	return nil
 }
 
-func (c *checker) op(i int, o *Op) error {
-	if int(o.Code) >= len(rules) || rules[o.Code].name == "" {
-		return Errorf(BadGraph, "op %d: there is no op %d", i, o.Code)
-	}
+func (c *checker) op(i int, o *Op) *Error {
 	r := &rules[o.Code]
 	if n := len(o.In); n < r.minIn || n > r.maxIn {
-		return Errorf(BadGraph, "op %d (%s): %d inputs, it takes %d to %d", i, r.name, n, r.minIn, r.maxIn)
+		return Errorf(BadGraph, "%d inputs, it takes %d to %d", n, r.minIn, r.maxIn)
 	}
 	if n := len(o.Out); n < 1 || n > r.maxOut {
-		return Errorf(BadGraph, "op %d (%s): %d outputs, it gives %d", i, r.name, n, r.maxOut)
+		return Errorf(BadGraph, "%d outputs, it gives %d", n, r.maxOut)
 	}
 	if n := len(o.Params); r.params >= 0 && n != r.params {
-		return Errorf(BadGraph, "op %d (%s): %d parameters, it takes %d", i, r.name, n, r.params)
+		return Errorf(BadGraph, "%d parameters, it takes %d", n, r.params)
 	}
-	in, out := make([]Desc, len(o.In)), make([]Desc, len(o.Out))
+	s := &step{o, make([]Desc, len(o.In)), make([]Desc, len(o.Out)), Signature{}}
 	for j, t := range o.In {
 		if int(t) >= len(c.plan.Tensors) {
-			return Errorf(BadGraph, "op %d (%s): input %d is tensor %d of %d", i, r.name, j, t, len(c.plan.Tensors))
+			return Errorf(BadGraph, "input %d is tensor %d of %d", j, t, len(c.plan.Tensors))
 		}
 		if !c.written[t] {
-			return Errorf(BadGraph, "op %d (%s): it reads tensor %d, which no op before it writes", i, r.name, t)
+			return Errorf(BadGraph, "it reads tensor %d, which no op before it writes", t)
 		}
-		in[j], c.plan.LastUse[t] = c.plan.Tensors[t].Desc, i
+		s.in[j], c.plan.LastUse[t] = c.plan.Tensors[t].Desc, i
 	}
 	for j, t := range o.Out {
 		if int(t) >= len(c.plan.Tensors) {
-			return Errorf(BadGraph, "op %d (%s): output %d is tensor %d of %d", i, r.name, j, t, len(c.plan.Tensors))
+			return Errorf(BadGraph, "output %d is tensor %d of %d", j, t, len(c.plan.Tensors))
 		}
 		if slices.Contains(o.In, t) || slices.Contains(o.Out[:j], t) {
-			return Errorf(BadGraph, "op %d (%s): it writes tensor %d, which it also reads or writes otherwise", i, r.name, t)
+			return Errorf(BadGraph, "it writes tensor %d, which it also reads or writes otherwise", t)
 		}
-		out[j], c.plan.LastUse[t] = c.plan.Tensors[t].Desc, i
+		s.out[j], c.plan.LastUse[t] = c.plan.Tensors[t].Desc, i
 	}
 	for _, t := range o.Out {
 		c.written[t] = true
 	}
-	if err := r.check(c, o, in, out); err != nil {
-		if known, ok := err.(*Error); ok {
-			return Errorf(known.Fault, "op %d (%s): %s", i, r.name, known.Detail)
+	if o.Code == Map {
+		var ok bool
+		if s.kernel, ok = c.kernel(Handle(o.Params[0])); !ok {
+			return Errorf(BadHandle, "%#x is no kernel of this session", o.Params[0])
 		}
-		return Errorf(BadGraph, "op %d (%s): %v", i, r.name, err)
 	}
-	c.cost(r, o, in, out)
+	if err := r.check(s); err != nil {
+		return Errorf(BadGraph, "%v", err)
+	}
+	c.cost(r, s)
 	return nil
 }
 
 // cost adds what an op is estimated to take, without overflow.
-func (c *checker) cost(r *rule, o *Op, in, out []Desc) {
-	moved := int64(0)
-	for _, list := range [2][]Desc{in, out} {
-		for _, d := range list {
-			moved = add(moved, d.Bytes())
-		}
-	}
-	flops := out[0].Elems()
+func (c *checker) cost(r *rule, s *step) {
+	cost, flops := &c.plan.Cost, s.out[0].Elems()
 	if r.flops != nil {
-		flops = r.flops(c, o, in, out)
+		flops = r.flops(s)
 	}
-	cost := &c.plan.Cost
-	cost.Moved, cost.Flops = add(cost.Moved, moved), add(cost.Flops, flops)
-	c.plan.Class = max(c.plan.Class, o.class(in))
+	cost.Flops = add(cost.Flops, flops)
+	for _, d := range slices.Concat(s.in, s.out) {
+		cost.Moved = add(cost.Moved, d.Bytes())
+	}
+	c.plan.Class = max(c.plan.Class, s.class())
+}
+
+// class is that of the op's results.
+func (s *step) class() Class {
+	if (s.Code == Gemm || s.Code == Conv2D) && s.in[0].DType.Size() == 2 || s.FastFFT() {
+		return Device
+	}
+	return Exact
 }
 
 // add and mul are for numbers that are not negative; they end at the largest.

@@ -108,36 +108,29 @@ type Handle uint64
 // Code says what an op does. The numbers are part of the ABI: they never change.
 type Code uint16
 
-// The ops. in -> out (parameters): every parameter is one 64-bit word; a float parameter is the bits of an f64, an integer one is
-// two's complement. docs/node-abi.md is the reference for node authors.
+// The ops: in -> out (parameters). Every parameter is one 64-bit word; a float parameter is the bits of an f64, an integer one is two's
+// complement. What each computes, to the bit, is in docs/gpu.md.
 const (
-	Fill      Code = 1  // -> out (value: of the output's type, as f64 bits for floats, as an integer else)
+	Fill      Code = 1  // -> out (value: as f64 bits for floats, as an integer else)
 	Copy      Code = 2  // a -> out of the same type and count: another shape of the same elements
 	Cast      Code = 3  // a -> out of the same shape and any type
 	Transpose Code = 4  // a -> out (perm...: output dimension i is input dimension perm[i])
 	Concat    Code = 5  // a... -> out (axis)
 	Slice     Code = 6  // a -> out (start..., step...: per dimension; lengths are the output's)
-	Gather    Code = 7  // a [n, rest...], index i32|i64 [m...] -> out [m..., rest...]: rows of a; a row out of range is zeros
-	Map       Code = 8  // x..., slots... -> y... (kernel): the kernel for each element; a parameter of the kernel for each x, which has as many elements as y or one
+	Gather    Code = 7  // a [n, rest...], index i32|i64 [m...] -> out [m..., rest...]
+	Map       Code = 8  // x..., slots... -> y... (kernel): a parameter of the kernel for each x, which has as many elements as y or one
 	Reduce    Code = 9  // a -> out: shape of a with the axis' dimension 1 (kind, axis)
-	Softmax   Code = 10 // a -> out, over the last dimension; f32, f16, bf16
-	LayerNorm Code = 11 // a, gamma f32 [n], beta f32 [n] -> out, over the last dimension (eps); f32, f16, bf16
-	Sort      Code = 12 // a -> values, index i32: over the last dimension, which in the outputs is k <= n (descending); f32, i32, i64, f64. Equal ones by
-	//                     their place; -0 before 0; NaN, which comes out canonical, is last in both directions
-	Scan Code = 13 // a -> out: running sums over the last dimension (exclusive: without the element itself, so the first is 0); i32 and i64 wrap.
-	//                     f32: a row is cut into segments of 32 that are added up in order; the segments' sums are scanned in the same
-	//                     way, and the sum of the segments before it is added to each element of a segment but the first
-	Histogram Code = 14 // a -> counts i32 [bins] (low, high); f32, i32, u8. Bin floor((x - low) * (bins / (high - low))) in f64; high itself is in the last one,
-	//                     what lies outside is not counted, nor is NaN
-	Random Code = 15 // -> out (seed, offset): Philox4x32-10; i32: all bits, f32: [0,1) in steps of 2^-24
-	Resize Code = 16 // [n,]h,w,c u8|f32 -> [n,]h,w,c of the same type (filter). Two passes (taps.go) with f32 between them: sums from 0, taps ascending; u8 is
-	//                     rounded half to even and kept to 0..255
-	Normalise Code = 17 // u8 [n,]h,w,c, mean f32 [c], scale f32 [c] -> f32 [n,]h,w,c or, planar, [n,]c,h,w: (x - mean) * scale (planar)
-	Gemm      Code = 18 // a [batch,]m,k, b [batch,]k,n [, bias [n]] -> c [batch,]m,n (transA, transB, alpha, activation): with transA, a is [batch,]k,m
-	//                     and with transB, b is [batch,]n,k; b without batch serves all; f32, f64, f16, bf16; c as a or f32; bias f32 (f64 for f64)
-	Conv2D Code = 19 // x [n,h,w,c], weights [o,kh,kw,c] [, bias [o]] -> [n,h',w',o] (strideY, strideX, padY, padX, dilationY, dilationX, activation); types as Gemm's
-	FFT    Code = 20 // complex f32 [..., n, 2] -> the same shape (inverse: conjugated, and divided by n[, class]); n up to 2^24. The order is in roots.go; of
-	//                     the class Device it is the vendor's library's, where there is one. Without the second parameter it is Exact
+	Softmax   Code = 10 // a -> out; f32, f16, bf16
+	LayerNorm Code = 11 // a, gamma f32 [n], beta f32 [n] -> out (eps); f32, f16, bf16
+	Sort      Code = 12 // a -> values, index i32, whose last dimension is k <= n (descending); f32, i32, i64, f64
+	Scan      Code = 13 // a -> out (exclusive); i32, i64, f32
+	Histogram Code = 14 // a -> counts i32 [bins] (low, high); f32, i32, u8
+	Random    Code = 15 // -> out (seed, offset); i32, f32
+	Resize    Code = 16 // [n,]h,w,c -> [n,]h,w,c of the same type (filter); u8, f32
+	Normalise Code = 17 // u8 [n,]h,w,c, mean f32 [c], scale f32 [c] -> f32 [n,]h,w,c or, planar, [n,]c,h,w (planar)
+	Gemm      Code = 18 // a [batch,]m,k, b [batch,]k,n [, bias [n]] -> c [batch,]m,n (transA, transB, alpha, activation)
+	Conv2D    Code = 19 // x [n,h,w,c], weights [o,kh,kw,c] [, bias [o]] -> [n,h',w',o] (strideY, strideX, padY, padX, dilationY, dilationX, activation)
+	FFT       Code = 20 // complex f32 [..., n, 2] -> the same shape (inverse[, class])
 )
 
 // Kinds of Reduce. Floats narrower than f32 are added up as f32 and rounded once. NaN wins in min and max, and its first place in argmin and argmax.
@@ -163,15 +156,6 @@ const (
 	NoActivation = 0
 	ReLU         = 1
 )
-
-// Class is that of an op's results, which takes inputs of these.
-func (o *Op) class(in []Desc) Class {
-	switch {
-	case (o.Code == Gemm || o.Code == Conv2D) && in[0].DType.Size() == 2, o.FastFFT():
-		return Device
-	}
-	return Exact
-}
 
 // FastFFT says whether an op is a transform of the class Device.
 func (o *Op) FastFFT() bool {

@@ -11,8 +11,15 @@ type rule struct {
 	minIn, maxIn int
 	maxOut       int
 	params       int // -1: as check says
-	check        func(c *checker, o *Op, in, out []Desc) error
-	flops        func(c *checker, o *Op, in, out []Desc) int64 // nil: one for each element of the first output
+	check        func(s *step) error
+	flops        func(s *step) int64 // nil: one for each element of the first output
+}
+
+// step is an op that is being checked, with what its tensors are.
+type step struct {
+	*Op
+	in, out []Desc
+	kernel  Signature // of a Map
 }
 
 // rules holds the op of each code.
@@ -50,12 +57,12 @@ func (c Code) String() string {
 	return fmt.Sprintf("op %d", uint16(c))
 }
 
-func flopsIn(each int64) func(*checker, *Op, []Desc, []Desc) int64 {
-	return func(_ *checker, _ *Op, in, _ []Desc) int64 { return mul(in[0].Elems(), each) }
+func flopsIn(each int64) func(*step) int64 {
+	return func(s *step) int64 { return mul(s.in[0].Elems(), each) }
 }
 
-func flopsOut(each int64) func(*checker, *Op, []Desc, []Desc) int64 {
-	return func(_ *checker, _ *Op, _, out []Desc) int64 { return mul(out[0].Elems(), each) }
+func flopsOut(each int64) func(*step) int64 {
+	return func(s *step) int64 { return mul(s.out[0].Elems(), each) }
 }
 
 func sameShape(what string, a, b Desc) error {
@@ -68,6 +75,23 @@ func sameShape(what string, a, b Desc) error {
 func sameType(what string, a, b Desc) error {
 	if a.DType != b.DType {
 		return fmt.Errorf("%s is %v, it must have the type of %v", what, b, a)
+	}
+	return nil
+}
+
+// alike asks for the same shape and type.
+func alike(what string, a, b Desc) error { return first(sameShape(what, a, b), sameType(what, a, b)) }
+
+func shaped(what string, d Desc, shape ...int64) error {
+	if !slices.Equal(d.Shape, shape) {
+		return fmt.Errorf("%s is %v, its shape must be %v", what, d, shape)
+	}
+	return nil
+}
+
+func exactly(what string, d Desc, t DType, shape ...int64) error {
+	if d.DType != t || !slices.Equal(d.Shape, shape) {
+		return fmt.Errorf("%s%v, it must be %v", what, d, Desc{t, shape})
 	}
 	return nil
 }

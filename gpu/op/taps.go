@@ -13,12 +13,13 @@ type Taps struct {
 // ResizeTaps gives the taps of a filter that is not Nearest. The filter is as wide as the output's places are in the input, but no
 // narrower than the input's; it is cut at the edges, and its weights add up to 1.
 func ResizeTaps(filter int64, in, out int64) *Taps {
-	weight := triangle
+	weight, support := triangle, 1.0
 	if filter == Lanczos3 {
-		weight = lanczos3
+		weight, support = lanczos3, 3
 	}
 	scale := float64(in) / float64(out)
-	wide, reach := max(scale, 1), resizeReach(filter, in, out)
+	wide := max(scale, 1)
+	reach := float64(support * wide)
 	t := &Taps{First: make([]int32, out), Count: make([]int32, out), Stride: int(min(2*math.Ceil(reach)+1, float64(in)))}
 	t.Weights = make([]float32, int(out)*t.Stride)
 	row := make([]float64, t.Stride)
@@ -43,14 +44,6 @@ func ResizeTaps(filter int64, in, out int64) *Taps {
 		}
 	}
 	return t
-}
-
-func resizeReach(filter int64, in, out int64) float64 {
-	support := 1.0
-	if filter == Lanczos3 {
-		support = 3
-	}
-	return float64(support * max(float64(in)/float64(out), 1))
 }
 
 // NearestTap is the place of the input whose area holds the middle of place i of the output.
