@@ -79,12 +79,9 @@ func open(ctx context.Context, checker *Checker) (_ *Daemon, err error) {
 			d.Close()
 		}
 	}()
-	for _, dir := range []string{cfg.StateDir, cfg.CacheDir} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, err
-		}
-		if err := checkPrivate(dir); err != nil {
-			return nil, err
+	for _, own := range []struct{ dir, what, flag string }{{cfg.StateDir, "the run history", "--state"}, {cfg.CacheDir, "stored results", "--cache"}} {
+		if err := makePrivate(own.dir); err != nil {
+			return nil, fmt.Errorf("the folder of %s: %w (%s names another)", own.what, err, own.flag)
 		}
 	}
 	d.pool = gpu.NewPool(gpu.PoolConfig{
@@ -110,8 +107,11 @@ func open(ctx context.Context, checker *Checker) (_ *Daemon, err error) {
 	return d, nil
 }
 
-// checkPrivate refuses a folder of the daemon's own in which somebody else could put other files in the place of ours.
-func checkPrivate(dir string) error {
+// makePrivate makes a folder of the daemon's own. It refuses one in which somebody else could put other files in the place of ours.
+func makePrivate(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
 	info, err := os.Stat(dir)
 	if err != nil {
 		return err

@@ -90,6 +90,21 @@ func TestWorkflowPage(t *testing.T) {
 	require.GreaterOrEqual(t, checked, 8)
 }
 
+// TestReadmeWorkflow checks the example of README.md.
+func TestReadmeWorkflow(t *testing.T) {
+	b := newBox(t)
+	b.drop("inbox/a.jpg", "")
+	checked := 0
+	for _, example := range blocks(page(t, "../README.md")) {
+		require.Equal(t, "yaml", example.kind)
+		b.drop(docFile, example.text)
+		_, err := b.open().LoadFile(b.path(docFile))
+		require.NoError(t, err)
+		checked++
+	}
+	require.Positive(t, checked)
+}
+
 // outputLines are small outputs as `levee run` prints them.
 func outputLines(t *testing.T, r *daemon.Result) string {
 	require.NoError(t, r.Err)

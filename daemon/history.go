@@ -61,6 +61,15 @@ type Explanation struct {
 	Child      string             `json:"child_job_id,omitempty"` // of a node that is a workflow: its run, whose nodes have results
 }
 
+// Invocations are those of a run at a path or site, "" stands for all. That there are none there is an error.
+func (h *History) Invocations(ctx context.Context, run, node string) ([]journal.Invocation, error) {
+	invs, err := h.Journal.Invocations(ctx, run, node)
+	if err == nil && node != "" && len(invs) == 0 {
+		err = fmt.Errorf("run %s has no node %q (levee inspect %[1]s lists them)", shortID(run), node)
+	}
+	return invs, err
+}
+
 // Why explains the invocations of a run at a path or site.
 func (h *History) Why(ctx context.Context, run, node string) ([]Explanation, error) {
 	rec, err := h.Run(ctx, run)
@@ -70,9 +79,6 @@ func (h *History) Why(ctx context.Context, run, node string) ([]Explanation, err
 	invs, err := h.Invocations(ctx, rec.ID, node)
 	if err != nil {
 		return nil, err
-	}
-	if len(invs) == 0 {
-		return nil, fmt.Errorf("run %s has no node %q (levee inspect %s lists them)", shortID(rec.ID), node, shortID(rec.ID))
 	}
 	children, err := h.Children(ctx, rec.ID)
 	if err != nil {

@@ -12,6 +12,9 @@ import (
 	"levee/graph/value"
 )
 
+// widest is the most that one cell makes its column wide: a longer one, such as a name of 200 letters, pushes only its own row.
+const widest = 48
+
 // writeColumns writes rows with their cells under each other, two spaces apart and without spaces at the ends of lines. Columns for
 // which right holds are set to the right.
 func writeColumns(w io.Writer, rows [][]string, right func(col int) bool) {
@@ -21,13 +24,15 @@ func writeColumns(w io.Writer, rows [][]string, right func(col int) bool) {
 			if i == len(wide) {
 				wide = append(wide, 0)
 			}
-			wide[i] = max(wide[i], utf8.RuneCountInString(cell))
+			if n := utf8.RuneCountInString(cell); n <= widest {
+				wide[i] = max(wide[i], n)
+			}
 		}
 	}
 	for _, row := range rows {
 		var b strings.Builder
 		for i, cell := range row {
-			pad := strings.Repeat(" ", wide[i]-utf8.RuneCountInString(cell))
+			pad := strings.Repeat(" ", max(0, wide[i]-utf8.RuneCountInString(cell)))
 			if i > 0 {
 				b.WriteString("  ")
 			}

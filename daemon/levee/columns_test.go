@@ -15,6 +15,13 @@ func TestColumnsHaveNoLooseEnds(t *testing.T) {
 	require.Equal(t, "é       1  x\nlong  200\na\n", b.String())
 }
 
+func TestLongCellPushesOnlyItsOwnRow(t *testing.T) {
+	var b strings.Builder
+	long := strings.Repeat("x", widest+1)
+	writeColumns(&b, [][]string{{"a", "1"}, {long, "2"}, {"bcd", "3"}}, nil)
+	require.Equal(t, "a    1\n"+long+"  2\nbcd  3\n", b.String())
+}
+
 func TestCellsShowNumbersAsPeopleReadThem(t *testing.T) {
 	for want, cell := range map[string]any{
 		"": nil, "13.4546": 13.454602184087364, "19.861875": 19.861875, "123456789.125": 123456789.125, "1e-17": 1e-17, "7": int64(7), "a b": "a\nb",

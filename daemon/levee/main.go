@@ -4,7 +4,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"slices"
@@ -81,7 +80,12 @@ type limitError struct{ error }
 // exitError has been told to the user already, and only carries the exit code.
 type exitError int
 
-func (e exitError) Error() string { return fmt.Sprintf("exit %d", int(e)) }
+func (e exitError) Error() string {
+	if e == daemon.ExitSuspended {
+		return "the run waits for an answer"
+	}
+	return "what is wrong stands in the lines before"
+}
 
 // end prints an error and returns the exit code. With --json the last line always says how it ended.
 func (a *app) end(err error) int {
