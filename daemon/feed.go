@@ -283,10 +283,9 @@ func (f *feed) write(ctx context.Context, batch []*entry) {
 			begin(e.event.Node)
 			list = append(list, journal.Entry{Event: e.event})
 		case e.inv != nil:
-			if begun := f.quiet[e.inv.Path]; begun != nil && len(begun.Properties) > 0 { // these have no place in the row of its end
-				begin(e.inv.Path)
+			if begun := f.quiet[e.inv.Path]; begun != nil {
+				e.inv.Began, e.inv.Properties = true, begun.Properties
 			}
-			e.inv.Began = f.quiet[e.inv.Path] != nil
 			delete(f.quiet, e.inv.Path)
 			delete(f.running, e.inv.Path)
 			list = append(list, journal.Entry{Invocation: e.inv})

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"time"
 
@@ -21,18 +22,19 @@ func (c *invocation) record(status journal.InvocationStatus) journal.Invocation 
 	}
 }
 
-// properties are the literals that the file gives the node. A node that runs for each element of a group has them told nowhere: they would
-// be a row for each.
-func (c *invocation) properties() (list []journal.Named) {
+// properties are the literals that the file gives the node, for its beginning. A node that runs for each element of a group has them told
+// nowhere: they are the same for each.
+func (c *invocation) properties() json.RawMessage {
 	if strings.Contains(c.Path, "[") {
 		return nil
 	}
+	var list []journal.Named
 	for i := range c.Node.Inputs {
 		if in := &c.Node.Inputs[i]; len(in.Sources) == 1 && !in.Collect && in.Sources[0].Kind == graph.FromLiteral && !in.Sources[0].Default {
 			list = append(list, journal.Named{Name: c.typ.Inputs[i].Name, Value: in.Sources[0].Literal})
 		}
 	}
-	return list
+	return journal.Properties(list)
 }
 
 // done records the end of an invocation and returns its outputs.

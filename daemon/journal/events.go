@@ -14,9 +14,9 @@ import (
 // selectEvents is one statement, so one state of the database: from two, an event that came between them would be missed. Both
 // sides come in the order of seq, so SQLite merges them and stops at the limit.
 const selectEvents = `SELECT seq, at, type, node, data, NULL AS site, NULL AS name, 0 AS attempt, 0 AS started, 0 AS compile, 0 AS peak, NULL AS error, NULL AS code,
-	NULL AS cause, NULL AS kind, NULL AS outputs, NULL AS log, 0 AS began FROM event WHERE run=?1 AND seq>?2
+	NULL AS cause, NULL AS kind, NULL AS outputs, NULL AS log, 0 AS began, NULL AS properties FROM event WHERE run=?1 AND seq>?2
 	UNION ALL
-	SELECT seq, ended, status, path, NULL, site, name, attempt, started, compile, peak, error, code, cause, type, outputs, log, began FROM invocation
+	SELECT seq, ended, status, path, NULL, site, name, attempt, started, compile, peak, error, code, cause, type, outputs, log, began, properties FROM invocation
 	WHERE run=?1 AND seq>?2 AND status<>'started'
 	ORDER BY seq`
 
@@ -90,7 +90,7 @@ func scanEvents(row scanner, run string) ([]Event, error) {
 	var data, outputs []byte
 	var site, name, problem, code, cause, kind sql.NullString
 	err := row.Scan(&e.Seq, &at, &e.Type, &e.Node, &data, &site, &name, &i.Attempt, &started, &compile, &i.Peak, &problem, &code, &cause, &kind,
-		&outputs, &i.Log, &i.Began)
+		&outputs, &i.Log, &i.Began, (*[]byte)(&i.Properties))
 	if err != nil {
 		return nil, err
 	}

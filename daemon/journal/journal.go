@@ -26,8 +26,11 @@ var schema1 string
 //go:embed schema2.sql
 var schema2 string
 
+//go:embed schema3.sql
+var schema3 string
+
 // schema holds the scripts that lead from one version of the tables to the next.
-func schema() []string { return []string{schema1, schema2} }
+func schema() []string { return []string{schema1, schema2, schema3} }
 
 const (
 	fileName    = "state.db"

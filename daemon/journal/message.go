@@ -65,7 +65,7 @@ type endData struct {
 	Type      string                     `json:"node_type"`
 	Attempt   int                        `json:"attempt"`
 	Status    string                     `json:"status"`
-	Props     map[string]json.RawMessage `json:"properties,omitempty"`
+	Props     json.RawMessage            `json:"properties,omitempty"`
 	Cached    bool                       `json:"cached,omitempty"`
 	Result    map[string]json.RawMessage `json:"result,omitempty"`
 	Error     string                     `json:"error,omitempty"`
@@ -120,14 +120,7 @@ func (i *Invocation) Event() Event {
 // Beginning is the message that the invocation runs.
 func (i *Invocation) Beginning() Event {
 	d := i.data("running")
-	left := int64(allProperties)
-	for n, p := range i.Properties {
-		if n == 0 {
-			d.Props = make(map[string]json.RawMessage, len(i.Properties))
-		}
-		d.Props[p.Name] = ForMessage(p.Value, min(left, inlineProperty))
-		left = max(0, left-int64(len(d.Props[p.Name])))
-	}
+	d.Props = i.Properties
 	return i.event(i.Started, "node_update", d)
 }
 

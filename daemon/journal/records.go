@@ -121,8 +121,8 @@ type Invocation struct {
 	Cause   string           `json:"cause,omitempty"`
 	Log     []byte           `json:"-"` // the first 64 KiB are kept
 
-	// Properties are the literals of the node, for the message that it runs; they have no place in its row.
-	Properties []Named `json:"-"`
+	// Properties are the literals of the node as the message that it runs has them; see Properties.
+	Properties json.RawMessage `json:"-"`
 
 	// Began says that nobody was told of its beginning before its end: one row is both.
 	Began bool `json:"-"`

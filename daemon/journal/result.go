@@ -36,6 +36,23 @@ func ForMessage(v value.Value, most int64) json.RawMessage {
 	return ref
 }
 
+// Properties are the literals of a node as messages have them: an object, nil without any.
+func Properties(list []Named) json.RawMessage {
+	if len(list) == 0 {
+		return nil
+	}
+	left := int64(allProperties)
+	var text []byte
+	for _, p := range list {
+		name, _ := json.Marshal(p.Name) // a text: cannot fail
+		js := ForMessage(p.Value, min(left, inlineProperty))
+		left = max(0, left-int64(len(js)))
+		text = append(append(append(append(text, ','), name...), ':'), js...)
+	}
+	text[0] = '{'
+	return append(text, '}')
+}
+
 // plain reports whether JSON is what people would write the value as.
 func plain(t value.Type, enc []byte) bool {
 	switch t {

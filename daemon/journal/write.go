@@ -172,13 +172,13 @@ func (t *tx) storeEnds(rows []row) error {
 func (r *row) columns(args []any, run, seq int64) []any {
 	i := r.Invocation
 	return append(args, run, seq, i.Path, int64(i.Attempt), string(i.Status), i.Site, text(i.Name), i.Type, hash(&i.Module), hash(&i.Key), r.outputs,
-		i.Started.UnixMicro(), micros(i.Ended), i.Compile.Microseconds(), i.Peak, i.Effect, text(i.Error), text(i.Code), text(i.Cause), i.Log, i.Began)
+		i.Started.UnixMicro(), micros(i.Ended), i.Compile.Microseconds(), i.Peak, i.Effect, text(i.Error), text(i.Code), text(i.Cause), i.Log, i.Began, i.props())
 }
 
 const (
 	insertOne = `INSERT INTO invocation(run, seq, path, attempt, status, site, name, type, module, key, outputs,
-	started, ended, compile, peak, effect, error, code, cause, log, began) VALUES`
-	oneRow = `(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
+	started, ended, compile, peak, effect, error, code, cause, log, began, properties) VALUES`
+	oneRow = `(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
 )
 
 var insertEnds = insertOne + oneRow + strings.Repeat(","+oneRow, endsAtOnce-1)
@@ -187,7 +187,8 @@ var insertEnds = insertOne + oneRow + strings.Repeat(","+oneRow, endsAtOnce-1)
 const insertInvocation = insertOne + oneRow + `
 	ON CONFLICT(run, path, attempt) DO UPDATE SET seq=CASE excluded.status WHEN 'started' THEN seq ELSE excluded.seq END, status=excluded.status, outputs=excluded.outputs, started=excluded.started,
 	ended=excluded.ended, module=excluded.module, key=excluded.key, compile=excluded.compile, peak=excluded.peak, effect=excluded.effect,
-	error=excluded.error, code=excluded.code, cause=excluded.cause, log=excluded.log, began=excluded.began
+	error=excluded.error, code=excluded.code, cause=excluded.cause, log=excluded.log, began=excluded.began,
+	properties=excluded.properties
 	WHERE status IN ('started','cancelled','failed','skipped','suspended') OR excluded.status='ran' AND excluded.started<>started`
 
 func (r *row) storeInvocation(t *tx) error {
@@ -256,6 +257,13 @@ func (t *tx) append(events []*Event) error {
 }
 
 // Most invocations have no error, and some no module or key: NULL takes no room and no time.
+
+func (i *Invocation) props() any {
+	if !i.Began || len(i.Properties) == 0 {
+		return nil
+	}
+	return []byte(i.Properties)
+}
 
 func text(s string) any {
 	if s == "" {
