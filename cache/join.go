@@ -12,6 +12,8 @@ import (
 // ErrClosed is the result of work in flight when the cache is closed.
 var ErrClosed = errors.New("cache: closed")
 
+var errNoResult = errors.New("cache: the work ended without a result")
+
 // PanicError is what those get who wait for work that panicked.
 type PanicError struct {
 	Value any
@@ -97,8 +99,7 @@ func (fs *flights) board(ctx context.Context, k Key, fn func(context.Context) (*
 		deepen()
 		defer fs.land(k, f)
 		defer cancel(nil)
-		// The error stays when fn ends its goroutine (runtime.Goexit) and sets no other.
-		f.err = errors.New("cache: the work ended without a result")
+		f.err = errNoResult // it stays when fn ends its goroutine (runtime.Goexit) and sets no other
 		defer func() {
 			if p := recover(); p != nil {
 				f.entry, f.err = nil, &PanicError{Value: p, Stack: debug.Stack()}

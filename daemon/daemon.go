@@ -69,6 +69,7 @@ func Open(ctx context.Context, cfg Config) (*Daemon, error) {
 }
 
 func open(ctx context.Context, checker *Checker) (_ *Daemon, err error) {
+	ballast()
 	cfg := checker.cfg
 	d := &Daemon{
 		Checker: checker, log: cfg.Log, now: time.Now, ring: ringAt, held: heldMemory{max: cfg.HeldMax}, broken: make(chan struct{}), queue: newQueue(cfg.Runs), feedWait: feedWait,

@@ -225,8 +225,8 @@ func (c *invocation) put(ctx context.Context, entry *cache.Entry) error {
 
 // lostTensors reports whether a call ended because the process that held its tensors did.
 func lostTensors(err error) bool {
-	var failure *runtime.Error
-	return errors.As(err, &failure) && failure.Code == runtime.CodeLost
+	failure, ok := errors.AsType[*runtime.Error](err)
+	return ok && failure.Code == runtime.CodeLost
 }
 
 // try is call; where the process that held the tensors has died, the error says why.
@@ -253,8 +253,10 @@ func (c *invocation) call(ctx context.Context, access *fileAccess) (*runtime.Res
 			c.run.event("node_progress", c.Path, map[string]any{"progress": done, "total": total})
 		},
 	}
-	for _, p := range c.Node.Outputs {
-		call.OutputTypes = append(call.OutputTypes, string(p.Type))
+	if c.worksOnGPU() {
+		for _, p := range c.Node.Outputs {
+			call.OutputTypes = append(call.OutputTypes, string(p.Type))
+		}
 	}
 	items, end := c.items(ctx, call)
 	defer end()
@@ -289,9 +291,7 @@ func (c *invocation) call(ctx context.Context, access *fileAccess) (*runtime.Res
 	} else if err := settle(ctx, call.Inputs); err != nil {
 		return nil, err
 	}
-	begun := c.record(journal.Started)
-	begun.Started, begun.Properties = time.UnixMicro(time.Now().UnixMicro()), c.properties()
-	c.run.feed.put(&entry{begun: &begun})
+	c.run.feed.put(&entry{begun: &beginning{of: c, at: time.UnixMicro(time.Now().UnixMicro()), properties: c.properties()}})
 	if c.run.req.Working != nil {
 		c.run.req.Working(c.run.rec.ID, c.Path)
 	}

@@ -31,10 +31,10 @@ type feed struct {
 	over     atomic.Bool    // nothing but the end of the run, or of this part of it, comes any more
 
 	// of the goroutine that writes
-	running   map[string]time.Time           // since when, by path
-	quiet     map[string]*journal.Invocation // those of them of which nothing was told yet
-	window    time.Time                      // since when begunLeft counts
-	begunLeft int                            // how many beginnings may be told until the window is over
+	running   map[string]time.Time  // since when, by path
+	quiet     map[string]*beginning // those of them of which nothing was told yet
+	window    time.Time             // since when begunLeft counts
+	begunLeft int                   // how many beginnings may be told until the window is over
 	progress  progressTold
 }
 
@@ -42,7 +42,7 @@ type feed struct {
 // begins or ends; a mark, closed when all up to it was written, with err set when it could not be.
 type entry struct {
 	event *journal.Event
-	begun *journal.Invocation
+	begun *beginning
 	inv   *journal.Invocation
 	mark  chan struct{}
 	last  bool // with mark
@@ -53,7 +53,7 @@ type entry struct {
 func (r *Run) startFeed(ctx context.Context) {
 	f := &feed{
 		run: r, wake: make(chan struct{}, 1), now: make(chan struct{}, 1), end: make(chan struct{}),
-		running: make(map[string]time.Time), quiet: make(map[string]*journal.Invocation), elements: make(map[string]int),
+		running: make(map[string]time.Time), quiet: make(map[string]*beginning), elements: make(map[string]int),
 	}
 	f.room.L = &f.mu
 	f.begin()
@@ -254,11 +254,11 @@ func (f *feed) overdue(now time.Time) (paths []string) {
 		return nil
 	}
 	for path, begun := range f.quiet {
-		if now.Sub(begun.Started) >= quietFor {
+		if now.Sub(begun.at) >= quietFor {
 			paths = append(paths, path)
 		}
 	}
-	slices.SortFunc(paths, func(a, b string) int { return f.quiet[a].Started.Compare(f.quiet[b].Started) })
+	slices.SortFunc(paths, func(a, b string) int { return f.quiet[a].at.Compare(f.quiet[b].at) })
 	paths = paths[:min(len(paths), f.begunLeft)]
 	f.begunLeft -= len(paths)
 	return paths
@@ -269,7 +269,7 @@ func (f *feed) write(ctx context.Context, batch []*entry) {
 	list := make([]journal.Entry, 0, len(batch))
 	begin := func(path string) {
 		if begun := f.quiet[path]; begun != nil {
-			e := begun.Beginning()
+			e := begun.event()
 			list = append(list, journal.Entry{Event: &e})
 			delete(f.quiet, path)
 		}
@@ -277,14 +277,14 @@ func (f *feed) write(ctx context.Context, batch []*entry) {
 	for _, e := range batch {
 		switch {
 		case e.begun != nil:
-			f.quiet[e.begun.Path] = e.begun
-			f.running[e.begun.Path] = e.begun.Started
+			f.quiet[e.begun.of.Path] = e.begun
+			f.running[e.begun.of.Path] = e.begun.at
 		case e.event != nil:
 			begin(e.event.Node)
 			list = append(list, journal.Entry{Event: e.event})
 		case e.inv != nil:
 			if begun := f.quiet[e.inv.Path]; begun != nil {
-				e.inv.Began, e.inv.Properties = true, begun.Properties
+				e.inv.Began, e.inv.Properties = true, begun.properties
 			}
 			delete(f.quiet, e.inv.Path)
 			delete(f.running, e.inv.Path)

@@ -45,20 +45,24 @@ type fileAccess struct {
 const maxObservations = 20_000
 
 func (r *Run) fileAccess(t nodeType) *fileAccess {
-	return &fileAccess{run: r, typ: t, once: make(map[cache.Observation]bool), held: callHeld{all: &r.daemon.held}}
+	return &fileAccess{run: r, typ: t, held: callHeld{all: &r.daemon.held}}
 }
 
 // functions are what the engine links: those that some node type of the module wants. One module may hold node types that
 // want less than others; these may import, but a call is denied.
 func (a *fileAccess) functions() *runtime.Files {
-	var f runtime.Files
-	if a.typ.moduleWants(nodes.WantRead) {
+	reads, writes := a.typ.moduleWants(nodes.WantRead), a.typ.moduleWants(nodes.WantWrite)
+	if !reads && !writes {
+		return nil
+	}
+	f := &runtime.Files{}
+	if reads {
 		f.Read, f.List = a.Read, a.List
 	}
-	if a.typ.moduleWants(nodes.WantWrite) {
+	if writes {
 		f.Write = a.Write
 	}
-	return &f
+	return f
 }
 
 // denied is the answer to a node type whose manifest does not want what it tries.
@@ -81,6 +85,9 @@ func (a *fileAccess) note(op, arg string, d value.Digest) error {
 	if len(a.seen) >= maxObservations {
 		a.odd = true
 		return fmt.Errorf("an invocation may look at %d files, lists and versions of them at most", maxObservations)
+	}
+	if a.once == nil {
+		a.once = make(map[cache.Observation]bool)
 	}
 	a.once[o] = true
 	a.seen = append(a.seen, o)

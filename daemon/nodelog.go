@@ -10,12 +10,10 @@ import (
 
 // keepLog makes one text of what the guest said, a line each, at most 64 KiB a stream.
 func (c *invocation) keepLog(res *runtime.Result, err error) {
-	var failure *runtime.Error
-	switch {
-	case res != nil:
+	if res != nil {
 		c.peak, c.compile = res.PeakMemory, res.Compile
 		c.log = logText(res.Log, res.Stdout, res.Stderr, res.Dropped)
-	case errors.As(err, &failure):
+	} else if failure, ok := errors.AsType[*runtime.Error](err); ok {
 		c.log = logText(failure.Log, failure.Stdout, failure.Stderr, failure.Dropped)
 	}
 }

@@ -22,6 +22,20 @@ func (c *invocation) record(status journal.InvocationStatus) journal.Invocation 
 	}
 }
 
+// beginning is that an invocation began. It is told only when the end does not come soon.
+type beginning struct {
+	of         *invocation
+	at         time.Time
+	properties json.RawMessage
+}
+
+func (b *beginning) event() journal.Event {
+	c := b.of // of which nothing is read that changes while it runs
+	began := journal.Invocation{Run: c.run.rec.ID, Path: c.Path, Site: c.Node.Site, Name: c.Node.Label, Attempt: c.Attempt, Type: c.typ.FullName,
+		Started: b.at, Properties: b.properties}
+	return began.Beginning()
+}
+
 // properties are the literals that the file gives the node, for its beginning. A node that runs for each element of a group has them told
 // nowhere: they are the same for each.
 func (c *invocation) properties() json.RawMessage {

@@ -126,7 +126,7 @@ func (f *feed) next(now time.Time) time.Duration {
 	}
 	wait := max(f.progress.every(now)-now.Sub(f.progress.at), 0)
 	for _, begun := range f.quiet {
-		wait = min(wait, max(quietFor-now.Sub(begun.Started), quietFor-now.Sub(f.window), 0))
+		wait = min(wait, max(quietFor-now.Sub(begun.at), quietFor-now.Sub(f.window), 0))
 	}
 	return wait + time.Millisecond
 }

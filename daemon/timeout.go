@@ -43,8 +43,8 @@ func timedOut(ctx context.Context) *TimeoutError {
 
 // sayTimeout says how long an invocation had, and who can give it more.
 func sayTimeout(err error, n *graph.Node, g Grants, given time.Duration) {
-	var failure *runtime.Error
-	if !errors.As(err, &failure) || failure.Code != runtime.CodeTimeout {
+	failure, ok := errors.AsType[*runtime.Error](err)
+	if !ok || failure.Code != runtime.CodeTimeout {
 		return
 	}
 	failure.Detail = "node timed out after " + given.String()

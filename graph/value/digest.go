@@ -54,6 +54,15 @@ func ParseDigest(s string) (d Digest, err error) {
 
 // Sum returns the digest of b; large inputs are hashed on several goroutines.
 func Sum(b []byte) Digest {
+	const short = 256 // most values are: to clear room for a leaf on the stack takes as long as to hash them
+	if len(b) < short {
+		var buf [short]byte
+		return sha256.Sum256(buf[:1+copy(buf[1:], b)])
+	}
+	return sumLong(b)
+}
+
+func sumLong(b []byte) Digest {
 	if len(b) <= LeafSize {
 		var buf [LeafSize + 1]byte
 		return sha256.Sum256(buf[:1+copy(buf[1:], b)])
