@@ -204,7 +204,7 @@ func TestRecordsStayBehindTheirResults(t *testing.T) {
 		stats, _ := d.Counters()
 		return stats.Ran >= 40
 	}, deadline, time.Millisecond)
-	history, err := sqlite.Open(filepath.Join(cfg.StateDir, "state.db"), sqlite.Options{Sync: sqlite.Full, Schema: make([]string, 2)})
+	history, err := sqlite.Open(filepath.Join(cfg.StateDir, "state.db"), sqlite.Options{Sync: sqlite.Full, Schema: make([]string, 3)})
 	require.NoError(t, err)
 	defer history.Close()
 	recorded := func() (n int) {
