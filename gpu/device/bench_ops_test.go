@@ -46,6 +46,7 @@ func BenchmarkOps(b *testing.B) {
 		tensors = nil
 	}
 	run("copy", op.Copy, nil, tensor(op.F32, n), tensor(op.F32, 1, n))
+	run("copy 256 MiB in all", op.Copy, nil, tensor(op.U8, n/2), tensor(op.U8, 1, n/2)) // as much as reductions of bytes read
 	run("fill", op.Fill, []uint64{3}, tensor(op.I32, n))
 	run("random", op.Random, []uint64{1, 0}, tensor(op.F32, n))
 	run("cast f32 f16", op.Cast, nil, tensor(op.F32, n), tensor(op.F16, n))

@@ -61,9 +61,12 @@ func TestSuiteBig(t *testing.T) {
 	if _, none := exec.LookPath("gcc"); none != nil {
 		t.Skipf("no GPU here: %v; and the fake driver is built with gcc", err)
 	}
-	driver, err = cuda.Load(fake.NewCUDA(t).Library())
+	c := fake.NewCUDA(t)
+	driver, err = cuda.Load(c.Library())
 	require.NoError(t, err)
+	c.Traffic()
 	suiteBig(t, driver, 1<<9, 1<<9, 2)
+	t.Run("traffic", func(t *testing.T) { checkTraffic(t, c.Traffic()) })
 }
 
 func suiteBig(t *testing.T, driver *cuda.Driver, chunk, inputs int64, seats int) {

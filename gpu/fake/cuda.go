@@ -27,6 +27,7 @@ type CUDA struct {
 	findings []*ptx.Finding         // guarded by mu
 	conns    map[*net.UnixConn]bool // guarded by mu; nil at the end
 	fault    Fault                  // guarded by mu
+	traffic  map[string]ptx.Traffic // guarded by mu; nil: it is not counted
 }
 
 // Fault decides what becomes of a launch, by the process and the kernel's name: 0, a code with which the context is lost, or Endless. It
@@ -119,6 +120,32 @@ func (c *CUDA) Findings() []*ptx.Finding {
 	list := c.findings
 	c.findings = nil
 	return list
+}
+
+// Traffic gives what the launches of each kernel have asked for since the last call, and begins to count it at the first one.
+func (c *CUDA) Traffic() map[string]ptx.Traffic {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	counted := c.traffic
+	c.traffic = map[string]ptx.Traffic{}
+	return counted
+}
+
+// counter gives what a launch is to count with, and who takes it then.
+func (c *CUDA) counter(kernel string) (t *ptx.Traffic, done func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.traffic == nil {
+		return nil, func() {}
+	}
+	t = &ptx.Traffic{}
+	return t, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		all := c.traffic[kernel]
+		all.Add(*t)
+		c.traffic[kernel] = all
+	}
 }
 
 func (c *CUDA) found(f *ptx.Finding) {

@@ -198,9 +198,11 @@ func (p *process) launch(body []byte) (code int, answer []byte) {
 	if code := p.c.faultOf(p.pid, f.name); code != 0 {
 		return code, nil
 	}
+	traffic, done := p.c.counter(f.name)
+	defer done()
 	err := p.modules[f.module].Launch(p.mem, ptx.Launch{
 		Kernel: f.name, Grid: ptx.Dim{X: word[0], Y: word[1], Z: word[2]}, Block: ptx.Dim{X: word[3], Y: word[4], Z: word[5]}, Shared: int(word[6]),
-		Params: body[48 : 48+n : 48+n], Descending: p.descending, Races: p.races,
+		Params: body[48 : 48+n : 48+n], Descending: p.descending, Races: p.races, Traffic: traffic,
 	})
 	if found := (*ptx.Finding)(nil); errors.As(err, &found) {
 		p.c.found(found)

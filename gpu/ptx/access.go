@@ -48,8 +48,11 @@ func (w *warp) at(sp space, acc access, addr uint64, n, lane int) []byte {
 			w.fail(OutOfBounds, lane, "%d bytes at offset %d of %d bytes of shared memory", n, int64(off), len(w.b.shared))
 			return nil
 		}
-		if w.b.shadow != nil && acc != reservation {
-			w.b.shadow.note(w, acc, int(off), n, lane)
+		if acc != reservation {
+			w.b.traffic.ask(&w.asked.shared, off, n)
+			if w.b.shadow != nil {
+				w.b.shadow.note(w, acc, int(off), n, lane)
+			}
 		}
 		return w.b.shared[off:]
 	case localSpace:
@@ -97,6 +100,9 @@ func (w *warp) global(sp space, acc access, addr, n uint64, lane int) []byte {
 	if s.readOnly && acc != reads || sp == constSpace && !s.readOnly {
 		w.fail(OutOfBounds, lane, "%#x is not where this may be done: %s", addr, w.b.mem.where(addr))
 		return nil
+	}
+	if sp != constSpace {
+		w.b.traffic.ask(&w.asked.global, addr, int(n))
 	}
 	if w.b.races {
 		w.noteGlobal(s, acc, int(off), int(n), lane)

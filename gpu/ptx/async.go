@@ -96,7 +96,7 @@ func (w *warp) beginCopy(lane int, to, from uint64, n int, count uint64) {
 
 // await ends what the lanes have begun, but for their last groups; less than none means what they have not committed too.
 func (w *warp) await(m uint32, but int) {
-	left := w.copies.list[:0]
+	left, asked := w.copies.list[:0], len(w.asked.shared)
 	for _, c := range w.copies.list {
 		if m>>c.lane&1 == 0 || c.group >= w.copies.groups[c.lane]-but {
 			left = append(left, c)
@@ -107,5 +107,5 @@ func (w *warp) await(m uint32, but int) {
 			copy(p[:c.n], c.data[:c.n])
 		}
 	}
-	w.copies.list = left
+	w.copies.list, w.asked.shared = left, w.asked.shared[:asked] // they counted when they began
 }

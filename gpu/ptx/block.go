@@ -22,6 +22,7 @@ type block struct {
 	epoch      uint64 // of the memory, where races are looked for
 	began      uint64 // the epoch in which this block began, and the launch
 	launched   uint64
+	traffic    *Traffic // counts, where somebody asks for it
 }
 
 // barrier is one of a block's sixteen.
@@ -34,8 +35,9 @@ type barrier struct {
 func newBlock(p *program, l Launch, mem *Memory, globals map[string]uint64, params []byte) *block {
 	b := &block{
 		prog: p, mem: mem, params: params, grid: l.Grid, dim: l.Block, descending: l.Descending,
-		races:  l.Races && p.cluster.count() == 1,
-		shared: make([]byte, p.dynStart()+l.Shared),
+		races:   l.Races && p.cluster.count() == 1,
+		traffic: l.Traffic,
+		shared:  make([]byte, p.dynStart()+l.Shared),
 	}
 	b.shadow = newShadow(len(b.shared), p.grain)
 	threads := int(l.Block.count())

@@ -17,8 +17,9 @@ type Launch struct {
 	Params []byte // in the place of Args: the parameters as they lie
 	// Descending runs the last warp of a block first and the last block first. What is right gives the same in both orders.
 	Descending bool
-	Races      bool  // look for races in global memory too, where no threads talk by atomic operations; it takes time
-	Budget     int64 // most instructions, counted per thread; 0 means 10 billion
+	Races      bool     // look for races in global memory too, where no threads talk by atomic operations; it takes time
+	Traffic    *Traffic // counts what its warps do, unless it is nil; it takes time
+	Budget     int64    // most instructions, counted per thread; 0 means 10 billion
 }
 
 const defaultBudget = 10_000_000_000

@@ -43,6 +43,7 @@ type warp struct {
 	copies   copies
 	products products
 	epoch    uint64 // counts its own barriers
+	asked    asked  // by the instruction that ran last
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -137,6 +138,9 @@ func (w *warp) advance(g group, limit int) {
 			m &= w.holds(in.guard, in.not)
 		}
 		w.pc = g.pc
+		if t := w.b.traffic; t != nil {
+			t.instruction(w)
+		}
 		if *w.b.budget -= count; *w.b.budget < 0 {
 			w.fail(Budget, bits.TrailingZeros32(g.mask), "the launch takes more instructions than it may")
 			return

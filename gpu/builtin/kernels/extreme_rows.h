@@ -220,9 +220,10 @@ enum { STEPS = 16, TAIL = 0xffffff00 };
 		E e[ROWS][EACH]; \
 		K key[ROWS], best[ROWS]; \
 		u32 place[ROWS]; \
+		GLOBAL const E *x = (GLOBAL const E *)in + lesser64(first, rows - 1) * (N); \
 		REPEAT(k, ROWS) { \
-			GLOBAL const E *x = (GLOBAL const E *)in + lesser64(first + k * stride, rows - 1) * (N); \
 			REPEAT(j, EACH) e[k][j] = x[lesser(t * EACH + j, (N) - 1)]; \
+			if (first + (k + 1) * stride < rows) x += stride * (N); \
 		} \
 		REPEAT(k, ROWS) best[k] = key[k] = KEY, place[k] = 0; \
 		for (u32 s = width / 2; s > 0; s /= 2) REPEAT(k, ROWS) { \
@@ -232,14 +233,18 @@ enum { STEPS = 16, TAIL = 0xffffff00 };
 		if (places) { \
 			REPEAT(k, ROWS) place[k] = key[k] == best[k] ? PLACE : ~0u; \
 			for (u32 s = width / 2; s > 0; s /= 2) REPEAT(k, ROWS) place[k] = lesser(place[k], lane_xor(place[k], s)); \
-		} \
-		REPEAT(k, ROWS) if (t == (k & (width - 1)) && first + k * stride < rows) \
-			give_##T(out, first + k * stride, (found){wider_##T(best[k], flip), place[k]}, flip, places, type); \
+			GIVE_FEW(T, ROWS, 1) \
+		} else \
+			GIVE_FEW(T, ROWS, 0) \
 	}
+#define GIVE_FEW(T, ROWS, PLACES) \
+	REPEAT(k, ROWS) if (t == (k & (width - 1)) && first + k * stride < rows) \
+		give_##T(out, first + k * stride, (found){wider_##T(best[k], flip), place[k]}, flip, PLACES, type);
 #define EXTREME_FEW(T, K, EACH, ROWS) \
 	KERNEL extreme_few_##T(GLOBAL void *out, GLOBAL const T *__restrict in, u64 rows, u32 n, u32 width, i64 flip, u32 places, u32 type) { \
 		u32 t = tid() & (width - 1), log = (u32)__builtin_ctz(width); \
 		u64 stride = gstride() >> log; \
+		__builtin_assume(type != 0); /* rows are whole */ \
 		if (n * sizeof(T) % 16 == 0) \
 			FEW_EXTREMES(T, K, u32x4, EACH, ROWS, n * sizeof(T) / 16, group_##T(e[k], EACH, flip), (t * 16 * EACH + find_##T(e[k], EACH, best[k], flip)) / sizeof(T)) \
 		else \

@@ -75,17 +75,17 @@ INLINE i64 key_in_i64(marked_i64 m) { return m.key; }
 INLINE i64 key_in_f64(marked_i64 m) { return m.key; }
 
 // extreme_wide_T: a block of 256 threads reduces a piece of W vectors of V columns, in groups of R rows. Where places are wanted the group that
-// won is looked at once more.
+// won is looked at once more. The last group of a column is its last R rows, so that all are whole: what is looked at twice changes nothing.
 #define EXTREME_WIDE(T, K, VEC, V, W, R) \
 	KERNEL extreme_wide_##T(GLOBAL void *out, GLOBAL const T *__restrict in, u64 outer, u64 n, u64 inner, i64 flip, u32 places, u32 type) { \
 		enum { GROUPS = 256 / W, BAND = V * W }; \
-		static SHARED marked_##K marks[256][V]; \
+		static SHARED marked_##K marks[V][256 + 1]; /* threads side by side: each in a bank of its own */ \
 		u64 pieces = (n + PIECE - 1) / PIECE, bands = (inner + BAND - 1) / BAND, all = outer * pieces * bands; \
 		u32 t = tid(), g = t / W; \
 		for (u64 b = block(); b < all; b += blocks()) { \
 			u64 p = share(b, bands), first = (b - p * bands) * BAND, c = first + t % W * V, o = share(p, pieces), from = (p - o * pieces) * PIECE; \
 			u32 left = n - from < PIECE ? (u32)(n - from) : PIECE; \
-			GLOBAL const T *x = in + (o * n + from) * inner; \
+			GLOBAL const T *x = in + o * n * inner; \
 			marked_##K m[V]; \
 			REPEAT(k, V) m[k] = no_mark_##K(); \
 			if (c < inner) \
@@ -93,25 +93,27 @@ INLINE i64 key_in_f64(marked_i64 m) { return m.key; }
 					VEC q[R]; \
 					K e[V]; \
 					u32 at = (u32)s * GROUPS + g; \
-					REPEAT(k, R) q[k] = *(GLOBAL const VEC *)(x + lesser(R * at + k, left - 1) * inner + c); \
+					GLOBAL const T *y = x + lesser64(from + R * at, n - R) * inner + c; \
+					REPEAT(k, R) q[k] = *(GLOBAL const VEC *)(y + k * inner); \
 					group_columns_##T(q, flip, e); \
 					REPEAT(k, V) m[k] = mark_##K(m[k], e[k], at); \
 				} \
-			REPEAT(k, V) marks[t][k] = m[k]; \
+			REPEAT(k, V) marks[k][t] = m[k]; \
 			sync(); \
 			for (u32 s = GROUPS / 2; s > 0; s /= 2) { \
-				if (g < s) REPEAT(k, V) marks[t][k] = first_##K(marks[t][k], marks[t + W * s][k]); \
+				if (g < s) REPEAT(k, V) marks[k][t] = first_##K(marks[k][t], marks[k][t + W * s]); \
 				sync(); \
 			} \
 			if (t < BAND && first + t < inner) { \
-				K best = key_in_##T(marks[t / V][t % V]); \
-				u32 at = R * group_of_##K(marks[t / V][t % V]), place = 0; \
+				K best = key_in_##T(marks[t % V][t / V]); \
+				u64 place = 0; \
 				if (places) { \
 					T e[R]; \
-					REPEAT(k, R) e[k] = x[lesser(at + k, left - 1) * inner + first + t]; \
+					u64 at = lesser64(from + R * group_of_##K(marks[t % V][t / V]), n - R); \
+					REPEAT(k, R) e[k] = x[(at + k) * inner + first + t]; \
 					REPEAT(k, R) if (key_##T(e[R - 1 - k], flip) == best) place = at + R - 1 - k; \
 				} \
-				give_##T(out, p * inner + first + t, (found){wider_##T(best, flip), (i64)(from + place)}, flip, places, type); \
+				give_##T(out, p * inner + first + t, (found){wider_##T(best, flip), (i64)place}, flip, places, type); \
 			} \
 			sync(); \
 		} \

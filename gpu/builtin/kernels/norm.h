@@ -87,10 +87,10 @@ INLINE f32 row_sum(f32 *acc, SHARED f32 *part, u32 R, u32 V) {
 		_Pragma("unroll") for (u32 s = have / 2; s >= V && s > 0; s /= 2) REPEAT(k, 4) if (k < s) acc[k] += acc[k + s];
 		return lanes_sum(acc, R, V);
 	}
-	REPEAT(b, V) part[V * tid() + b] = acc[b];
+	REPEAT(b, V) part[R * b + tid()] = acc[b];
 	sync();
 	f32 v[8];
-	REPEAT(k, R / 32) REPEAT(b, V) v[V * k + b] = part[V * (tid() % 32 + 32 * k) + b];
+	REPEAT(k, R / 32) REPEAT(b, V) v[V * k + b] = part[R * b + tid() % 32 + 32 * k];
 	_Pragma("unroll") for (u32 s = 4; s >= V; s /= 2) REPEAT(k, 4) if (k < s) v[k] += v[k + s];
 	return lanes_sum(v, 32, V);
 }

@@ -14,7 +14,7 @@
 		REPEAT(b, V) acc[b] = both_##A(acc[b], wide_##T(part_##T(q[b / (V / 4)], b % (V / 4))), prod); \
 	} \
 	KERNEL sum_wide_##T(GLOBAL A *out, GLOBAL const T *__restrict in, u64 outer, u64 n, u64 inner, u32 prod) { \
-		static SHARED A part[256][V]; \
+		static SHARED A part[V][256 + 1]; /* threads side by side: each in a bank of its own */ \
 		u32 t = tid(), g = t / 8, apart = 8 * LANES / ntid(); \
 		u64 pieces = (n + CHUNK - 1) / CHUNK, bands = (inner + 8 * V - 1) / (8 * V), all = outer * pieces * apart * bands; \
 		for (u64 b = block(); b < all; b += blocks()) { \
@@ -28,13 +28,13 @@
 				BY_PROD(WIDE_LOOP, T, V) \
 				for (; i < left; i += LANES, x += step) add_vector_##T(acc, *(GLOBAL const u32x4 *)x, prod); \
 			} \
-			REPEAT(k, V) part[t][k] = acc[k]; \
+			REPEAT(k, V) part[k][t] = acc[k]; \
 			sync(); \
 			for (u32 s = ntid() / 16; s > 0; s /= 2) { \
-				if (g < s) REPEAT(k, V) part[t][k] = both_##A(part[t][k], part[t + s * 8][k], prod); \
+				if (g < s) REPEAT(k, V) part[k][t] = both_##A(part[k][t], part[k][t + s * 8], prod); \
 				sync(); \
 			} \
-			for (u32 k = t; k < 8 * V && first + k < inner; k += ntid()) out[row * inner + first + k] = part[k / V][k % V]; \
+			for (u32 k = t; k < 8 * V && first + k < inner; k += ntid()) out[row * inner + first + k] = part[k % V][k / V]; \
 			sync(); \
 		} \
 	}
