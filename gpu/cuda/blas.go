@@ -8,6 +8,7 @@ import "C"
 
 import (
 	"fmt"
+	"math"
 	"sync"
 	"unsafe"
 )
@@ -88,8 +89,11 @@ func (c *Context) blasResult(call string, rc C.int) error {
 // Version is the library's, 130100 for 13.1.0; 0 where it does not tell.
 func (b *Blas) Version() int { return b.version }
 
-// Can says whether the library does such a product; it also finds out how.
+// Can says whether the library does such a product; it also finds out how. It counts a batch in 31 bits.
 func (b *Blas) Can(p Product) bool {
+	if p.Batch > math.MaxInt32 {
+		return false
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.plan(p) != nil

@@ -68,6 +68,10 @@ func TestTheLibrarysProducts(t *testing.T) {
 }
 
 func (r *rig) libraryProducts(t *testing.T, lib *cuda.Blas) {
+	one := cuda.Product{Rows: 1, Columns: 1, Depth: 1, Batch: 2, Alpha: 1}
+	require.True(t, lib.Can(one))
+	one.Batch += 1 << 32
+	require.False(t, lib.Can(one), "it would make two of them")
 	for _, d := range []struct{ in, out op.DType }{{op.F16, op.F16}, {op.F16, op.F32}, {op.BF16, op.BF16}, {op.BF16, op.F32}} {
 		for ways := range 4 {
 			t.Run(fmt.Sprint(d.in, d.out, ways), func(t *testing.T) {
