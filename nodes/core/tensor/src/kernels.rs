@@ -5,6 +5,8 @@ extern "C" {
     fn gid() -> i64;
     fn f32_0(index: i64) -> f32;
     fn f32_1(index: i64) -> f32;
+    fn f64_0(index: i64) -> f64;
+    fn f64_1(index: i64) -> f64;
 }
 
 /// Quotient and remainder of what is not negative. A kernel calls no function, and a division that may panic calls one: so the divisor
@@ -21,12 +23,18 @@ pub extern "C" fn kernel_square(x: f32) -> f32 {
     x * x
 }
 
+/// The same, exactly.
+#[no_mangle]
+pub extern "C" fn kernel_wide_square(x: f32) -> f64 {
+    x as f64 * x as f64
+}
+
 /// The distance of point and query: twice their product is given negative; the slots hold their squared lengths, of queries and of points.
 #[no_mangle]
-pub extern "C" fn kernel_distance(product: f32, points: i64) -> f32 {
+pub extern "C" fn kernel_distance(product: f64, points: i64) -> f32 {
     let (query, point) = divide(unsafe { gid() }, points);
-    let squared = unsafe { f32_0(query) + f32_1(point) } + product;
-    if squared > 0.0 { squared.sqrt() } else { 0.0 } // what rounding left below zero
+    let squared = unsafe { f64_0(query) + f64_1(point) } + product;
+    if squared <= 0.0 { 0.0 } else { squared.sqrt() as f32 } // what rounding left below zero
 }
 
 /// The cosine of the angle between query and point, from their product and their squared lengths; 0 where one has none.
@@ -34,7 +42,7 @@ pub extern "C" fn kernel_distance(product: f32, points: i64) -> f32 {
 pub extern "C" fn kernel_cosine(product: f32, points: i64) -> f32 {
     let (query, point) = divide(unsafe { gid() }, points);
     let length = unsafe { f32_0(query).sqrt() * f32_1(point).sqrt() };
-    if length > 0.0 { product / length } else { 0.0 }
+    if length == 0.0 { 0.0 } else { product / length }
 }
 
 /// The length of a complex number.

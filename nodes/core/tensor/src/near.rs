@@ -13,6 +13,34 @@ struct Found {
     score: Vec<f32>,
 }
 
+/// How a metric is computed. The square of a distance is what is left of the squares of two lengths, in which f32 loses what is near
+/// together far from 0: it takes f64.
+struct Metric {
+    sum: DType,
+    alpha: f64,
+    square: Kernel,
+    value: Option<Kernel>, // of a product and both squared lengths
+    most_first: bool,
+}
+
+impl Metric {
+    fn named(name: &str) -> Metric {
+        let of = |sum, alpha, square, value: Option<&str>, most_first| Metric { sum, alpha, square: Kernel::named(square), value: value.map(Kernel::named), most_first };
+        match name {
+            "euclidean" => of(F64, -2.0, "kernel_wide_square", Some("kernel_distance"), false),
+            "cosine" => of(F32, 1.0, "kernel_square", Some("kernel_cosine"), true),
+            _ => of(F32, 1.0, "kernel_square", None, true),
+        }
+    }
+
+    /// The sum of squares of each row.
+    fn squared_lengths(&self, g: &mut Graph, from: Place, to: Place, rows: u64, columns: u64) {
+        let squares = g.temporary(self.sum, &[rows, columns]);
+        g.op(MAP, &[from], &[squares], &[self.square.param()]);
+        g.op(REDUCE, &[squares], &[to], &[SUM, 1]);
+    }
+}
+
 /// For each query the k points that are nearest by the metric, best first.
 fn search(points: &Tensor, queries: &Tensor, k: u64, metric: &str) -> Found {
     let (n, d) = (points.shape()[0], points.shape()[1]);
@@ -21,12 +49,15 @@ fn search(points: &Tensor, queries: &Tensor, k: u64, metric: &str) -> Found {
         fail!("the queries have {} numbers each, the points {d}", queries.shape()[1]);
     }
     let k = k.min(n);
-    let lengths = Tensor::new(F32, &[n, 1]);
+    let m = Metric::named(metric);
+    let lengths = Tensor::new(m.sum, &[n, 1]);
     let mut g = Graph::new();
     let (p, l) = (g.tensor(points), g.tensor(&lengths));
-    squared_lengths(&mut g, p, l, n, d);
+    m.squared_lengths(&mut g, p, l, n, d);
     g.run();
-    let step = (PART / 4 / n).clamp(1, all);
+    let wide = (m.sum != F32).then(|| cast(points, m.sum));
+    let points = wide.as_ref().unwrap_or(points);
+    let step = (PART / m.sum.size() as u64 / n).clamp(1, all);
     let mut found = Found { index: Vec::new(), score: Vec::new() };
     let mut at = 0;
     while at < all {
@@ -38,24 +69,23 @@ fn search(points: &Tensor, queries: &Tensor, k: u64, metric: &str) -> Found {
         let (p, l, c) = (g.tensor(points), g.tensor(&lengths), g.tensor(&columns));
         let (i, s) = (g.tensor(&index), g.tensor(&score));
         let whole = g.tensor(queries);
-        let q = g.temporary(F32, &[count, d]);
-        g.op(SLICE, &[whole], &[q], &[at, 0, 1, 1]);
-        let ql = g.temporary(F32, &[count, 1]);
-        squared_lengths(&mut g, q, ql, count, d);
-        let product = g.temporary(F32, &[count, n]);
-        let alpha = if metric == "euclidean" { -2.0 } else { 1.0 };
-        g.op(GEMM, &[q, p], &[product], &[0, 1, float(alpha), 0]);
-        let mut value = product;
-        let kernel = match metric {
-            "euclidean" => Some("kernel_distance"),
-            "cosine" => Some("kernel_cosine"),
-            _ => None,
-        };
-        if let Some(name) = kernel {
-            value = g.temporary(F32, &[count, n]);
-            g.op(MAP, &[product, c, ql, l], &[value], &[Kernel::named(name).param()]);
+        let part = g.temporary(F32, &[count, d]);
+        g.op(SLICE, &[whole], &[part], &[at, 0, 1, 1]);
+        let ql = g.temporary(m.sum, &[count, 1]);
+        m.squared_lengths(&mut g, part, ql, count, d);
+        let mut q = part;
+        if m.sum != F32 {
+            q = g.temporary(m.sum, &[count, d]);
+            g.op(CAST, &[part], &[q], &[]);
         }
-        g.op(SORT, &[value], &[s, i], &[(metric != "euclidean") as u64]);
+        let product = g.temporary(m.sum, &[count, n]);
+        g.op(GEMM, &[q, p], &[product], &[0, 1, float(m.alpha), 0]);
+        let mut value = product;
+        if let Some(kernel) = m.value {
+            value = g.temporary(F32, &[count, n]);
+            g.op(MAP, &[product, c, ql, l], &[value], &[kernel.param()]);
+        }
+        g.op(SORT, &[value], &[s, i], &[m.most_first as u64]);
         g.run();
         found.index.extend(index.to_ints());
         found.score.extend(score.to_floats());
@@ -65,11 +95,13 @@ fn search(points: &Tensor, queries: &Tensor, k: u64, metric: &str) -> Found {
     found
 }
 
-/// The sum of squares of each row.
-fn squared_lengths(g: &mut Graph, from: Place, to: Place, rows: u64, columns: u64) {
-    let squares = g.temporary(F32, &[rows, columns]);
-    g.op(MAP, &[from], &[squares], &[Kernel::named("kernel_square").param()]);
-    g.op(REDUCE, &[squares], &[to], &[SUM, 1]);
+fn cast(from: &Tensor, to: DType) -> Tensor {
+    let wide = Tensor::new(to, from.shape());
+    let mut g = Graph::new();
+    let (f, t) = (g.tensor(from), g.tensor(&wide));
+    g.op(CAST, &[f], &[t], &[]);
+    g.run();
+    wide
 }
 
 fn wanted(port: i32) -> u64 {
