@@ -162,7 +162,7 @@ func (d *Daemon) drop(ctx context.Context, rec *journal.Run) error {
 	if err != nil || !won {
 		return err
 	}
-	return d.abandon(ctx, rec, errParentEnded.Error())
+	return abandon(ctx, d.journal, rec, errParentEnded.Error())
 }
 
 func (c *childCall) request() Request {
@@ -170,7 +170,7 @@ func (c *childCall) request() Request {
 	req := Request{
 		Inputs: make(map[string]value.Value, len(c.Inputs)), Trigger: fmt.Sprintf("child/%s/%s/%d", r.rec.ID, c.Path, c.Attempt),
 		Why: fmt.Sprintf("node %s of run %s", c.Path, shortID(r.rec.ID)), NoCache: r.afresh(c.Node), Verify: r.req.Verify,
-		Observe: r.req.Children, Children: r.req.Children, parent: r, parentPath: c.Path,
+		Observer: Observer{Observe: r.req.Children, Children: r.req.Children}, parent: r, parentPath: c.Path,
 	}
 	for i, p := range c.flow.Graph.Inputs {
 		if !c.Inputs[i].IsZero() {

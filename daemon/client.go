@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"levee/daemon/journal"
 )
@@ -37,7 +36,7 @@ func FindServer(ctx context.Context, cfg Config, path string) (*Client, error) {
 		if err != nil { // its process is gone, or goes
 			continue
 		}
-		if rel, err := filepath.Rel(c.Health.Served, path); err == nil && rel != ".." && !strings.HasPrefix(rel, "../") {
+		if _, ok := below(c.Health.Served, path); ok {
 			return c, nil
 		}
 		c.Close()

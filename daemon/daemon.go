@@ -18,7 +18,6 @@ import (
 	"levee/daemon/journal"
 	"levee/gpu"
 	"levee/runtime"
-	"levee/watch"
 )
 
 // Daemon owns the engine, the cache, the journal and the registry, and everything that runs.
@@ -214,16 +213,3 @@ func (d *Daemon) Paths() Paths { return d.cfg.paths() }
 
 // Counters are what the engine and the cache did since the start.
 func (d *Daemon) Counters() (runtime.Stats, cache.Stats) { return d.engine.Stats(), d.cache.Stats() }
-
-func (c *Checker) openDir(path string) (*watch.Dir, error) {
-	dir, err := watch.OpenDir(path)
-	if err == nil {
-		dir.AllowShared = c.cfg.SharedFiles
-	}
-	return dir, err
-}
-
-func relative(base, path string) (string, error) {
-	rel, err := filepath.Rel(base, path)
-	return filepath.ToSlash(rel), err
-}

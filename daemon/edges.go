@@ -167,15 +167,11 @@ func (w *Workflow) nodeAt(path string) *graph.Node {
 	if path == "" {
 		return nil
 	}
-	w.sites.Do(func() {
-		w.site = make(map[string]*graph.Node)
-		w.Graph.Walk(func(n *graph.Node) { w.site[n.Site] = n })
-	})
 	site := path
 	for {
 		open := strings.IndexByte(site, '[')
 		if open < 0 {
-			return w.site[site]
+			return w.sites()[site]
 		}
 		width := strings.IndexByte(site[open:], ']')
 		if width < 0 {
@@ -183,9 +179,4 @@ func (w *Workflow) nodeAt(path string) *graph.Node {
 		}
 		site = site[:open] + site[open+width+1:]
 	}
-}
-
-func (w *Workflow) edgeTable() *edgeTable {
-	w.edgesOnce.Do(func() { w.edges = newEdgeTable(w.Graph) })
-	return w.edges
 }

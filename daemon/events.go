@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -116,10 +117,7 @@ func typeName(n *graph.Node) string {
 
 // nodeName is what people call a node.
 func nodeName(n *graph.Node) string {
-	if n.Label != "" {
-		return n.Label
-	}
-	return n.ID
+	return cmp.Or(n.Label, n.ID)
 }
 
 // recordEnd returns when the end of an invocation is durable.
@@ -137,7 +135,7 @@ func (r *Run) outputUpdate(o *graph.Output, v value.Value) {
 		meta["file"] = o.File
 	}
 	r.event("output_update", "outputs."+o.Name, map[string]any{
-		"node_name": nonEmpty(o.Label, o.Name), "output_name": o.Name, "output_type": v.Type, "value": journal.ForMessage(v, journal.InlineOutput), "metadata": meta,
+		"node_name": cmp.Or(o.Label, o.Name), "output_name": o.Name, "output_type": v.Type, "value": journal.ForMessage(v, journal.InlineOutput), "metadata": meta,
 		"disposition": "replace", "done": true,
 	})
 }
@@ -146,14 +144,7 @@ func (r *Run) outputUpdate(o *graph.Output, v value.Value) {
 func (r *Run) itemUpdate(o *graph.Output, index int, v value.Value) *journal.Event {
 	path := "outputs." + o.Name
 	return message(r.rec.ID, "output_update", path, r.named("output_update", path, map[string]any{
-		"node_name": nonEmpty(o.Label, o.Name), "output_name": o.Name, "output_type": v.Type, "value": journal.ForMessage(v, journal.InlineOutput),
+		"node_name": cmp.Or(o.Label, o.Name), "output_name": o.Name, "output_type": v.Type, "value": journal.ForMessage(v, journal.InlineOutput),
 		"metadata": map[string]any{"size": v.Size, "digest": v.Digest, "index": index}, "disposition": "append", "done": false,
 	}))
-}
-
-func nonEmpty(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }

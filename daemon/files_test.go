@@ -16,7 +16,7 @@ import (
 
 func items(t *testing.T, h *daemon.History, v value.Value) (list []string) {
 	t.Helper()
-	enc, err := h.Bytes(t.Context(), v)
+	enc, err := h.Cache.Bytes(t.Context(), v)
 	require.NoError(t, err)
 	parts, err := value.Items(enc)
 	require.NoError(t, err)

@@ -46,11 +46,6 @@ func OpenHistory(ctx context.Context, cfg Config) (*History, error) {
 // Close closes both.
 func (h *History) Close() error { return errors.Join(h.Cache.Close(), h.Journal.Close()) }
 
-// Bytes returns the encoding of an output of a run.
-func (h *History) Bytes(ctx context.Context, v value.Value) ([]byte, error) {
-	return h.Cache.Bytes(ctx, v)
-}
-
 // Explanation says what an invocation's result depends on, and what was different the last time.
 type Explanation struct {
 	Invocation journal.Invocation `json:"invocation"`
@@ -263,6 +258,11 @@ func (d *Daemon) InputText(ctx context.Context, p *value.Port, text string) (val
 	if err := p.CheckRange(v); err != nil {
 		return v, err
 	}
+	return d.stored(ctx, v)
+}
+
+// stored puts a value that is too large for rows into the cache.
+func (d *Daemon) stored(ctx context.Context, v value.Value) (value.Value, error) {
 	if enc, ok := v.Inline(); ok && v.Size > value.InlineMax {
 		return d.cache.PutValue(ctx, v.Type, enc)
 	}

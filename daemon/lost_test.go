@@ -44,11 +44,11 @@ func (o *opened) begin(ctx context.Context, name string) (end chan *daemon.Resul
 	var once sync.Once
 	end, second = make(chan *daemon.Result, 1), make(chan struct{})
 	go func() {
-		res, err := o.Run(ctx, flow, daemon.Request{Working: func(_, path string) {
+		res, err := o.Run(ctx, flow, daemon.Request{Observer: daemon.Observer{Working: func(_, path string) {
 			if path != "make" {
 				once.Do(func() { close(second) })
 			}
-		}})
+		}}})
 		if err != nil {
 			res = &daemon.Result{Err: err}
 		}
@@ -94,7 +94,7 @@ func doomed(root string) int {
 		fmt.Println(err)
 		return 1
 	}
-	_, err = d.Run(ctx, flow, daemon.Request{Working: func(_, path string) { fmt.Println("working:", path) }})
+	_, err = d.Run(ctx, flow, daemon.Request{Observer: daemon.Observer{Working: func(_, path string) { fmt.Println("working:", path) }}})
 	fmt.Println("it should not have ended:", err)
 	return 1
 }

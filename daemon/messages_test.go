@@ -147,7 +147,7 @@ outputs: { list: all.n, n: turns.n, s: s.n }
 			d := b.open()
 			for _, again := range []string{"first", "cached"} {
 				live := &told{}
-				got := d.runWith(name+".flow.yaml", daemon.Request{Observe: live.observe})
+				got := d.runWith(name+".flow.yaml", daemon.Request{Observer: daemon.Observer{Observe: live.observe}})
 				events := b.requireStory(got.ID, live)
 				requireOrder(t, events, again == "cached" && got.Counts.Failed == 0)
 			}

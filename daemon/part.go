@@ -45,18 +45,15 @@ func (w *Workflow) part(only, from []string) (*Workflow, map[string]bool, error)
 			return nil, nil, err
 		}
 	}
-	part := &Workflow{ // all but what is made when it is asked for
-		Path: w.Path, Dir: w.Dir, Source: w.Source, Graph: w.Graph, Grants: w.Grants, Denied: w.Denied, ID: w.ID, Files: w.Files, zone: w.zone,
-		modules: w.modules, placed: w.placed, foreign: w.foreign, mapped: w.mapped, height: w.height, asks: w.asks,
-	}
+	part := *w
 	if len(only) > 0 {
-		part.Graph = graph.Prune(w.Graph, only)
+		part.setGraph(graph.Prune(w.Graph, only))
 	}
 	fresh := graph.Behind(w.Graph, from)
 	for _, site := range only {
 		fresh[site] = true
 	}
-	return part, fresh, nil
+	return &part, fresh, nil
 }
 
 // afresh reports whether a node runs although its result is stored: it was asked for, or a group that it lies in.

@@ -34,7 +34,7 @@ type progressTold struct {
 func (f *feed) begin() {
 	f.progress.began, f.progress.at = time.Now(), time.Now()
 	f.total.Store(tasksIn(f.run.flow.Graph))
-	f.edges.start(f.run.flow.edgeTable())
+	f.edges.start(f.run.flow.edges())
 }
 
 // pass starts the counts of a pass over the graph.

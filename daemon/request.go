@@ -72,7 +72,7 @@ func requested(path string, flow *Workflow) *served {
 
 // resumable is the workflow of a run that an earlier process left, nil when it is not there as it was.
 func (f *folder) resumable(rec *journal.Run) *served {
-	rel, _ := relative(f.root, rec.Workflow)
+	rel, _ := below(f.root, rec.Workflow)
 	if strings.HasSuffix(rel, requestSuffix) && strings.HasPrefix(rel, ".") {
 		if flow, err := f.d.recorded(rec); err == nil {
 			return requested(rel, flow)

@@ -3,8 +3,6 @@ package daemon
 import (
 	"context"
 	"errors"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"levee/daemon/journal"
@@ -20,10 +18,7 @@ func (d *Daemon) orphans(ctx context.Context, root string) ([]*journal.Run, erro
 	var mine []*journal.Run
 	for i := range open {
 		rec := &open[i]
-		if rec.Parent != "" { // its parent takes it up
-			continue
-		}
-		if rel, err := filepath.Rel(root, rec.Workflow); err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
+		if _, ok := below(root, rec.Workflow); !ok || rec.Parent != "" { // its parent takes it up
 			continue
 		}
 		won, err := d.journal.Claim(ctx, rec)
@@ -53,9 +48,9 @@ func request(rec *journal.Run) Request {
 
 // requeue makes a run that can have its turn of one that was claimed. What had finished is found in the cache by its key, so only the
 // rest runs.
-func (d *Daemon) requeue(ctx context.Context, flow *Workflow, rec *journal.Run, show Request, t *ticket) (*Run, error) {
+func (d *Daemon) requeue(ctx context.Context, flow *Workflow, rec *journal.Run, show Observer, t *ticket) (*Run, error) {
 	req := request(rec)
-	req.Observe, req.Working, req.Children = show.Observe, show.Working, show.Children
+	req.Observer = show
 	r := d.claimed(flow, rec, req)
 	if t.begun() {
 		return r, nil
@@ -79,9 +74,9 @@ func (d *Daemon) claimed(flow *Workflow, rec *journal.Run, req Request) *Run {
 }
 
 // resume takes up a claimed run at once.
-func (d *Daemon) resume(ctx context.Context, flow *Workflow, rec *journal.Run, show Request) (*Result, error) {
+func (d *Daemon) resume(ctx context.Context, flow *Workflow, rec *journal.Run, show Observer) (*Result, error) {
 	req := request(rec)
-	req.Observe, req.Working, req.Children = show.Observe, show.Working, show.Children
+	req.Observer = show
 	r, err := d.taken(ctx, flow, rec, req)
 	if err != nil {
 		return nil, err
@@ -96,7 +91,7 @@ func (d *Daemon) taken(ctx context.Context, flow *Workflow, rec *journal.Run, re
 		return nil, err
 	}
 	if err := d.journal.Start(ctx, &r.rec); errors.Is(err, journal.ErrCancelAsked) {
-		return nil, errors.Join(errCancelAsked, d.abandon(ctx, rec, errCancelAsked.Error()))
+		return nil, errors.Join(errCancelAsked, abandon(ctx, d.journal, rec, errCancelAsked.Error()))
 	} else if err != nil {
 		return nil, err
 	}
@@ -104,10 +99,6 @@ func (d *Daemon) taken(ctx context.Context, flow *Workflow, rec *journal.Run, re
 }
 
 // abandon ends a claimed run that cannot be taken up: its workflow was edited, moved or removed meanwhile. With it end the runs of its nodes.
-func (d *Daemon) abandon(ctx context.Context, rec *journal.Run, why string) error {
-	return abandon(ctx, d.journal, rec, why)
-}
-
 func abandon(ctx context.Context, j *journal.Journal, rec *journal.Run, why string) error {
 	children, err := j.Children(ctx, rec.ID)
 	if err != nil {
@@ -141,7 +132,7 @@ func (d *Daemon) abandonStale(ctx context.Context) error {
 		}
 		won, err := d.journal.Claim(ctx, rec)
 		if err == nil && won {
-			err = d.abandon(ctx, rec, "levee was stopped in the middle of it, and nothing took it up again")
+			err = abandon(ctx, d.journal, rec, "levee was stopped in the middle of it, and nothing took it up again")
 		}
 		if err != nil {
 			return err

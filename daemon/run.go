@@ -33,16 +33,21 @@ type Request struct {
 	Only []string // sites: run these nodes, afresh, and what they need
 	From []string // sites: run these nodes and all that hangs on them afresh
 
-	Observe func(journal.Event) // called in order of Seq, from one goroutine at a time; may be nil
-	// Working says that an invocation of a run goes to the engine. It is called from many goroutines and must not block; may be nil.
-	Working func(run, path string)
-	// Children is Observe for the runs of nodes that are workflows, and of nodes in these; may be nil.
-	Children func(journal.Event)
+	Observer
 
 	ticket     *ticket // its place in the queue; nil: it needs none
 	parent     *Run    // the run is that of a node of this one, parentPath
 	parentPath string
 	limit      *TimeoutError // of that node; nil: none
+}
+
+// Observer is told what happens in a run. Each of its functions may be nil.
+type Observer struct {
+	Observe func(journal.Event) // called in order of Seq, from one goroutine at a time
+	// Working says that an invocation of a run goes to the engine. It is called from many goroutines and must not block.
+	Working func(run, path string)
+	// Children is Observe for the runs of nodes that are workflows, and of nodes in these.
+	Children func(journal.Event)
 }
 
 // Run is one execution of a workflow.

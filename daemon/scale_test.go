@@ -121,7 +121,7 @@ func TestManyElements(t *testing.T) {
 		require.Less(t, grown, int64(24<<20))
 		h, err := daemon.OpenHistory(t.Context(), b.cfg)
 		require.NoError(t, err)
-		enc, err := h.Bytes(t.Context(), res.Outputs[0].Value)
+		enc, err := h.Cache.Bytes(t.Context(), res.Outputs[0].Value)
 		require.NoError(t, err)
 		require.NoError(t, h.Close())
 		items, err := value.Items(enc)

@@ -21,7 +21,7 @@ type ServeOptions struct {
 	Once   bool          // do what there is to do, then return
 	Notify func(Notice)  // what happens, in order, from one goroutine at a time; may be nil
 
-	Working  func(run, path string) // as that of Request
+	Working  func(run, path string) // as that of Observer
 	Children bool                   // also notify of what happens in runs of nodes that are workflows
 }
 
@@ -170,7 +170,7 @@ const calmAfter = 40 * time.Second
 func (f *folder) drain() {
 	close(f.closed)
 	if n := f.d.queue.begun(); n > 0 {
-		f.notify(Notice{Kind: Draining, Text: "waiting for " + countText(n, "run") + " to end"})
+		f.notify(Notice{Kind: Draining, Text: "waiting for " + CountText(n, "run") + " to end"})
 	}
 	idle := make(chan struct{})
 	go func() { f.runs.Wait(); close(idle) }()
@@ -245,7 +245,7 @@ func (f *folder) resumeAll(ctx context.Context) {
 			if !rec.CancelAsked.IsZero() {
 				why = errCancelAsked.Error()
 			}
-			if err := f.d.abandon(ctx, rec, why); err != nil {
+			if err := abandon(ctx, f.d.journal, rec, why); err != nil {
 				f.trouble(err)
 			}
 			continue
@@ -256,17 +256,23 @@ func (f *folder) resumeAll(ctx context.Context) {
 }
 
 // show says where what happens in a run of a workflow is told.
-func (f *folder) show(s *served) Request {
-	q := Request{Observe: f.watcher(s), Working: f.opts.Working}
+func (f *folder) show(s *served) Observer {
+	p, flow := s.path, s.good
+	show := Observer{Working: f.opts.Working, Observe: func(e journal.Event) { f.notify(Notice{Kind: Happened, Path: p, Flow: flow, Event: &e}) }}
 	if f.opts.Children {
-		q.Children = q.Observe
+		show.Children = show.Observe
 	}
-	return q
+	return show
 }
 
-func (f *folder) watcher(s *served) func(journal.Event) {
-	p, flow := s.path, s.good
-	return func(e journal.Event) { f.notify(Notice{Kind: Happened, Path: p, Flow: flow, Event: &e}) }
+// accept makes what is asked for a run that is durable. A full disk takes no new runs, but what asks for one is not forgotten.
+func (f *folder) accept(ctx context.Context, flow *Workflow, req Request, t *ticket) (r *Run, err error) {
+	req.ticket = t
+	err = f.d.keepTrying(ctx, func() error {
+		r, err = f.d.accept(ctx, flow, req)
+		return err
+	})
+	return r, err
 }
 
 // launch takes a ticket for a run of a workflow, and runs in the background what get makes durable when its turn comes; its end comes to

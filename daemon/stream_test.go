@@ -56,7 +56,7 @@ func TestJoinedStreamWaitsForNobody(t *testing.T) {
 	d := b.open()
 	observe, ran := begun()
 	first := make(chan *outcome)
-	go func() { first <- d.runWith("w.flow.yaml", daemon.Request{Observe: observe}) }()
+	go func() { first <- d.runWith("w.flow.yaml", daemon.Request{Observer: daemon.Observer{Observe: observe}}) }()
 	<-ran
 	require.Equal(t, journal.Counts{Cached: 1}, d.run("other.flow.yaml").Counts, "it was given what the other run's producer made")
 	select {
@@ -82,11 +82,11 @@ func TestStreamGoesOnForOthers(t *testing.T) {
 	item := make(chan struct{})
 	var once sync.Once
 	all.Go(func() {
-		bad = d.runWith("bad.flow.yaml", daemon.Request{Observe: func(e journal.Event) {
+		bad = d.runWith("bad.flow.yaml", daemon.Request{Observer: daemon.Observer{Observe: func(e journal.Event) {
 			if e.Type == "output_update" {
 				once.Do(func() { close(item) })
 			}
-		}})
+		}}})
 	})
 	<-item
 	all.Go(func() { good = d.run("slow.flow.yaml") })
@@ -134,11 +134,11 @@ nodes:
 outputs: { n: second.n }
 `)
 	d := b.open()
-	got := d.runWith("w.flow.yaml", daemon.Request{Observe: func(e journal.Event) {
+	got := d.runWith("w.flow.yaml", daemon.Request{Observer: daemon.Observer{Observe: func(e journal.Event) {
 		if e.Type == "job_update" && strings.Contains(string(e.Data), `"progress":{"done":4,"total":5}`) {
 			b.drop("open", "")
 		}
-	}})
+	}}})
 	require.NoError(t, got.Err)
 	require.Equal(t, "[1,1,1]", output(t, got.Result, "n"))
 }

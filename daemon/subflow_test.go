@@ -108,11 +108,11 @@ func TestEndOfARunEndsThoseOfItsNodes(t *testing.T) {
 	flow, err := d.LoadFile(b.path("out.flow.yaml"))
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancelCause(t.Context())
-	res, err := d.Run(ctx, flow, daemon.Request{Children: func(e journal.Event) {
+	res, err := d.Run(ctx, flow, daemon.Request{Observer: daemon.Observer{Children: func(e journal.Event) {
 		if e.Node == "a" {
 			cancel(errors.New("enough"))
 		}
-	}})
+	}}})
 	require.NoError(t, err)
 	require.Equal(t, journal.Cancelled, res.Status)
 	parent, children := b.family()

@@ -71,8 +71,8 @@ func (f *folder) do(ctx context.Context, fn func()) error {
 func (f *folder) submit(ctx context.Context, q RunRequest) (answer RunAnswer, err error) {
 	var s *served
 	var flow *Workflow
-	rel, relErr := relative(f.root, filepath.Clean(q.Workflow))
-	if relErr != nil || rel == ".." || strings.HasPrefix(rel, "../") {
+	rel, ok := below(f.root, q.Workflow)
+	if !ok {
 		return answer, refuse("%s does not lie in %s, which is served here", Printable(q.Workflow), f.root)
 	}
 	err = f.do(ctx, func() {
@@ -103,8 +103,7 @@ func (f *folder) queueAsked(ctx context.Context, s *served, flow *Workflow, req 
 			accepted <- refuse("%s changed just now: ask again", Printable(s.path))
 			return
 		}
-		show := f.show(s)
-		req.Observe, req.Working, req.Children = show.Observe, show.Working, show.Children
+		req.Observer = f.show(s)
 		f.launch(s, func(ctx context.Context, t *ticket) (*Run, error) {
 			req.ticket = t
 			r, err := f.d.accept(ctx, flow, req)
@@ -132,12 +131,8 @@ func (d *Daemon) asked(ctx context.Context, flow *Workflow, q RunRequest) (Reque
 			return req, refuse("%s", Printable(err.Error()))
 		}
 	}
-	ports := value.Signature{Inputs: flow.Graph.Inputs}
 	for name, doc := range q.Inputs {
-		if ours, ok := flow.Graph.Aliases[name]; ok {
-			name = ours
-		}
-		port, ok := ports.Input(name)
+		port, ok := flow.Input(name)
 		if !ok {
 			return req, refuse("the workflow has no input %q", clip(Printable(name), 100))
 		}
@@ -146,17 +141,14 @@ func (d *Daemon) asked(ctx context.Context, flow *Workflow, q RunRequest) (Reque
 			err = port.CheckRange(v)
 		}
 		if err != nil {
-			return req, refuse("input %s: %v", name, err)
+			return req, refuse("input %s: %v", port.Name, err)
 		}
-		if enc, ok := v.Inline(); ok && v.Size > value.InlineMax {
-			if v, err = d.cache.PutValue(ctx, v.Type, enc); err != nil {
-				return req, err
-			}
+		if req.Inputs[port.Name], err = d.stored(ctx, v); err != nil {
+			return req, err
 		}
-		req.Inputs[name] = v
 	}
 	for _, p := range flow.Graph.Inputs {
-		if _, ok := req.Inputs[p.Name]; !ok && len(p.Default) == 0 && !p.Optional {
+		if _, ok := req.Inputs[p.Name]; !ok && p.Required() {
 			return req, refuse("the workflow needs a value for %s (%s)", p.Name, p.Type)
 		}
 	}

@@ -50,13 +50,6 @@ func (c *invocation) question() string {
 
 const maxQuestion = 1000
 
-func clip(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "..."
-}
-
 // suspended records that an invocation waits.
 func (c *invocation) suspended(why error) error {
 	rec := c.record(journal.SuspendedNode)
@@ -197,7 +190,7 @@ func (d *Daemon) Pending(ctx context.Context, prefix string) (*Pending, error) {
 	if p.Flow, err = d.recorded(&rec); err != nil {
 		return nil, err
 	}
-	if p.Questions, err = d.questions(ctx, rec.ID, p.Flow.Graph, ""); err != nil {
+	if p.Questions, err = d.questions(ctx, rec.ID, p.Flow, ""); err != nil {
 		return nil, err
 	}
 	for p.Run.Parent != "" {
@@ -226,20 +219,18 @@ func (d *Daemon) recorded(rec *journal.Run) (*Workflow, error) {
 }
 
 // questions are what the nodes of a run wait for, those of its nodes' runs included.
-func (d *Daemon) questions(ctx context.Context, run string, g *graph.Graph, prefix string) ([]Question, error) {
+func (d *Daemon) questions(ctx context.Context, run string, flow *Workflow, prefix string) ([]Question, error) {
 	invs, err := d.journal.Invocations(ctx, run, "")
 	if err != nil {
 		return nil, err
 	}
-	sites := make(map[string]*graph.Node)
-	g.Walk(func(n *graph.Node) { sites[n.Site] = n })
 	children, err := d.journal.Children(ctx, run)
 	if err != nil {
 		return nil, err
 	}
 	var list []Question
 	for _, inv := range invs {
-		n := sites[inv.Site]
+		n := flow.nodeAt(inv.Path)
 		if inv.Status != journal.SuspendedNode || n == nil {
 			continue
 		}
@@ -249,10 +240,10 @@ func (d *Daemon) questions(ctx context.Context, run string, g *graph.Graph, pref
 			}
 			continue
 		}
-		flow, ok := subflow(n)
+		inner, ok := subflow(n)
 		for _, child := range children {
 			if ok && child.ParentPath == inv.Path && !child.Status.Terminal() {
-				more, err := d.questions(ctx, child.ID, flow.Graph, prefix+inv.Path+".")
+				more, err := d.questions(ctx, child.ID, inner, prefix+inv.Path+".")
 				if err != nil {
 					return nil, err
 				}
@@ -308,7 +299,7 @@ func (d *Daemon) Answer(ctx context.Context, p *Pending, set []string) error {
 
 // Resume takes up a run that is suspended or whose process is gone. It is nil without an error when another process has the run in
 // hand, which takes the answers up itself.
-func (d *Daemon) Resume(ctx context.Context, p *Pending, req Request) (*Result, error) {
+func (d *Daemon) Resume(ctx context.Context, p *Pending, show Observer) (*Result, error) {
 	rec, err := d.journal.Run(ctx, p.Run.ID)
 	if err != nil {
 		return nil, err
@@ -323,7 +314,7 @@ func (d *Daemon) Resume(ctx context.Context, p *Pending, req Request) (*Result, 
 	if err != nil || !won {
 		return nil, err
 	}
-	return d.resume(ctx, p.Flow, &rec, req)
+	return d.resume(ctx, p.Flow, &rec, show)
 }
 
 // wantsAnswer reports whether a person may fill the node's input answer.

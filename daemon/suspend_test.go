@@ -24,7 +24,7 @@ func (o *opened) answer(run string, set ...string) *daemon.Result {
 	p, err := o.Pending(t.Context(), run)
 	require.NoError(t, err)
 	require.NoError(t, o.Answer(t.Context(), p, set))
-	res, err := o.Resume(t.Context(), p, daemon.Request{})
+	res, err := o.Resume(t.Context(), p, daemon.Observer{})
 	require.NoError(t, err)
 	return res
 }
@@ -182,7 +182,7 @@ outputs: { answer: ask.answer }
 	}, deadline, 10*time.Millisecond)
 	require.Equal(t, "Well?", p.Questions[0].Text)
 	require.NoError(t, other.Answer(t.Context(), p, []string{"ask=now"}))
-	res, err := other.Resume(t.Context(), p, daemon.Request{})
+	res, err := other.Resume(t.Context(), p, daemon.Observer{})
 	require.NoError(t, err)
 	require.Nil(t, res, "it is in the other daemon's hand")
 	b.drop("go", "")

@@ -23,6 +23,14 @@ func SizeText(n int64) string {
 	return fmt.Sprintf("%s %ciB", number, "KMGTPE"[exp])
 }
 
+// CountText writes a number of things: 1 file, 2 files.
+func CountText(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
 // ParseSize reads what people write: 4096, 64KiB, 256MiB, 2GiB.
 func ParseSize(text string) (int64, error) {
 	digits := strings.TrimRight(text, "BKMGTi")
@@ -32,6 +40,14 @@ func ParseSize(text string) (int64, error) {
 		return 0, fmt.Errorf("%q is no size: write 4096, 64KiB, 256MiB or 2GiB", text)
 	}
 	return n << shift, nil
+}
+
+// clip cuts a text that is longer than so many bytes.
+func clip(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "..."
 }
 
 // Printable drops what could move a terminal's cursor or hide text: control, format (bidi) and private characters.

@@ -140,17 +140,9 @@ func (f *folder) atTime(ctx context.Context, s *served, r timeRun) {
 	flow, known := s.good, s.times.Schedule
 	known.Dealt = r.at
 	s.times.at = r.at
-	show := f.show(s)
-	req := Request{
-		Why: r.why, Trigger: r.trigger, Time: r.at.Format(time.RFC3339Nano),
-		Observe: show.Observe, Working: show.Working, Children: show.Children,
-	}
-	f.launch(s, func(ctx context.Context, t *ticket) (run *Run, err error) {
-		req.ticket = t
-		err = f.d.keepTrying(ctx, func() error {
-			run, err = f.d.accept(ctx, flow, req)
-			return err
-		})
+	req := Request{Why: r.why, Trigger: r.trigger, Time: r.at.Format(time.RFC3339Nano), Observer: f.show(s)}
+	f.launch(s, func(ctx context.Context, t *ticket) (*Run, error) {
+		run, err := f.accept(ctx, flow, req, t)
 		var dup *journal.DuplicateError
 		if err == nil || errors.As(err, &dup) {
 			// Behind its acceptance: were levee killed in between, the time would only be found to have a run.

@@ -48,7 +48,7 @@ func (f *folder) start(ctx context.Context, s *served, why string) {
 
 func missingInputs(g *graph.Graph) (names []string) {
 	for _, p := range g.Inputs {
-		if len(p.Default) == 0 && !p.Optional {
+		if p.Required() {
 			names = append(names, p.Name)
 		}
 	}
@@ -78,16 +78,9 @@ func (f *folder) data(ctx context.Context, changed []string, fresh []*served) {
 			}
 			f.next(ctx, s)
 		default:
-			f.runBatch(ctx, s, countText(len(hits), "file")+" changed")
+			f.runBatch(ctx, s, CountText(len(hits), "file")+" changed")
 		}
 	}
-}
-
-func countText(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // matchesOne reports whether a file of the folder matches the workflow's trigger, whose globs are relative to its own folder.
@@ -204,16 +197,8 @@ func (f *folder) run(ctx context.Context, s *served, req Request) {
 		prev = last[0].ID
 	}
 	req.Trigger = content + "/" + prev
-	show := f.show(s)
-	req.Observe, req.Working, req.Children = show.Observe, show.Working, show.Children
-	f.launch(s, func(ctx context.Context, t *ticket) (r *Run, err error) {
-		req.ticket = t
-		err = f.d.keepTrying(ctx, func() error { // a full disk takes no new runs, but what asks for one is not forgotten
-			r, err = f.d.accept(ctx, flow, req)
-			return err
-		})
-		return r, err
-	})
+	req.Observer = f.show(s)
+	f.launch(s, func(ctx context.Context, t *ticket) (*Run, error) { return f.accept(ctx, flow, req, t) })
 }
 
 // lostOutputs reports whether files that a completed run left as its outputs are not there any more: people delete them and

@@ -3,6 +3,7 @@ package daemon
 import (
 	"fmt"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -72,6 +73,12 @@ func grants(g *graph.Graph, ceiling Ceiling, base string) (Grants, error) {
 		return Grants{}, &denied
 	}
 	return got, nil
+}
+
+// below is the path of a file from a folder that it lies in, with slashes; false: it lies elsewhere. Both are absolute.
+func below(dir, file string) (rel string, ok bool) {
+	rel, err := filepath.Rel(dir, file)
+	return filepath.ToSlash(rel), err == nil && filepath.IsLocal(rel)
 }
 
 // within reports whether a folder lies in one of others; all are clean relative slash paths.

@@ -44,10 +44,18 @@ type Workflow struct {
 	height  int                          // how far down workflows are nodes in it
 	asks    bool                         // it, or one of these, has a node that asks a person
 
-	sites     sync.Once
-	site      map[string]*graph.Node // by site; set by sites
-	edgesOnce sync.Once
-	edges     *edgeTable // set by edgesOnce
+	sites func() map[string]*graph.Node // the nodes of Graph by site, and its edges: made when they are asked for
+	edges func() *edgeTable
+}
+
+func (w *Workflow) setGraph(g *graph.Graph) {
+	w.Graph = g
+	w.edges = sync.OnceValue(func() *edgeTable { return newEdgeTable(g) })
+	w.sites = sync.OnceValue(func() map[string]*graph.Node {
+		sites := make(map[string]*graph.Node)
+		g.Walk(func(n *graph.Node) { sites[n.Site] = n })
+		return sites
+	})
 }
 
 // Import writes a workflow of another system in our own format. It behaves alike: it is the very tree that was checked.
@@ -61,6 +69,15 @@ func (w *Workflow) Import() ([]byte, error) {
 // IsWorkflow reports whether a file's name says that it is a workflow.
 func IsWorkflow(name string) bool {
 	return graph.IsWorkflow(filepath.ToSlash(name))
+}
+
+// Input finds an input by its name, or by the one that it has in a file of another system.
+func (w *Workflow) Input(name string) (*value.Port, bool) {
+	if ours, ok := w.Graph.Aliases[name]; ok {
+		name = ours
+	}
+	ports := value.Signature{Inputs: w.Graph.Inputs}
+	return ports.Input(name)
 }
 
 // Checker loads workflows and checks them against the modules they name. It runs nothing.
@@ -84,6 +101,16 @@ func NewChecker(cfg Config) (*Checker, error) {
 // LoadFile reads and checks a workflow anywhere; ceilings are relative to its own folder. The error is graph.Problems when
 // the file is wrong.
 func (c *Checker) LoadFile(name string) (*Workflow, error) {
+	return c.load(name, func(dir *watch.Dir) ([]byte, error) { return dir.ReadFile(filepath.Base(name), graph.MaxFileSize) })
+}
+
+// LoadText checks a workflow that came some other way than in a file: a RunJobRequest of nodetool, or any other form. What it
+// names lies in the folder of name, which need not be there itself.
+func (c *Checker) LoadText(name string, source []byte) (*Workflow, error) {
+	return c.load(name, func(*watch.Dir) ([]byte, error) { return source, nil })
+}
+
+func (c *Checker) load(name string, read func(dir *watch.Dir) ([]byte, error)) (*Workflow, error) {
 	name, err := filepath.Abs(name)
 	if err != nil {
 		return nil, err
@@ -93,26 +120,19 @@ func (c *Checker) LoadFile(name string) (*Workflow, error) {
 		return nil, err
 	}
 	defer dir.Close()
-	source, err := dir.ReadFile(filepath.Base(name), graph.MaxFileSize)
+	source, err := read(dir)
 	if err != nil {
 		return nil, err
 	}
 	return c.check(name, source, dir, ".")
 }
 
-// LoadText checks a workflow that came some other way than in a file: a RunJobRequest of nodetool, or any other form. What it
-// names lies in the folder of name, which need not be there itself.
-func (c *Checker) LoadText(name string, source []byte) (*Workflow, error) {
-	name, err := filepath.Abs(name)
-	if err != nil {
-		return nil, err
+func (c *Checker) openDir(path string) (*watch.Dir, error) {
+	dir, err := watch.OpenDir(path)
+	if err == nil {
+		dir.AllowShared = c.cfg.SharedFiles
 	}
-	dir, err := c.openDir(filepath.Dir(name))
-	if err != nil {
-		return nil, err
-	}
-	defer dir.Close()
-	return c.check(name, source, dir, ".")
+	return dir, err
 }
 
 // check makes a workflow of the text of a file. dir is the file's folder, base that folder's path relative to what ceilings
@@ -166,7 +186,7 @@ func (c *Checker) checkNested(name string, source []byte, dir *watch.Dir, base s
 		return nil, problems
 	}
 	id.Sum(w.ID[:0])
-	w.Graph = g
+	w.setGraph(g)
 	if w.Grants, w.Denied = grants(g, c.cfg.Ceiling, base); w.Denied == nil {
 		w.placed, w.Denied = c.devices.place(g, w.Grants)
 	}
@@ -298,7 +318,7 @@ func (c *Checker) SingleNode(uses string, inputs map[string]value.Type) (*Workfl
 		wires[name] = "inputs." + name
 	}
 	for _, p := range t.Inputs {
-		if _, given := inputs[p.Name]; !given && !p.Optional && len(p.Default) == 0 {
+		if _, given := inputs[p.Name]; !given && p.Required() {
 			return nil, &CallError{Node: t.FullName, Reason: fmt.Sprintf("needs a value for %s (%s): --in %s=VALUE or --in %s=@FILE", p.Name, p.Type, p.Name, p.Name), See: uses}
 		}
 	}

@@ -119,7 +119,7 @@ func (t *NodeType) Example() string {
 	id := strings.ReplaceAll(t.Name, "-", "_")
 	var wires []string
 	for _, p := range t.Inputs {
-		if !p.Optional && len(p.Default) == 0 {
+		if p.Required() {
 			wires = append(wires, p.Name+": inputs."+p.Name)
 		}
 	}

@@ -84,7 +84,7 @@ func usageErrors(cmd *cobra.Command) {
 			if cmd.HasSubCommands() {
 				return usageError{fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
 			}
-			return usageError{fmt.Errorf("%s given; usage: %s (see %s --help)", count(len(args), "argument"), strings.TrimSuffix(cmd.UseLine(), " [flags]"), cmd.CommandPath())}
+			return usageError{fmt.Errorf("%s given; usage: %s (see %s --help)", daemon.CountText(len(args), "argument"), strings.TrimSuffix(cmd.UseLine(), " [flags]"), cmd.CommandPath())}
 		}
 	}
 	for _, sub := range cmd.Commands() {

@@ -87,11 +87,11 @@ func (a *app) checkFile(c *daemon.Checker, file string, format graph.Format) err
 func what(n *graph.Node) string {
 	switch n.Kind {
 	case graph.Each:
-		return fmt.Sprintf("each %s: %s", n.As, count(len(n.Body.Nodes), "node"))
+		return fmt.Sprintf("each %s: %s", n.As, daemon.CountText(len(n.Body.Nodes), "node"))
 	case graph.Repeat:
-		return fmt.Sprintf("repeat up to %d: %s", n.Repeat.Max, count(len(n.Body.Nodes), "node"))
+		return fmt.Sprintf("repeat up to %d: %s", n.Repeat.Max, daemon.CountText(len(n.Body.Nodes), "node"))
 	case graph.Group:
-		return "group: " + count(len(n.Body.Nodes), "node")
+		return "group: " + daemon.CountText(len(n.Body.Nodes), "node")
 	}
 	return n.Uses
 }

@@ -62,7 +62,7 @@ func showTable(enc []byte) (string, error) {
 		}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "table of %s\n", count(rows, "row"))
+	fmt.Fprintf(&b, "table of %s\n", daemon.CountText(rows, "row"))
 	writeColumns(&b, lines, func(col int) bool { return cols[col].Kind == value.Int || cols[col].Kind == value.Float })
 	text := strings.ReplaceAll(strings.TrimSuffix(b.String(), "\n"), "\n", "\n  ")
 	if rows > shownRows {

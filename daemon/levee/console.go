@@ -238,7 +238,7 @@ func (c *console) group(n *graph.Node, at time.Time, u *update) {
 	case graph.Each:
 		kind = fmt.Sprintf("each of %d", u.Total)
 	case graph.Repeat:
-		kind = fmt.Sprintf("up to %s", count(n.Repeat.Max, "turn"))
+		kind = fmt.Sprintf("up to %s", daemon.CountText(n.Repeat.Max, "turn"))
 	}
 	switch u.Status {
 	case "running":
@@ -250,7 +250,7 @@ func (c *console) group(n *graph.Node, at time.Time, u *update) {
 			note += fmt.Sprintf(", %d skipped", t.skipped)
 		}
 		if u.Lost > 0 {
-			note += fmt.Sprintf(", %s failed and left out", count(u.Lost, "element"))
+			note += fmt.Sprintf(", %s failed and left out", daemon.CountText(u.Lost, "element"))
 		}
 		c.ended(n.ID)
 		c.node(n, kind, "done", took(at.Sub(t.first))+"  "+note)
@@ -362,7 +362,7 @@ func (c *console) end(r *daemon.Result) {
 	if len(r.Written) > 0 {
 		parts = append(parts, "wrote "+listText(r.Written, 3))
 	}
-	c.line("%s%s: %s, %s  run %s %s", c.indent, count(n, "node"), strings.Join(parts, ", "), took(r.Duration), r.ID[:8], r.Status)
+	c.line("%s%s: %s, %s  run %s %s", c.indent, daemon.CountText(n, "node"), strings.Join(parts, ", "), took(r.Duration), r.ID[:8], r.Status)
 }
 
 func listText(list []string, most int) string {
@@ -370,13 +370,6 @@ func listText(list []string, most int) string {
 		return fmt.Sprintf("%s and %d more", strings.Join(list[:most], ", "), len(list)-most)
 	}
 	return strings.Join(list, ", ")
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 func took(d time.Duration) string {

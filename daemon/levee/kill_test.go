@@ -193,7 +193,7 @@ func (p *place) checkResult(sums, mid [width]int64) {
 		require.Equal(t, 1, inv.Attempt)
 	}
 	for _, o := range rec.Outputs {
-		enc, err := h.Bytes(t.Context(), o.Value)
+		enc, err := h.Cache.Bytes(t.Context(), o.Value)
 		require.NoError(t, err)
 		var col int
 		if _, err := fmt.Sscanf(o.Name, "sum%d", &col); err == nil {

@@ -39,7 +39,7 @@ func showOutput(flow *daemon.Workflow, o journal.Named) string {
 	text := fmt.Sprintf("%s, %s, in %s", o.Value.Type, daemon.SizeText(o.Value.Size), file)
 	if enc, ok := o.Value.Inline(); ok && o.Value.Type.Base() == "list" {
 		if items, err := value.Items(enc); err == nil {
-			text = fmt.Sprintf("%s, %s, in %s", count(len(items), "file"), daemon.SizeText(o.Value.Size), file)
+			text = fmt.Sprintf("%s, %s, in %s", daemon.CountText(len(items), "file"), daemon.SizeText(o.Value.Size), file)
 		}
 	}
 	return daemon.Printable(text)

@@ -49,11 +49,11 @@ func (a *app) resume(ctx context.Context, d *daemon.Daemon, prefix string, set [
 	if err != nil {
 		return err
 	}
-	lines, req := a.progress(d, p.Flow)
+	lines, show := a.progress(d, p.Flow)
 	if lines != nil {
 		defer a.watch(lines.status)()
 	}
-	res, err := d.Resume(ctx, p, req)
+	res, err := d.Resume(ctx, p, show)
 	switch {
 	case err != nil:
 		return err
@@ -67,13 +67,13 @@ func (a *app) resume(ctx context.Context, d *daemon.Daemon, prefix string, set [
 }
 
 // progress is where what happens in a run is shown; the console is nil with --json.
-func (a *app) progress(d *daemon.Daemon, flow *daemon.Workflow) (*console, daemon.Request) {
+func (a *app) progress(d *daemon.Daemon, flow *daemon.Workflow) (*console, daemon.Observer) {
 	if a.json {
 		print := a.printMessage
-		return nil, daemon.Request{Observe: print, Children: print}
+		return nil, daemon.Observer{Observe: print, Children: print}
 	}
 	lines := newConsole(a, d, flow)
-	return lines, daemon.Request{Observe: lines.event, Working: lines.working}
+	return lines, daemon.Observer{Observe: lines.event, Working: lines.working}
 }
 
 // ended shows how a run ended. The error carries the exit code.
@@ -117,7 +117,7 @@ func (a *app) ask(ctx context.Context, d *daemon.Daemon, run string) {
 		fmt.Fprintf(a.err, "%s asks: %s\n  levee resume %s --set %s\n", daemon.Printable(q.Name), daemon.Printable(q.Text), run[:8], shellWord(q.Name+"=VALUE"))
 	}
 	if more := len(p.Questions) - most; more > 0 {
-		fmt.Fprintf(a.err, "and %s more (levee resume %s lists them)\n", count(more, "question"), run[:8])
+		fmt.Fprintf(a.err, "and %s more (levee resume %s lists them)\n", daemon.CountText(more, "question"), run[:8])
 	}
 }
 

@@ -144,7 +144,7 @@ func (a *app) fill(ctx context.Context, d *daemon.Daemon, flow *daemon.Workflow,
 		}
 	}
 	for _, p := range flow.Graph.Inputs {
-		if _, ok := req.Inputs[p.Name]; !ok && len(p.Default) == 0 && !p.Optional {
+		if _, ok := req.Inputs[p.Name]; !ok && p.Required() {
 			how := "--set " + p.Name + "=VALUE"
 			if p.Type == value.Bytes || p.Type == filesType {
 				how = "--input " + p.Name + "=@FILE"
@@ -168,11 +168,7 @@ func inputOf(flow *daemon.Workflow, flag, arg string) (*value.Port, string, erro
 	if !ok {
 		return nil, "", usageError{fmt.Errorf("--%s %s: wants NAME=VALUE", flag, arg)}
 	}
-	if ours, ok := flow.Graph.Aliases[name]; ok {
-		name = ours
-	}
-	ports := value.Signature{Inputs: flow.Graph.Inputs}
-	port, ok := ports.Input(name)
+	port, ok := flow.Input(name)
 	if !ok {
 		return nil, "", usageError{fmt.Errorf("--%s %s: %sthe workflow has no input %q%s", flag, arg, noInputNode(flow, name), name, inputNames(flow))}
 	}
@@ -209,10 +205,10 @@ func inputNames(flow *daemon.Workflow) string {
 // runOnce runs a workflow with progress on stderr and its outputs on stdout.
 func (a *app) runOnce(ctx context.Context, d *daemon.Daemon, flow *daemon.Workflow, req daemon.Request) error {
 	lines, show := a.progress(d, flow)
+	req.Observer = show
 	if lines != nil {
 		defer a.watch(lines.status)()
 	}
-	req.Observe, req.Working, req.Children = show.Observe, show.Working, show.Children
 	res, err := d.Run(ctx, flow, req)
 	if err != nil {
 		return err

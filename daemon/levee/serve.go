@@ -185,7 +185,7 @@ func (s *server) status(now time.Time) string {
 		}
 	}
 	if len(texts) > 1 {
-		texts[0] += fmt.Sprintf("  and %s more", count(len(texts)-1, "run"))
+		texts[0] += fmt.Sprintf("  and %s more", daemon.CountText(len(texts)-1, "run"))
 	}
 	return strings.Join(texts[:min(1, len(texts))], "")
 }
@@ -217,7 +217,7 @@ func joinNonEmpty(sep string, texts ...string) string {
 func summary(w *daemon.Workflow, now time.Time) string {
 	nodes := 0
 	w.Graph.Walk(func(*graph.Node) { nodes++ })
-	text := count(nodes, "node") + ", " + count(len(w.Graph.Levels()), "level")
+	text := daemon.CountText(nodes, "node") + ", " + daemon.CountText(len(w.Graph.Levels()), "level")
 	if t := w.Graph.Trigger; t != nil {
 		switch next := w.NextTime(now); {
 		case t.Manual:

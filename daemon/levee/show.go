@@ -169,7 +169,7 @@ func (a *app) inspectCommand() *cobra.Command {
 func (a *app) writeOutput(h *daemon.History, run journal.Run, name string) error {
 	for _, o := range run.Outputs {
 		if o.Name == name {
-			b, err := h.Bytes(a.drain, o.Value)
+			b, err := h.Cache.Bytes(a.drain, o.Value)
 			if err != nil {
 				return err
 			}

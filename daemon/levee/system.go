@@ -208,7 +208,7 @@ func (a *app) cacheCommand() *cobra.Command {
 				if a.json {
 					a.printJSON(r)
 				} else {
-					fmt.Fprintf(a.out, "%s, %s, %s hashed; dropped: %d damaged, %d incomplete, %s\n", count(r.Entries, "result"), count(r.Files, "file"), daemon.SizeText(r.Bytes), r.BadEntries, r.Incomplete, count(r.BadFiles, "damaged file"))
+					fmt.Fprintf(a.out, "%s, %s, %s hashed; dropped: %d damaged, %d incomplete, %s\n", daemon.CountText(r.Entries, "result"), daemon.CountText(r.Files, "file"), daemon.SizeText(r.Bytes), r.BadEntries, r.Incomplete, daemon.CountText(r.BadFiles, "damaged file"))
 				}
 				if !r.Clean() {
 					return exitError(daemon.ExitFailed)
@@ -229,7 +229,7 @@ func (a *app) cacheCommand() *cobra.Command {
 				if a.json {
 					a.printJSON(t)
 				} else {
-					fmt.Fprintf(a.out, "dropped %s, %s, %s\n", count(t.Entries, "result"), count(t.Files, "file"), daemon.SizeText(t.Bytes))
+					fmt.Fprintf(a.out, "dropped %s, %s, %s\n", daemon.CountText(t.Entries, "result"), daemon.CountText(t.Files, "file"), daemon.SizeText(t.Bytes))
 				}
 				return nil
 			})

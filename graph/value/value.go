@@ -86,6 +86,9 @@ func find(ports []Port, name string) (*Port, bool) {
 	return nil, false
 }
 
+// Required reports whether a value must be given: it has no default, and may not stay empty.
+func (p *Port) Required() bool { return len(p.Default) == 0 && !p.Optional }
+
 // DefaultValue is the value of an input that nothing is wired to; ok is false when the port has no default.
 func (p *Port) DefaultValue() (v Value, ok bool, err error) {
 	if len(p.Default) == 0 {
