@@ -138,7 +138,7 @@ func TestResolveName(t *testing.T) {
 		"word":                  "no node type word is known (`levee nodes words` lists those of the pack words)",
 		"words/length_of_all":   "`levee nodes words` lists those of the pack words",
 		"wrods/length_of_all":   "`levee nodes words` lists those of the pack words",
-		"other/upper":           "no node type other/upper is known (did you mean words/upper?)",
+		"other/upper":           "no node type other/upper is known (did you mean text/upper?)",
 		"words/upper@latest":    "must be 1, 1.2 or 1.2.3",
 		"words/upper@1.":        "must be 1, 1.2 or 1.2.3",
 		"words/upper@sha256:12": "64 lower-case hex digits",
