@@ -86,10 +86,35 @@ pub extern "C" fn kernel_sharpen(pixel: f32, soft: f32, amount: f32) -> f32 {
     pixel + (pixel - soft) * amount
 }
 
-/// The steepness of a picture at a pixel: the length of the differences across and down.
+/// A channel of a pixel with transparency, as it can be mixed with others: colours times what covers, which is the fourth channel.
+#[no_mangle]
+pub extern "C" fn kernel_cover(v: f32) -> f32 {
+    let at = unsafe { gid() };
+    if at & 3 == 3 { v } else { v * unsafe { f32_0(at | 3) } / 255.0 }
+}
+
+/// The way back, to a whole number. What covers nothing has no colour.
+#[no_mangle]
+pub extern "C" fn kernel_uncover(v: f32) -> i32 {
+    let at = unsafe { gid() };
+    let cover = unsafe { f32_0(at | 3) };
+    let v = if at & 3 == 3 {
+        v
+    } else if cover > 0.0 {
+        v * 255.0 / cover
+    } else {
+        0.0
+    };
+    v.round_ties_even() as i32
+}
+
+/// The steepness of a picture at a pixel: the length of the differences across and down. Transparency stays as slot 1 has it.
 #[no_mangle]
 pub extern "C" fn kernel_edges(channels: i64, width: i64, height: i64) -> f32 {
     let at = unsafe { gid() };
+    if channels == 4 && at & 3 == 3 {
+        return unsafe { f32_1(at) };
+    }
     let (y, x) = divide(divide(at, channels).0, width);
     let row = width * channels;
     let (left, right) = (clamp(x - 1, width - 1) - x, clamp(x + 1, width - 1) - x);

@@ -32,12 +32,32 @@ pub fn resize() {
         "bilinear" => 1,
         _ => 2,
     };
-    let out = Tensor::new(U8, &[height, width, c]);
+    let shape = [height, width, c];
+    let out = Tensor::new(U8, &shape);
     let mut g = Graph::new();
     let (a, o) = (g.tensor(&from), g.tensor(&out));
-    g.op(RESIZE, &[a], &[o], &[filter]);
+    if c == 4 && filter != 0 {
+        let covered = cover(&mut g, a, from.shape());
+        let to = g.temporary(F32, &shape);
+        g.op(RESIZE, &[covered], &[to], &[filter]);
+        uncover(&mut g, to, o);
+    } else {
+        g.op(RESIZE, &[a], &[o], &[filter]);
+    }
     g.run();
     out.output(0);
+}
+
+/// A picture with transparency so that its pixels can be mixed: else what is not seen would be, beside what is.
+fn cover(g: &mut Graph, picture: Place, shape: &[u64]) -> Place {
+    let (pixels, to) = (g.temporary(F32, shape), g.temporary(F32, shape));
+    g.op(CAST, &[picture], &[pixels], &[]);
+    g.op(MAP, &[pixels, pixels], &[to], &[Kernel::named("kernel_cover").param()]);
+    to
+}
+
+fn uncover(g: &mut Graph, from: Place, to: Place) {
+    g.op(MAP, &[from, from], &[to], &[Kernel::named("kernel_uncover").param()]);
 }
 
 /// A graph over a picture as f32.
@@ -110,8 +130,14 @@ pub fn filter() {
     let out = Tensor::new(U8, &shape);
     let mut work = Work { g: Graph::new(), shape, keep: Vec::new() };
     let (a, o) = (work.g.tensor(&from), work.g.tensor(&out));
-    let pixels = work.temporary();
-    work.g.op(CAST, &[a], &[pixels], &[]);
+    let pixels = if shape[2] == 4 {
+        cover(&mut work.g, a, &shape)
+    } else {
+        let to = work.temporary();
+        work.g.op(CAST, &[a], &[to], &[]);
+        to
+    };
+    let mut mixed = shape[2] == 4;
     let soft = work.blur(pixels, radius);
     let result = match levee::string(1).as_str() {
         "sharpen" => {
@@ -122,12 +148,17 @@ pub fn filter() {
         "edges" => {
             let [h, w, c] = shape;
             let (channels, width, height, to) = (work.int(c), work.int(w), work.int(h), work.temporary());
-            work.g.op(MAP, &[channels, width, height, soft], &[to], &[Kernel::named("kernel_edges").param()]);
+            work.g.op(MAP, &[channels, width, height, soft, pixels], &[to], &[Kernel::named("kernel_edges").param()]);
+            mixed = false; // steepness is no colour
             to
         }
         _ => soft,
     };
-    work.g.op(MAP, &[result], &[o], &[Kernel::named("kernel_pixel").param()]);
+    if mixed {
+        uncover(&mut work.g, result, o);
+    } else {
+        work.g.op(MAP, &[result], &[o], &[Kernel::named("kernel_pixel").param()]);
+    }
     work.g.run();
     out.output(0);
 }
