@@ -79,12 +79,12 @@ func usageErrors(cmd *cobra.Command) {
 				return nil
 			}
 			if like := cmd.SuggestionsFor(strings.Join(args, " ")); cmd.HasSubCommands() && len(like) > 0 {
-				return usageError{fmt.Errorf("%w: did you mean %s?", err, strings.Join(like, " or "))}
+				return usagef("%w: did you mean %s?", err, strings.Join(like, " or "))
 			}
 			if cmd.HasSubCommands() {
-				return usageError{fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
+				return usagef("%w (see %s --help)", err, cmd.CommandPath())
 			}
-			return usageError{fmt.Errorf("%s given; usage: %s (see %s --help)", daemon.CountText(len(args), "argument"), strings.TrimSuffix(cmd.UseLine(), " [flags]"), cmd.CommandPath())}
+			return usagef("%s given; usage: %s (see %s --help)", daemon.CountText(len(args), "argument"), strings.TrimSuffix(cmd.UseLine(), " [flags]"), cmd.CommandPath())
 		}
 	}
 	for _, sub := range cmd.Commands() {
@@ -97,12 +97,12 @@ func (a *app) settings() (daemon.Config, error) {
 	cfg := a.config
 	for name, n := range cfg.Devices {
 		if name != "gpu" || n < 1 || n > 1024 {
-			return cfg, usageError{fmt.Errorf("--device %s=%d: the one that can be declared is gpu, with 1 to 1024 slots", name, n)}
+			return cfg, usagef("--device %s=%d: the one that can be declared is gpu, with 1 to 1024 slots", name, n)
 		}
 	}
 	for _, dir := range cfg.NodeDirs {
 		if at, err := os.Stat(dir); err != nil || !at.IsDir() {
-			return cfg, usageError{fmt.Errorf("--nodes %s: there is no such folder", dir)}
+			return cfg, usagef("--nodes %s: there is no such folder", dir)
 		}
 	}
 	if a.readOnly {

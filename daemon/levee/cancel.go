@@ -38,7 +38,7 @@ func (a *app) cancel(cfg daemon.Config, run string) error {
 	var ended *daemon.ResumeError
 	switch {
 	case errors.As(err, &ended):
-		return usageError{err}
+		return failure{daemon.ExitUsage, err}
 	case err != nil:
 		return err
 	case a.json:

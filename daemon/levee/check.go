@@ -23,7 +23,7 @@ func (a *app) checkCommand() *cobra.Command {
 			switch graph.Format(format) {
 			case graph.TextFormat, graph.JSONFormat, graph.GitHubFormat:
 			default:
-				return usageError{fmt.Errorf("--format %q: text, json or github", format)}
+				return usagef("--format %q: text, json or github", format)
 			}
 			if a.json {
 				format = string(graph.JSONFormat)

@@ -1,14 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"levee/daemon"
@@ -32,21 +29,13 @@ type console struct {
 	cancelled int
 	waits     int
 
-	mu   sync.Mutex
-	work map[string]*work // guarded by mu; what goes on among the workflow's own nodes, by id
+	underway
 }
 
 // tally sums up the invocations of a group.
 type tally struct {
 	ran, cached, failed, skipped int
 	first, last                  time.Time
-}
-
-// work is a node that is being worked at; done and total are as it says, 0 when it does not.
-type work struct {
-	since       time.Time
-	done, total int64
-	group       bool
 }
 
 // update is what node_update and node_progress events say.
@@ -66,7 +55,7 @@ type update struct {
 }
 
 func newConsole(a *app, d *daemon.Daemon, flow *daemon.Workflow) *console {
-	c := &console{a: a, d: d, flow: flow, nodes: make(map[string]*graph.Node), sums: make(map[string]*tally), work: make(map[string]*work)}
+	c := &console{a: a, d: d, flow: flow, nodes: make(map[string]*graph.Node), sums: make(map[string]*tally)}
 	for _, n := range flow.Graph.Nodes {
 		c.nodes[n.ID] = n
 		c.wide = max(c.wide, len(n.ID))
@@ -261,67 +250,6 @@ func (c *console) group(n *graph.Node, at time.Time, u *update) {
 		c.ended(n.ID)
 		c.node(n, kind, "waits", u.Cause)
 	}
-}
-
-// working is called when an invocation goes to the engine, from many goroutines.
-func (c *console) working(_, path string) {
-	if id, rest := split(path); rest == "" {
-		c.begun(id, false)
-	}
-}
-
-func (c *console) begun(id string, group bool) {
-	c.mu.Lock()
-	c.work[id] = &work{since: time.Now(), group: group}
-	c.mu.Unlock()
-}
-
-func (c *console) progress(id string, done, total int64) {
-	c.mu.Lock()
-	if w := c.work[id]; w != nil {
-		w.done, w.total = done, total
-	}
-	c.mu.Unlock()
-}
-
-func (c *console) ended(id string) {
-	c.mu.Lock()
-	delete(c.work, id)
-	c.mu.Unlock()
-}
-
-// worthSaying is how long a node must have been under way to be shown.
-const worthSaying = 300 * time.Millisecond
-
-// status says in a line what has been going on for a while, the longest first.
-func (c *console) status(now time.Time) string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	type item struct {
-		text string
-		took time.Duration
-	}
-	var items []item
-	for id, w := range c.work {
-		since := now.Sub(w.since)
-		if since < worthSaying {
-			continue
-		}
-		text := fmt.Sprintf("%s %.1f s", id, since.Seconds())
-		switch {
-		case w.group && w.total > 0:
-			text += fmt.Sprintf(" (%d of %d)", w.done, w.total)
-		case w.total > 0:
-			text += fmt.Sprintf(" (%d%%)", 100*min(w.done, w.total)/w.total)
-		}
-		items = append(items, item{text, since})
-	}
-	slices.SortFunc(items, func(a, b item) int { return cmp.Or(cmp.Compare(b.took, a.took), cmp.Compare(a.text, b.text)) })
-	texts := make([]string, len(items))
-	for i := range items {
-		texts[i] = items[i].text
-	}
-	return listText(texts, 3)
 }
 
 func (c *console) node(n *graph.Node, what, state, note string) {

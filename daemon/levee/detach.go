@@ -36,7 +36,7 @@ func (a *app) detach(file string, set, input []string, req daemon.Request) error
 	}
 	for _, sites := range [][]string{req.Only, req.From} {
 		if err := flow.CheckSites(sites); err != nil {
-			return usageError{err}
+			return failure{daemon.ExitUsage, err}
 		}
 	}
 	q := daemon.RunRequest{Workflow: path, Inputs: make(map[string]json.RawMessage), NoCache: req.NoCache, Only: req.Only, From: req.From}
@@ -75,7 +75,7 @@ func addInput(inputs map[string]json.RawMessage, flow *daemon.Workflow, flag, ar
 	}
 	doc, err := inputJSON(port, text, flag == "input", inputs[port.Name])
 	if err != nil {
-		return usageError{fmt.Errorf("--%s %s: %w", flag, port.Name, err)}
+		return usagef("--%s %s: %w", flag, port.Name, err)
 	}
 	inputs[port.Name] = doc
 	return nil

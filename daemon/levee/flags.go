@@ -128,7 +128,7 @@ func flagError(cmd *cobra.Command, err error) error {
 			text += ": did you mean --" + near + "?"
 		}
 	}
-	return usageError{fmt.Errorf("%s (see %s --help)", text, cmd.CommandPath())}
+	return usagef("%s (see %s --help)", text, cmd.CommandPath())
 }
 
 // goNames takes names of Go's library out of messages for people.

@@ -37,7 +37,7 @@ func (a *app) importCommand() *cobra.Command {
 			}
 			text, err := flow.Import()
 			if err != nil {
-				return usageError{err}
+				return failure{daemon.ExitUsage, err}
 			}
 			head := fmt.Sprintf("# Made of %s by levee import.\n", daemon.Printable(filepath.Base(args[0])))
 			if to == "" {
@@ -56,7 +56,7 @@ func (a *app) importCommand() *cobra.Command {
 func writeNew(name string, text []byte) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return usageError{fmt.Errorf("%s is there already; it was left as it is", name)}
+		return usagef("%s is there already; it was left as it is", name)
 	}
 	if err != nil {
 		return err

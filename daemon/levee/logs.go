@@ -20,7 +20,7 @@ func (a *app) logsCommand() *cobra.Command {
 		Example: "  levee logs 7f3a -f\n  levee logs 7f3a --json --after 120",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if after > 0 && !a.json && !follow {
-				return usageError{fmt.Errorf("--after goes with --json or --follow")}
+				return usagef("--after goes with --json or --follow")
 			}
 			h, err := a.history(a.drain)
 			if err != nil {

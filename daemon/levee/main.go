@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"slices"
@@ -31,7 +32,7 @@ func run(args []string) int {
 	go func() {
 		for s := range signals {
 			if drain.Err() == nil {
-				startDrain(interrupted{s})
+				startDrain(interrupted(s))
 			} else {
 				startCut(daemon.ErrStopping)
 			}
@@ -62,20 +63,25 @@ func cause(ctx context.Context, err error) error {
 }
 
 // interrupted is why a context ended: a signal.
-type interrupted struct{ os.Signal }
-
-func (i interrupted) Error() string {
-	if i.Signal == syscall.SIGTERM {
-		return "terminated"
+func interrupted(s os.Signal) error {
+	if s == syscall.SIGTERM {
+		return failure{daemon.ExitTerminated, errors.New("terminated")}
 	}
-	return "interrupted"
+	return failure{daemon.ExitInterrupted, errors.New("interrupted")}
 }
 
-// usageError is a mistake in the command line.
-type usageError struct{ error }
+// failure is an error with the exit code that it asks for.
+type failure struct {
+	code int
+	error
+}
 
-// limitError is a limit of the command line that was passed.
-type limitError struct{ error }
+func (f failure) Unwrap() error { return f.error }
+
+// usagef is a mistake in the command line.
+func usagef(format string, args ...any) error {
+	return failure{daemon.ExitUsage, fmt.Errorf(format, args...)}
+}
 
 // exitError has been told to the user already, and only carries the exit code.
 type exitError int
@@ -107,23 +113,12 @@ func (a *app) end(err error) int {
 
 func exitCode(err error) int {
 	var told exitError
-	var usage usageError
-	var limit limitError
-	var signal interrupted
+	var own failure
 	switch {
 	case errors.As(err, &told):
 		return int(told)
-	case errors.As(err, &usage):
-		return daemon.ExitUsage
-	case errors.As(err, &limit):
-		return daemon.ExitLimit
-	case errors.Is(err, errUnread):
-		return daemon.ExitUnread
-	case errors.As(err, &signal):
-		if signal.Signal == syscall.SIGTERM {
-			return daemon.ExitTerminated
-		}
-		return daemon.ExitInterrupted
+	case errors.As(err, &own):
+		return own.code
 	}
 	return daemon.ExitCode(err)
 }

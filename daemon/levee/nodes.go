@@ -131,7 +131,7 @@ func (a *app) callCommand() *cobra.Command {
 			for _, arg := range in {
 				name, text, ok := strings.Cut(arg, "=")
 				if !ok {
-					return usageError{fmt.Errorf("--in %s: wants PORT=VALUE or PORT=@FILE", arg)}
+					return usagef("--in %s: wants PORT=VALUE or PORT=@FILE", arg)
 				}
 				if ports[name] = value.String; strings.HasPrefix(text, "@") {
 					ports[name] = value.Bytes
@@ -140,7 +140,7 @@ func (a *app) callCommand() *cobra.Command {
 			flow, err := d.SingleNode(args[0], ports)
 			var misfit *daemon.CallError
 			if errors.As(err, &misfit) {
-				return usageError{err}
+				return failure{daemon.ExitUsage, err}
 			}
 			if err != nil {
 				return err

@@ -44,7 +44,7 @@ func (a *app) resume(ctx context.Context, d *daemon.Daemon, prefix string, set [
 	}
 	var unfit *daemon.ResumeError
 	if errors.As(err, &unfit) {
-		return usageError{err}
+		return failure{daemon.ExitUsage, err}
 	}
 	if err != nil {
 		return err
@@ -61,7 +61,7 @@ func (a *app) resume(ctx context.Context, d *daemon.Daemon, prefix string, set [
 		fmt.Fprintf(a.err, "noted: run %s goes on in another process\n", p.Run.ID[:8])
 		return nil
 	case res == nil:
-		return usageError{fmt.Errorf("run %s is in the hands of another process", p.Run.ID[:8])}
+		return usagef("run %s is in the hands of another process", p.Run.ID[:8])
 	}
 	return a.ended(ctx, d, p.Flow, lines, res)
 }

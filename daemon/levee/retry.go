@@ -26,13 +26,13 @@ func (a *app) retryCommand() *cobra.Command {
 			flow, req, edited, err := d.Retry(a.drain, args[0], current)
 			var unfit *daemon.ResumeError
 			if errors.As(err, &unfit) {
-				return usageError{err}
+				return failure{daemon.ExitUsage, err}
 			}
 			if err != nil {
 				return err
 			}
 			if err := flow.CheckSites(from); err != nil {
-				return usageError{err}
+				return failure{daemon.ExitUsage, err}
 			}
 			if edited && !current {
 				fmt.Fprintln(a.err, "the workflow was edited since: this is how it was then (--current runs what lies there now)")

@@ -33,7 +33,7 @@ func (a *app) runCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if detach {
 				if req.Verify || timeout > 0 {
-					return usageError{errors.New("--detach leaves the run to levee serve: --verify and --timeout are not for it")}
+					return usagef("--detach leaves the run to levee serve: --verify and --timeout are not for it")
 				}
 				return a.detach(args[0], set, input, req)
 			}
@@ -41,7 +41,9 @@ func (a *app) runCommand() *cobra.Command {
 			defer cancel(nil)
 			defer func() { err = cause(ctx, err) }() // before it is cancelled
 			if timeout > 0 {
-				stop := time.AfterFunc(timeout, func() { cancel(limitError{fmt.Errorf("the run took longer than --timeout %s", timeout)}) })
+				stop := time.AfterFunc(timeout, func() {
+					cancel(failure{daemon.ExitLimit, fmt.Errorf("the run took longer than --timeout %s", timeout)})
+				})
 				defer stop.Stop()
 			}
 			d, err := a.open(ctx)
@@ -58,7 +60,7 @@ func (a *app) runCommand() *cobra.Command {
 			}
 			for _, sites := range [][]string{req.Only, req.From} {
 				if err := flow.CheckSites(sites); err != nil {
-					return usageError{err}
+					return failure{daemon.ExitUsage, err}
 				}
 			}
 			req.Why = "levee run"
@@ -95,11 +97,11 @@ func load(cmd *cobra.Command, c *daemon.Checker, name string) (*daemon.Workflow,
 func loadFile(c *daemon.Checker, name string) (*daemon.Workflow, error) {
 	switch at, err := os.Stat(name); {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, usageError{fmt.Errorf("there is no %s", name)}
+		return nil, usagef("there is no %s", name)
 	case err == nil && at.IsDir():
-		return nil, usageError{fmt.Errorf("%s is a folder: name a workflow file in it, such as %s; levee serve %s runs all of them", name, filepath.Join(name, "hello.flow.yaml"), name)}
+		return nil, usagef("%s is a folder: name a workflow file in it, such as %s; levee serve %s runs all of them", name, filepath.Join(name, "hello.flow.yaml"), name)
 	case filepath.Ext(name) == ".wasm":
-		return nil, usageError{fmt.Errorf("%s is a module: levee call %s runs it alone", name, name)}
+		return nil, usagef("%s is a module: levee call %s runs it alone", name, name)
 	}
 	return c.LoadFile(name)
 }
@@ -128,7 +130,7 @@ func (a *app) fill(ctx context.Context, d *daemon.Daemon, flow *daemon.Workflow,
 			v, err = d.InputText(ctx, port, text)
 		}
 		if err != nil {
-			return usageError{fmt.Errorf("--%s %s: %w", flag, port.Name, err)}
+			return usagef("--%s %s: %w", flag, port.Name, err)
 		}
 		req.Inputs[port.Name] = v
 		return nil
@@ -149,12 +151,12 @@ func (a *app) fill(ctx context.Context, d *daemon.Daemon, flow *daemon.Workflow,
 			if p.Type == value.Bytes || p.Type == filesType {
 				how = "--input " + p.Name + "=@FILE"
 			}
-			return usageError{fmt.Errorf("the workflow needs a value for %s (%s): %s", p.Name, p.Type, how)}
+			return usagef("the workflow needs a value for %s (%s): %s", p.Name, p.Type, how)
 		}
 	}
 	req.Files, err = d.TriggerFiles(ctx, flow)
 	if t := flow.Graph.Trigger; err == nil && t != nil && t.PerFile {
-		return usageError{fmt.Errorf("the workflow runs once per file of %s: serve its folder", strings.Join(t.Files, ", "))}
+		return usagef("the workflow runs once per file of %s: serve its folder", strings.Join(t.Files, ", "))
 	}
 	return err
 }
@@ -166,11 +168,11 @@ var filesType = value.ListOf(value.Bytes)
 func inputOf(flow *daemon.Workflow, flag, arg string) (*value.Port, string, error) {
 	name, text, ok := strings.Cut(arg, "=")
 	if !ok {
-		return nil, "", usageError{fmt.Errorf("--%s %s: wants NAME=VALUE", flag, arg)}
+		return nil, "", usagef("--%s %s: wants NAME=VALUE", flag, arg)
 	}
 	port, ok := flow.Input(name)
 	if !ok {
-		return nil, "", usageError{fmt.Errorf("--%s %s: %sthe workflow has no input %q%s", flag, arg, noInputNode(flow, name), name, inputNames(flow))}
+		return nil, "", usagef("--%s %s: %sthe workflow has no input %q%s", flag, arg, noInputNode(flow, name), name, inputNames(flow))
 	}
 	return port, text, nil
 }

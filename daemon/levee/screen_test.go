@@ -65,7 +65,7 @@ func TestScreenHammer(t *testing.T) {
 
 func TestStatusSaysWhatTakesLong(t *testing.T) {
 	now := time.Now()
-	c := &console{work: map[string]*work{
+	c := &underway{work: map[string]*work{
 		"quick":  {since: now.Add(-100 * time.Millisecond)},
 		"long":   {since: now.Add(-3 * time.Second), done: 1, total: 4},
 		"photos": {since: now.Add(-2 * time.Second), done: 3, total: 16, group: true},

@@ -35,9 +35,9 @@ func (a *app) serveCommand() *cobra.Command {
 				dir = args[0]
 			}
 			if at, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-				return usageError{fmt.Errorf("there is no folder %s", dir)}
+				return usagef("there is no folder %s", dir)
 			} else if err == nil && !at.IsDir() {
-				return usageError{fmt.Errorf("%s is a file: serve wants a folder (levee run %s runs it once)", dir, dir)}
+				return usagef("%s is a file: serve wants a folder (levee run %s runs it once)", dir, dir)
 			}
 			d, err := a.open(a.drain)
 			if err != nil {
@@ -45,10 +45,8 @@ func (a *app) serveCommand() *cobra.Command {
 			}
 			defer d.Close()
 			s := &server{a: a, d: d, runs: make(map[string]*console), early: make(map[string][]string)}
-			opts.Notify = s.notice
-			if a.json {
-				opts.Notify, opts.Children = s.noticeJSON, true
-			} else {
+			opts.Notify, opts.Children = s.notice, a.json
+			if !a.json {
 				a.greet(d, dir)
 				opts.Working = s.working
 				defer a.watch(s.status)()
@@ -102,6 +100,15 @@ type server struct {
 
 func (s *server) notice(n daemon.Notice) {
 	s.cut = s.cut || n.Kind == daemon.Ended && n.Result.Status == journal.Interrupted
+	s.failed = s.failed || n.Kind == daemon.Broken || n.Kind == daemon.Ended && n.Result.Err != nil
+	if s.a.json {
+		s.printJSON(n)
+	} else {
+		s.print(n)
+	}
+}
+
+func (s *server) print(n daemon.Notice) {
 	w := s.a.err
 	switch n.Kind {
 	case daemon.Loaded:
@@ -111,7 +118,6 @@ func (s *server) notice(n daemon.Notice) {
 		if n.Kept {
 			fmt.Fprintf(w, "! %s  the last good version stays\n", n.Path)
 		}
-		s.failed = true
 	case daemon.Gone:
 		fmt.Fprintf(w, "- %s\n", n.Path)
 	case daemon.Waiting, daemon.Unchanged:
@@ -200,7 +206,6 @@ func (s *server) ended(n daemon.Notice) {
 	s.mu.Unlock()
 	c.end(n.Result)
 	if n.Result.Err != nil {
-		s.failed = true
 		fmt.Fprintf(s.a.err, "  %s\n", daemon.Printable(n.Result.Err.Error()))
 	}
 	if n.Result.Waits != nil {
@@ -237,10 +242,8 @@ func summary(w *daemon.Workflow, now time.Time) string {
 	return text
 }
 
-func (s *server) noticeJSON(n daemon.Notice) {
+func (s *server) printJSON(n daemon.Notice) {
 	a := s.a
-	s.cut = s.cut || n.Kind == daemon.Ended && n.Result.Status == journal.Interrupted
-	s.failed = s.failed || n.Kind == daemon.Broken || n.Kind == daemon.Ended && n.Result.Err != nil
 	switch n.Kind {
 	case daemon.Happened:
 		a.printMessage(*n.Event)

@@ -32,7 +32,7 @@ func (a *app) runsCommand() *cobra.Command {
 			for _, name := range status {
 				s := journal.Status(name)
 				if !slices.Contains(journal.Statuses, s) {
-					return usageError{fmt.Errorf("--status %s: one of %v", name, journal.Statuses)}
+					return usagef("--status %s: one of %v", name, journal.Statuses)
 				}
 				filter.Status = append(filter.Status, s)
 			}
@@ -177,7 +177,7 @@ func (a *app) writeOutput(h *daemon.History, run journal.Run, name string) error
 			return err
 		}
 	}
-	return usageError{fmt.Errorf("run %s has no output %q", run.ID[:8], name)}
+	return usagef("run %s has no output %q", run.ID[:8], name)
 }
 
 func (a *app) showRun(r journal.Run, invs []journal.Invocation) {

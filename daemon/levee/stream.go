@@ -7,6 +7,8 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+
+	"levee/daemon"
 )
 
 // stream is stdout or stderr. Who reads no more ends the command, as a signal does: nothing that it does would be seen. Any other failure
@@ -31,7 +33,7 @@ func (s *stream) Write(p []byte) (int, error) {
 }
 
 // errUnread is why a command ended whose output nobody reads any more.
-var errUnread = errors.New("nobody reads the output")
+var errUnread error = failure{daemon.ExitUnread, errors.New("nobody reads the output")}
 
 // failed is what was written in vain.
 func (s *stream) failed() error {
