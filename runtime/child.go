@@ -166,6 +166,7 @@ func (c *child) onCall(payload []byte, fds []int) error {
 	for _, fd := range fds {
 		_ = unix.Close(fd)
 	}
+	c.guest.renew(!c.conn.another())
 	return err
 }
 

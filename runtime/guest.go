@@ -30,6 +30,16 @@ type guest struct {
 	ext      *extended // nil when the module uses no extension
 
 	hasInit bool
+	ahead   bool      // an instance may be made before its call is there
+	ready   *instance // for the next call; nil: it makes its own
+	spent   *instance // of the last call
+}
+
+// instance is one instance of the module, and the function that is called.
+type instance struct {
+	api.Module
+	export string
+	fn     api.Function
 }
 
 // callState is what a call has beside the guest's own memory. It is made anew for each call; buffers are kept.
@@ -103,6 +113,7 @@ func newGuest(code []byte, m *loadMsg, x *Extension, compilers int) (g *guest, e
 		}
 	}
 	_, g.hasInit = g.compiled.ExportedFunctions()["_initialize"]
+	g.ahead = m.ahead && g.ext == nil
 	g.config = wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(zeros{})
 	g.ctx = experimental.WithMemoryAllocator(context.Background(), g.region)
 	return g, nil
@@ -172,20 +183,46 @@ func (g *guest) peak() int64 {
 	return g.region.peak + g.ext.region.peak
 }
 
-func (g *guest) invoke(m *callMsg) error {
+// instantiate makes an instance for calls of an export.
+func (g *guest) instantiate(export string) (*instance, error) {
 	mod, err := g.rt.InstantiateModule(g.ctx, g.compiled, g.config)
 	if err != nil {
 		g.region.Free()
-		return err
+		return nil, err
 	}
-	defer mod.Close(g.ctx)
+	return &instance{mod, export, mod.ExportedFunction(export)}, nil
+}
+
+// renew closes the instance of the last call, which the caller of that need not wait for, and makes the next one when there is time for it.
+func (g *guest) renew(time bool) {
+	if g.spent == nil {
+		return // there was no instance
+	}
+	_ = g.spent.Close(g.ctx)
+	export := g.spent.export
+	g.spent = nil
+	if g.ahead && time {
+		g.region.begin(regionReserve)      // a module that begins with more than a call may have is not sent here
+		g.ready, _ = g.instantiate(export) // on an error the call tries again, and says it
+	}
+}
+
+func (g *guest) invoke(m *callMsg) (err error) {
+	if g.spent, g.ready = g.ready, nil; g.spent == nil {
+		if g.spent, err = g.instantiate(m.export); err != nil {
+			return err
+		}
+	}
+	mod, fn := g.spent.Module, g.spent.fn
+	if g.spent.export != m.export {
+		fn = mod.ExportedFunction(m.export)
+	}
 	var stack [1]uint64
 	if m.abi == Reactor && g.hasInit {
 		if err := mod.ExportedFunction("_initialize").CallWithStack(g.ctx, stack[:]); err != nil {
 			return err
 		}
 	}
-	fn := mod.ExportedFunction(m.export)
 	if fn == nil {
 		return &stop{CodeRefused, fmt.Sprintf("it exports no function %q", m.export)}
 	}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"levee/testdata/hostile/asm"
 )
 
 // run calls a function of the test guest with defaults.
@@ -254,4 +256,22 @@ func TestInvalidModule(t *testing.T) {
 		require.False(t, strings.Contains(err.Error(), "\n"))
 	}
 	require.False(t, errors.Is(err, ErrClosed))
+}
+
+// An instance is made before its call is there only where nothing of the module runs by that.
+func TestStartFunctionRunsInItsCall(t *testing.T) {
+	var b asm.Module
+	read := b.Import("levee_v1", "input_read", "i32 i64 i32 i32", "i32")
+	write := b.Import("levee_v1", "output_write", "i32 i32 i32", "")
+	b.Memory(1, 1)
+	b.Start(b.Func("", "", "", asm.I32Const(0), asm.I64Const(0), asm.I32Const(0), asm.I32Const(8), asm.Call(read), asm.Op(asm.Drop)))
+	b.Run("", asm.I32Const(0), asm.I32Const(0), asm.I32Const(8), asm.Call(write))
+	m, err := NewModule("starts", b.Bytes(), nil)
+	require.NoError(t, err)
+	e := newEngine(t)
+	for _, text := range []string{"12345678", "abcdefgh", "ABCDEFGH"} {
+		res, err := run(t, e, m, "run", func(c *Call) { c.Inputs = []Input{{Bytes: []byte(text)}} })
+		require.NoError(t, err)
+		require.Equal(t, text, string(res.Outputs[0].Bytes))
+	}
 }

@@ -14,6 +14,7 @@ type loadMsg struct {
 	compile bool   // the directory is empty and may be written
 	memory  int64  // bytes of address space that the worker may use beyond what it has
 	weak    bool   // go on when a part of the sandbox cannot be had
+	ahead   bool   // nothing of the module runs when an instance of it is made
 	funcs   [][2]string
 }
 
@@ -23,6 +24,7 @@ func (m *loadMsg) append(b []byte) []byte {
 	b = appendBool(b, m.compile)
 	b = binary.AppendUvarint(b, uint64(m.memory))
 	b = appendBool(b, m.weak)
+	b = appendBool(b, m.ahead)
 	b = binary.AppendUvarint(b, uint64(len(m.funcs)))
 	for _, f := range m.funcs {
 		b = appendBytes(b, f[0])
@@ -38,6 +40,7 @@ func readLoad(p []byte) (m loadMsg, err error) {
 	m.compile = d.bool()
 	m.memory = d.size(1 << 46)
 	m.weak = d.bool()
+	m.ahead = d.bool()
 	for range d.count() {
 		m.funcs = append(m.funcs, [2]string{d.string(), d.string()})
 	}

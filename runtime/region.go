@@ -65,4 +65,5 @@ func (r *region) Free() {
 	r.size = 0
 }
 
-func (r *region) begin(limit int64) { r.limit, r.peak, r.denied = limit, 0, false }
+// begin is called before a call, for which there may be an instance already.
+func (r *region) begin(limit int64) { r.limit, r.peak, r.denied = limit, int64(r.size), false }

@@ -110,6 +110,9 @@ func (e *Engine) newWorker() (w *worker, err error) {
 		return nil, err
 	}
 	w.conn = conn.(*net.UnixConn)
+	if w.raw, err = w.conn.SyscallConn(); err != nil {
+		return nil, err
+	}
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return nil, err

@@ -30,7 +30,7 @@ func TestMessages(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, res, r)
 
-	load := loadMsg{size: 4, dir: "/d", compile: true, memory: 5, weak: true, funcs: [][2]string{{"a", "b"}}}
+	load := loadMsg{size: 4, dir: "/d", compile: true, memory: 5, weak: true, ahead: true, funcs: [][2]string{{"a", "b"}}}
 	l, err := readLoad(load.append(nil))
 	require.NoError(t, err)
 	require.Equal(t, load, l)
@@ -124,13 +124,16 @@ func fakeWorker(t *testing.T, e *Engine) (*worker, int) {
 	c, err := net.FileConn(ours)
 	require.NoError(t, err)
 	require.NoError(t, ours.Close())
+	conn := c.(*net.UnixConn)
+	raw, err := conn.SyscallConn()
+	require.NoError(t, err)
 	_, b, err := boardFor(t)
 	require.NoError(t, err)
 	stderr, err := unix.MemfdCreate("stderr", unix.MFD_CLOEXEC)
 	require.NoError(t, err)
 	proc, err := os.StartProcess("/bin/sleep", []string{"sleep", "1000"}, &os.ProcAttr{})
 	require.NoError(t, err)
-	w := &worker{eng: e, board: b, stderr: stderr, proc: proc, conn: c.(*net.UnixConn), hello: make(chan error, 1),
+	w := &worker{eng: e, board: b, stderr: stderr, proc: proc, conn: conn, raw: raw, hello: make(chan error, 1),
 		loaded: make(chan loadedMsg, 1), probed: make(chan []Probe, 1), gone: make(chan struct{}), in: newInbox()}
 	e.wg.Go(w.read)
 	t.Cleanup(func() { _ = unix.Close(pair[1]) })

@@ -19,6 +19,7 @@ type worker struct {
 	eng    *Engine
 	proc   *os.Process
 	conn   *net.UnixConn
+	raw    syscall.RawConn // conn's
 	board  *board
 	stderr int           // memfd
 	expect atomic.Uint32 // the type of frame that is awaited, if any
@@ -181,7 +182,7 @@ func (w *worker) encode(frames []outFrame, block bool) bool {
 // written: the reader notices it.
 func (w *worker) writeOut(block bool) bool {
 	o := &w.out
-	raw, err := w.conn.SyscallConn()
+	var err error
 	for err == nil && len(o.buf) > 0 {
 		var oob []byte
 		if len(o.fds) > 0 {
@@ -189,7 +190,7 @@ func (w *worker) writeOut(block bool) bool {
 		}
 		var n int
 		var werr error
-		err = raw.Write(func(fd uintptr) bool {
+		err = w.raw.Write(func(fd uintptr) bool {
 			n, werr = unix.SendmsgN(int(fd), o.buf, oob, nil, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT)
 			return werr != unix.EAGAIN || !block
 		})
