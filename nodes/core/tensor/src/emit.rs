@@ -216,18 +216,38 @@ impl Function {
         self.op(F32_DIV);
     }
 
-    /// 1 - 2 / (1 + exp(2x)).
+    /// 1 - 2 / (1 + exp(2x)); near 0, where that has few digits, the first terms of the series.
     fn tanh(&mut self, x: &Expr) {
+        let (v, square) = (self.float(), self.float());
+        self.expr(x);
+        self.local(LOCAL_TEE, v);
+        self.local(LOCAL_GET, v);
+        self.op(F32_MUL);
+        self.local(LOCAL_SET, square);
+        self.number(62.0 / 2835.0);
+        for term in [-17.0 / 315.0, 2.0 / 15.0, -1.0 / 3.0, 1.0] {
+            self.local(LOCAL_GET, square);
+            self.op(F32_MUL);
+            self.number(term);
+            self.op(F32_ADD);
+        }
+        self.local(LOCAL_GET, v);
+        self.op(F32_MUL);
         self.number(1.0);
         self.number(2.0);
         self.number(1.0);
-        self.expr(x);
+        self.local(LOCAL_GET, v);
         self.number(2.0);
         self.op(F32_MUL);
         self.exp();
         self.op(F32_ADD);
         self.op(F32_DIV);
         self.op(F32_SUB);
+        self.local(LOCAL_GET, v);
+        self.op(F32_ABS);
+        self.number(0.25);
+        self.op(F32_LT);
+        self.op(SELECT);
     }
 
     /// e to the number on the stack: 2^n times e^r, with n whole and r between -ln2/2 and ln2/2, for which a polynomial of degree 7 is
