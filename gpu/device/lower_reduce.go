@@ -56,6 +56,9 @@ func (l *lower) sum(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, as op.DType, 
 	if d == op.U8 && !prod && r.inner == 1 && r.n > 256 {
 		return l.sumBytes(in, r, out)
 	}
+	if parts := l.columnParts(r); parts > 0 && d == op.U8 && !prod {
+		return l.sumByteColumns(in, r, out, parts)
+	}
 	if lanes := l.wideLanes(r, d); lanes > 0 {
 		return l.sumWide(in, d, r, out, as, prod, count, lanes)
 	}
@@ -119,7 +122,7 @@ func vectorColumns(r rows, d op.DType) bool {
 func (l *lower) wideLanes(r rows, d op.DType) int64 {
 	blocks := r.outer * r.pieces() * ((r.inner*d.Size() + 127) / 128) * 8
 	switch {
-	case d.Size() > 2 || !vectorColumns(r, d) || r.n < 512 || blocks < int64(l.dev.sms):
+	case d.Size() != 2 || !vectorColumns(r, d) || r.n < 512 || blocks < int64(l.dev.sms):
 		return 0
 	case blocks < int64(l.dev.sms)*3:
 		return 16
@@ -155,15 +158,20 @@ func (l *lower) sumWide(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, as op.DTy
 	return l.sum(whole, sumType(d), rows{r.outer, r.pieces(), r.inner}, out, as, prod, count)
 }
 
-// parts is how many blocks rows have each whose order is free and that are too few to have a warp each: as many as the device holds at once,
-// or several times as many, so that none is without work for long.
-func (l *lower) parts(r rows, d op.DType) int64 {
-	held := int64(l.dev.sms) * 4
-	parts := held / r.outer
+// parts is how many blocks things have each that are too few to have one: as many as the device holds at once, held by each multiprocessor, or
+// several times as many, so that none is without work for long; but at most most.
+func (l *lower) parts(things, held, most int64) int64 {
+	held *= int64(l.dev.sms)
+	parts := held / things
 	if parts < 4 {
-		parts = (4*held + r.outer - 1) / r.outer
+		parts = (4*held + things - 1) / things
 	}
-	return max(1, min(parts, r.n*d.Size()/(threads*64)))
+	return max(1, min(parts, most))
+}
+
+// rowParts are parts of rows whose order is free.
+func (l *lower) rowParts(r rows, d op.DType) int64 {
+	return l.parts(r.outer, 4, r.n*d.Size()/(threads*64))
 }
 
 // sumBytes adds up rows of bytes, by parts if they are few.
@@ -175,7 +183,7 @@ func (l *lower) sumBytes(in cuda.Ptr, r rows, out cuda.Ptr) error {
 	if r.outer >= int64(l.dev.sms)*32 || r.n < 4096 {
 		return launch(out, l.blocks(r.outer*32), 32, 1)
 	}
-	parts := l.parts(r, op.U8)
+	parts := l.rowParts(r, op.U8)
 	if parts == 1 {
 		return launch(out, l.each(r.outer), threads, 1)
 	}
@@ -187,6 +195,35 @@ func (l *lower) sumBytes(in cuda.Ptr, r rows, out cuda.Ptr) error {
 		return err
 	}
 	return l.sum(part, op.I32, rows{r.outer, parts, 1}, out, op.I32, false, 0)
+}
+
+// columnParts is how many blocks of sum_byte_columns columns have each, so that each thread has two rows; 0: they are nothing for that kernel.
+func (l *lower) columnParts(r rows) int64 {
+	blocks := r.outer * ((r.inner + 127) / 128)
+	parts := l.parts(blocks, 2, min(32, r.n/64))
+	if !vectorColumns(r, op.U8) || r.n < 64 || blocks*parts < int64(l.dev.sms) {
+		return 0
+	}
+	return parts
+}
+
+// sumByteColumns adds up columns of bytes by parts.
+func (l *lower) sumByteColumns(in cuda.Ptr, r rows, out cuda.Ptr, parts int64) error {
+	launch := func(out cuda.Ptr) error {
+		args := l.args().Ptr(out).Ptr(in).I64(r.outer).I64(r.n).I64(r.inner).U32(uint32(parts))
+		return l.launch("reduce_u8", "sum_byte_columns", l.each(r.outer*parts*((r.inner+127)/128)), eachThread, 0, args)
+	}
+	if parts == 1 {
+		return launch(out)
+	}
+	part, err := l.scratch(r.outer * parts * r.inner * 4)
+	if err != nil {
+		return err
+	}
+	if err := launch(part); err != nil {
+		return err
+	}
+	return l.sum(part, op.I32, rows{r.outer, parts, r.inner}, out, op.I32, false, 0)
 }
 
 // perWord are the threads that have the 256 lanes of a sum, each those that are in a word.
@@ -269,7 +306,7 @@ func (l *lower) extremeRows(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, w wan
 	if r.outer >= int64(l.dev.sms)*32 || bytes < 4096 {
 		return l.extremeParts(in, d, r, out, w, width, 1)
 	}
-	return l.extremeParts(in, d, r, out, w, threads, l.parts(r, d))
+	return l.extremeParts(in, d, r, out, w, threads, l.rowParts(r, d))
 }
 
 // extremeParts has width threads for each of the parts of a row, which then are a row of what was found.

@@ -160,9 +160,9 @@ func bigSums(m *made) (list []Case) {
 			list = append(list, simple(op.Reduce, []uint64{uint64(kind), 1}, reduced(d, kind, shape[0], 1, shape[2]), m.sums(d, shape...)))
 		}
 	}
-	for _, c := range []struct{ kind, from, to int64 }{{op.Sum, 40_000, 150_000}, {op.Prod, 2048, 150_000}} { // sum_bytes, block
-		shape := bigRows(m, [2]int64{c.from, c.to}, [2]int64{1, 1})
-		list = append(list, simple(op.Reduce, []uint64{uint64(c.kind), 1}, reduced(op.U8, c.kind, shape[0], 1, 1), m.sums(op.U8, shape...)))
+	for _, c := range []struct{ kind, from, to, inner int64 }{{op.Sum, 40_000, 150_000, 1}, {op.Sum, 512, 2000, 64}, {op.Prod, 2048, 150_000, 1}} { // sum_bytes, sum_byte_columns, block
+		shape := bigRows(m, [2]int64{c.from, c.to}, [2]int64{c.inner, c.inner})
+		list = append(list, simple(op.Reduce, []uint64{uint64(c.kind), 1}, reduced(op.U8, c.kind, shape[0], 1, c.inner), m.sums(op.U8, shape...)))
 	}
 	return list
 }
