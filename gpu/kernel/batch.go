@@ -14,12 +14,12 @@ func (b *batcher) instr(i *instr) {
 		b.loadSlot(i)
 	case op >= opLocalGet && op <= opLocalTee:
 		b.branch(op, b.kernel+i.n)
-	case op >= opI32DivS && op <= opI32RemU, op >= opI64DivS && op <= opI64RemU:
+	case divides(op):
 		b.divide(op)
 	case op == opF32Copysign, op == opF64Copysign, op == opReinterpretI, op == opReinterpretL:
 		b.canonical(typeOf(numeric[op][0]))
 		b.op(op)
-	case truncations[op].kind != 0:
+	case truncations[op].from != 0:
 		b.truncate(op)
 	default:
 		b.plain(i, b.types)
@@ -30,9 +30,9 @@ func (b *batcher) instr(i *instr) {
 func (b *batcher) giveUp(t Trap) {
 	b.get(b.element)
 	b.i64(8)
-	b.op(0x86) // shl
+	b.op(opI64Shl)
 	b.i64(int64(t))
-	b.op(0x84, opReturn) // or
+	b.op(opI64Or, opReturn)
 }
 
 // trapIf appends: if the i32 on the stack is not 0, give up.
@@ -49,7 +49,7 @@ func (b *batcher) burn() {
 	b.trapIf(OutOfFuel)
 	b.get(b.fuel)
 	b.i32(-1)
-	b.op(0x6a)
+	b.op(opI32Add)
 	b.set(b.fuel)
 }
 
@@ -58,13 +58,13 @@ func (b *batcher) loadSlot(i *instr) {
 	index := b.tmp[i64][0]
 	b.tee(index)
 	b.get(b.elements[i.n])
-	b.op(0x54) // i64.lt_u
-	b.block(opIf, signature{results: string([]byte{byte(i.t)})}, b.types)
+	b.op(opI64LtU)
+	b.block(opIf, signature{results: list(i.t)}, b.types)
 	b.get(b.slot[i.n])
 	b.get(index)
-	b.op(0xa7)
+	b.op(opI32WrapI64)
 	b.i32(int32(i.t.size()))
-	b.op(0x6c, 0x6a)
+	b.op(opI32Mul, opI32Add)
 	address := b.tmp[i32][0]
 	b.set(address)
 	b.load(i.t, address, 0)
@@ -75,23 +75,23 @@ func (b *batcher) loadSlot(i *instr) {
 
 // divide appends a division of integers with its checks.
 func (b *batcher) divide(op byte) {
-	t, zero, equal, least := i32, byte(opI32Eqz), byte(0x46), int64(-1)<<31
-	div := byte(opI32DivS)
-	if op >= opI64DivS {
-		t, zero, equal, least, div = i64, opI64Eqz, opI64Eq, -1<<63, opI64DivS
+	div, t := sized(op)
+	zero, equal := byte(opI32Eqz), byte(opI32Eq)
+	if t == i64 {
+		zero, equal = opI64Eqz, opI64Eq
 	}
 	by := b.tmp[t][0]
 	b.tee(by)
 	b.op(zero)
 	b.trapIf(DivisionByZero)
-	if op == div {
+	if div == opI32DivS {
 		over := b.tmp[t][1]
 		b.tee(over)
-		b.constant(t, uint64(least))
+		b.constant(t, 1<<(8*t.size()-1))
 		b.op(equal)
 		b.get(by)
 		b.constant(t, 1<<64-1)
-		b.op(equal, 0x71) // and
+		b.op(equal, opI32And)
 		b.trapIf(Overflow)
 		b.get(over)
 	}
@@ -101,22 +101,21 @@ func (b *batcher) divide(op byte) {
 
 // truncation is a conversion of a float to an integer: it takes what is more than low (or, closed, low itself) and less than high.
 type truncation struct {
-	kind      byte // 0 where it is none
-	from      valType
-	low, high uint64 // bits of from
+	from      valType // 0 where it is none
+	low, high uint64  // bits of from
 	closed    bool
 }
 
 // truncations are those that trap, by instruction. Those that saturate have the same ranges.
 var truncations = [256]truncation{
-	0xa8: {1, f32, 0xcf000000, 0x4f000000, true},                  // i32 of f32: -2^31 to 2^31
-	0xa9: {1, f32, 0xbf800000, 0x4f800000, false},                 // u32 of f32: -1 to 2^32
-	0xaa: {1, f64, 0xc1e0000000200000, 0x41e0000000000000, false}, // i32 of f64: -2^31-1 to 2^31
-	0xab: {1, f64, 0xbff0000000000000, 0x41f0000000000000, false}, // u32 of f64
-	0xae: {1, f32, 0xdf000000, 0x5f000000, true},                  // i64 of f32: -2^63 to 2^63
-	0xaf: {1, f32, 0xbf800000, 0x5f800000, false},                 // u64 of f32: -1 to 2^64
-	0xb0: {1, f64, 0xc3e0000000000000, 0x43e0000000000000, true},  // i64 of f64
-	0xb1: {1, f64, 0xbff0000000000000, 0x43f0000000000000, false}, // u64 of f64
+	0xa8: {f32, 0xcf000000, 0x4f000000, true},                  // i32 of f32: -2^31 to 2^31
+	0xa9: {f32, 0xbf800000, 0x4f800000, false},                 // u32 of f32: -1 to 2^32
+	0xaa: {f64, 0xc1e0000000200000, 0x41e0000000000000, false}, // i32 of f64: -2^31-1 to 2^31
+	0xab: {f64, 0xbff0000000000000, 0x41f0000000000000, false}, // u32 of f64
+	0xae: {f32, 0xdf000000, 0x5f000000, true},                  // i64 of f32: -2^63 to 2^63
+	0xaf: {f32, 0xbf800000, 0x5f800000, false},                 // u64 of f32: -1 to 2^64
+	0xb0: {f64, 0xc3e0000000000000, 0x43e0000000000000, true},  // i64 of f64
+	0xb1: {f64, 0xbff0000000000000, 0x43f0000000000000, false}, // u64 of f64
 }
 
 // truncate appends a conversion to an integer with its checks.
@@ -140,7 +139,7 @@ func (b *batcher) truncate(op byte) {
 	b.op(greater)
 	b.get(x)
 	b.constant(t.from, t.high)
-	b.op(less, 0x71, opI32Eqz)
+	b.op(less, opI32And, opI32Eqz)
 	b.trapIf(Overflow)
 	b.get(x)
 	b.op(op)

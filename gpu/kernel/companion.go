@@ -9,8 +9,6 @@ const (
 	maxWork    = 2 * maxForks * maxForks // of the engine's compiler: the squares of forks
 )
 
-const sectionMemory = 5
-
 // Entry is a kernel of a companion.
 type Entry struct {
 	Name  string // of the export of the node's module
@@ -36,14 +34,13 @@ func Companion(wasm []byte) ([]byte, []Entry, error) {
 		return nil, nil, err
 	}
 	var entries []Entry
-	var types typeList
-	var funcs, exports, code writer
-	batch := types.of(signature{params: string([]byte{byte(i32), byte(i64), byte(i64)}), results: string([]byte{byte(i64)})})
-	exports.name("memory")
-	exports.op(2, 0)
+	var p parts
+	p.memory.item().op(1, 1, 0x80, 0x80, 4) // 1 page, at most 65,536
+	batch := p.types.of(signature{list(i32, i64, i64), list(i64)})
+	p.export("memory", exportMemory, 0)
 	looked, work := map[uint32]bool{}, 0
 	for _, e := range m.exports {
-		if looked[e.index] || len(entries) == maxKernels || len(code.b) > maxCode {
+		if looked[e.index] || len(entries) == maxKernels || len(p.code.b) > maxCode {
 			continue // a function with two names is given under the first one
 		}
 		looked[e.index] = true
@@ -53,26 +50,12 @@ func Companion(wasm []byte) ([]byte, []Entry, error) {
 		}
 		work += f.forks * f.forks
 		entry := Entry{Name: e.name, Batch: "k" + strconv.Itoa(len(entries)), Func: f}
-		funcs.u32(batch)
-		exports.name(entry.Batch)
-		exports.op(0)
-		exports.u32(uint32(len(entries)))
-		code.sized(f.batch(&types))
+		p.funcs.item().u32(batch)
+		p.export(entry.Batch, exportFunc, uint32(len(entries)))
+		p.code.item().sized(f.batch(&p.types))
 		entries = append(entries, entry)
 	}
-	w := writer{append([]byte(nil), magic...)}
-	w.section(sectionType, types.section())
-	w.section(sectionFunc, counted(len(entries), funcs))
-	w.section(sectionMemory, []byte{1, 1, 1, 0x80, 0x80, 4}) // one: 1 page, at most 65,536
-	w.section(sectionExport, counted(len(entries)+1, exports))
-	w.section(sectionCode, counted(len(entries), code))
-	return w.b, entries, nil
-}
-
-func counted(n int, items writer) []byte {
-	var w writer
-	w.u32(uint32(n))
-	return append(w.b, items.b...)
+	return p.module(), entries, nil
 }
 
 // batcher writes a batch function: its locals, a loop over the elements, and in it the kernel's instructions.
@@ -150,16 +133,16 @@ func (b *batcher) load(t valType, local, offset uint32) {
 func (b *batcher) toFirst(address, stride uint32) {
 	b.get(address)
 	b.get(b.element)
-	b.op(0xa7)
+	b.op(opI32WrapI64)
 	b.get(stride)
-	b.op(0x6c, 0x6a) // multiply, add
+	b.op(opI32Mul, opI32Add)
 	b.set(address)
 }
 
 func (b *batcher) advance(address, stride uint32) {
 	b.get(address)
 	b.get(stride)
-	b.op(0x6a)
+	b.op(opI32Add)
 	b.set(address)
 }
 
@@ -193,7 +176,7 @@ func (b *batcher) loop() {
 	}
 	b.get(b.element)
 	b.i64(1)
-	b.op(0x7c)
+	b.op(opI64Add)
 	b.set(b.element)
 	b.branch(opBr, 0)
 	b.op(opEnd, opEnd)
@@ -220,24 +203,18 @@ func (b *batcher) results() {
 	}
 }
 
-// The canonical NaNs.
-const (
-	nan32 = 0x7fc00000
-	nan64 = 0x7ff8000000000000
-)
-
 // canonical makes the value on the stack the canonical NaN, if it is one.
 func (b *batcher) canonical(t valType) {
-	nan, equal := uint64(nan32), byte(opF32Eq)
-	switch t {
-	case f64:
-		nan, equal = nan64, opF64Eq
-	case i32, i64:
+	if t.nan() == 0 {
 		return
+	}
+	equal := byte(opF32Eq)
+	if t == f64 {
+		equal = opF64Eq
 	}
 	x := b.tmp[t][0]
 	b.tee(x)
-	b.constant(t, nan)
+	b.constant(t, t.nan())
 	b.get(x)
 	b.get(x)
 	b.op(equal, opSelect)

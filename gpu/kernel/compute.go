@@ -8,21 +8,21 @@ import (
 // compute does an instruction of numbers, on bits.
 func compute(op byte, a, b uint64) (uint64, Trap) {
 	switch {
-	case op >= 0xa7:
+	case op >= opI32WrapI64:
 		return convert(op, a)
-	case op >= 0x99:
+	case op >= opF64Abs:
 		if op == opF64Copysign {
 			return a&(1<<63-1) | oneNaN(f64, b)&(1<<63), 0
 		}
-		return math.Float64bits(compute64f(op-0x99+0x8b, math.Float64frombits(a), math.Float64frombits(b))), 0
-	case op >= 0x8b:
+		return math.Float64bits(compute64f(op-opF64Abs+opF32Abs, math.Float64frombits(a), math.Float64frombits(b))), 0
+	case op >= opF32Abs:
 		if op == opF32Copysign {
 			return a&(1<<31-1) | oneNaN(f32, b)&(1<<31), 0
 		}
 		return uint64(math.Float32bits(compute32f(op, float(a), float(b)))), 0
-	case op >= 0x79:
+	case op >= opI64Clz:
 		return compute64(op, a, b)
-	case op >= 0x67:
+	case op >= opI32Clz:
 		return compute32(op, uint32(a), uint32(b))
 	case op >= opF64Eq:
 		return compare(op-opF64Eq, math.Float64frombits(a), math.Float64frombits(b)), 0
@@ -39,10 +39,8 @@ func float(bits uint64) float32 { return math.Float32frombits(uint32(bits)) }
 // oneNaN gives the canonical NaN for any.
 func oneNaN(t valType, v uint64) uint64 {
 	switch {
-	case t == f32 && v&(1<<31-1) > 0xff<<23:
-		return nan32
-	case t == f64 && v&(1<<63-1) > 0x7ff<<52:
-		return nan64
+	case t == f32 && v&(1<<31-1) > 0xff<<23, t == f64 && v&(1<<63-1) > 0x7ff<<52:
+		return t.nan()
 	}
 	return v
 }
@@ -172,8 +170,8 @@ func compute32(op byte, a, b uint32) (uint64, Trap) {
 	case 0x78:
 		return uint64(bits.RotateLeft32(a, -int(n))), 0
 	}
-	if op < 0x67 {
-		return compareInts(op-0x46, int64(int32(a)), int64(int32(b))), 0
+	if op < opI32Clz {
+		return compareInts(op-opI32Eq, int64(int32(a)), int64(int32(b))), 0
 	}
 	if op == 0x76 {
 		b = n

@@ -21,7 +21,7 @@ func (c *checker) blockType() signature {
 		c.fail(at, "a block whose result is no number")
 		return signature{}
 	}
-	return signature{results: string([]byte{byte(t)})}
+	return signature{results: list(t)}
 }
 
 func (c *checker) block(op byte) {
@@ -187,9 +187,9 @@ func (c *checker) call() {
 		c.fail(c.at, "instruction 0x10 calls %.80q of %.80q: a kernel calls nothing but imports of %s", f.name, f.module, Imports)
 		return
 	}
-	want := signature{params: string([]byte{byte(i64)}), results: string([]byte{byte(t)})}
+	want := signature{params: list(i64), results: list(t)}
 	if gid {
-		want = signature{results: string([]byte{byte(i64)})}
+		want = signature{results: list(i64)}
 	}
 	if sig, err := c.m.typeAt(f.index, f.at); err != nil || sig != want {
 		c.fail(c.at, "%s.%s is imported with another type", Imports, f.name)

@@ -1,6 +1,10 @@
 package kernel
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+	"strconv"
+)
 
 // writer puts a module together.
 type writer struct{ b []byte }
@@ -24,11 +28,6 @@ func (w *writer) sized(part []byte) {
 }
 
 func (w *writer) name(s string) { w.sized([]byte(s)) }
-
-func (w *writer) section(id byte, part []byte) {
-	w.op(id)
-	w.sized(part)
-}
 
 func (w *writer) i32(n int32) { w.op(opI32Const); w.signed(int64(n)) }
 func (w *writer) i64(n int64) { w.op(opI64Const); w.signed(n) }
@@ -55,33 +54,75 @@ func (w *writer) constant(t valType, bits uint64) {
 	}
 }
 
+// items are those of a section.
+type items struct {
+	writer
+	n int
+}
+
+// item begins one more.
+func (s *items) item() *writer {
+	s.n++
+	return &s.writer
+}
+
 // typeList is the types of a module, each once.
 type typeList struct {
-	list  []signature
+	items
 	index map[signature]uint32
 }
 
 func (l *typeList) of(s signature) uint32 {
-	if l.index == nil {
-		l.index = map[signature]uint32{}
-	}
 	i, ok := l.index[s]
 	if !ok {
-		i = uint32(len(l.list))
+		if l.index == nil {
+			l.index = map[signature]uint32{}
+		}
+		i = uint32(l.n)
 		l.index[s] = i
-		l.list = append(l.list, s)
-	}
-	return i
-}
-
-func (l *typeList) section() []byte {
-	var w writer
-	w.u32(uint32(len(l.list)))
-	for _, s := range l.list {
+		w := l.item()
 		w.op(0x60)
 		w.name(s.params)
 		w.name(s.results)
 	}
+	return i
+}
+
+// parts are what a module is put together from.
+type parts struct {
+	types                                 typeList
+	imports, funcs, memory, exports, code items
+}
+
+func (p *parts) imported(name string, s signature) {
+	w := p.imports.item()
+	w.name(Imports)
+	w.name(name)
+	w.op(0)
+	w.u32(p.types.of(s))
+}
+
+func (p *parts) export(name string, kind byte, index uint32) {
+	w := p.exports.item()
+	w.name(name)
+	w.op(kind)
+	w.u32(index)
+}
+
+func (p *parts) module() []byte {
+	w := writer{slices.Clone(magic)}
+	section := func(id byte, s items) {
+		if s.n > 0 {
+			w.op(id)
+			w.sized(append(binary.AppendUvarint(nil, uint64(s.n)), s.b...))
+		}
+	}
+	section(sectionType, p.types.items)
+	section(sectionImport, p.imports)
+	section(sectionFunc, p.funcs)
+	section(sectionMemory, p.memory)
+	section(sectionExport, p.exports)
+	section(sectionCode, p.code)
 	return w.b
 }
 
@@ -144,37 +185,28 @@ func (w *writer) plain(i *instr, types *typeList) {
 
 // minimal makes the module of one function, see Func.Module, and says how many bytes its body has.
 func (f *Func) minimal() ([]byte, int) {
-	var types typeList
-	kernel := types.of(f.sig)
-	imports, index := f.imports(&types)
+	var p parts
+	p.funcs.item().u32(p.types.of(f.sig))
+	index := map[imported]uint32{} // in the order in which they are called first
+	for i := range f.code {
+		called, ok := f.code[i].calls()
+		if _, known := index[called]; ok && !known {
+			index[called] = uint32(len(index))
+			p.imported(called.function())
+		}
+	}
 	var body writer
 	body.localDecls(f.locals[len(f.sig.params):])
 	for i := range f.code {
-		switch in := &f.code[i]; in.op {
-		case opGid, opLoad:
-			body.branch(opCall, index[importOf(in)])
-		default:
-			body.plain(in, &types)
+		if called, ok := f.code[i].calls(); ok {
+			body.branch(opCall, index[called])
+		} else {
+			body.plain(&f.code[i], &p.types)
 		}
 	}
-	var funcs, exports, code writer
-	funcs.op(1)
-	funcs.u32(kernel)
-	exports.op(1)
-	exports.name("kernel")
-	exports.op(0)
-	exports.u32(uint32(len(index)))
-	code.op(1)
-	code.sized(body.b)
-	w := writer{append([]byte(nil), magic...)}
-	w.section(sectionType, types.section())
-	if len(index) > 0 {
-		w.section(sectionImport, imports)
-	}
-	w.section(sectionFunc, funcs.b)
-	w.section(sectionExport, exports.b)
-	w.section(sectionCode, code.b)
-	return w.b, len(body.b)
+	p.export("kernel", exportFunc, uint32(len(index)))
+	p.code.item().sized(body.b)
+	return p.module(), len(body.b)
 }
 
 // imported is a function of the module Imports: gid, with the type unknown, or a load.
@@ -183,32 +215,11 @@ type imported struct {
 	slot uint32
 }
 
-func importOf(i *instr) imported { return imported{i.t, i.n} }
+func (i *instr) calls() (imported, bool) { return imported{i.t, i.n}, i.op == opGid || i.op == opLoad }
 
-// imports writes the import section: what the kernel calls, in the order in which it is called first.
-func (f *Func) imports(types *typeList) ([]byte, map[imported]uint32) {
-	index := map[imported]uint32{}
-	var items writer
-	for i := range f.code {
-		in := &f.code[i]
-		if in.op != opGid && in.op != opLoad {
-			continue
-		}
-		if _, ok := index[importOf(in)]; ok {
-			continue
-		}
-		index[importOf(in)] = uint32(len(index))
-		name, sig := "gid", signature{results: string([]byte{byte(i64)})}
-		if in.op == opLoad {
-			name = in.t.dtype().String() + "_" + string([]byte{'0' + byte(in.n)})
-			sig = signature{params: string([]byte{byte(i64)}), results: string([]byte{byte(in.t)})}
-		}
-		items.name(Imports)
-		items.name(name)
-		items.op(0)
-		items.u32(types.of(sig))
+func (i imported) function() (name string, s signature) {
+	if i.t == unknown {
+		return "gid", signature{results: list(i64)}
 	}
-	var w writer
-	w.u32(uint32(len(index)))
-	return append(w.b, items.b...), index
+	return i.t.dtype().String() + "_" + strconv.Itoa(int(i.slot)), signature{list(i64), list(i.t)}
 }

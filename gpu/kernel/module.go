@@ -6,13 +6,16 @@ import (
 	"levee/gpu/op"
 )
 
-// The sections that are looked at.
+// Sections of a module, and kinds of exports.
 const (
 	sectionType   = 1
 	sectionImport = 2
 	sectionFunc   = 3
+	sectionMemory = 5
 	sectionExport = 7
 	sectionCode   = 10
+	exportFunc    = 0
+	exportMemory  = 2
 )
 
 // A module's size and counts. They are those of a module that a node may be.
@@ -112,7 +115,7 @@ func (m *module) section(r *reader, id int) {
 		for range r.count("exports", maxExports) {
 			e := named{at: r.pos, name: r.name()}
 			kind := r.u8()
-			if e.index = r.u32(); kind == 0 && r.err == nil {
+			if e.index = r.u32(); kind == exportFunc && r.err == nil {
 				m.exports = append(m.exports, e)
 			}
 		}

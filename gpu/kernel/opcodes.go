@@ -15,11 +15,36 @@ const (
 
 func number(t valType) bool { return t >= f64 && t <= i32 }
 
+// list is types as a signature has them.
+func list(types ...valType) string {
+	b := make([]byte, len(types))
+	for i, t := range types {
+		b[i] = byte(t)
+	}
+	return string(b)
+}
+
 func (t valType) dtype() op.DType {
 	return [...]op.DType{op.F64, op.F32, op.I64, op.I32}[t-f64]
 }
 
 func (t valType) size() int64 { return t.dtype().Size() }
+
+// nan is the bits of the canonical NaN; 0 where there is none.
+func (t valType) nan() uint64 {
+	switch t {
+	case f32:
+		return nan32
+	case f64:
+		return nan64
+	}
+	return 0
+}
+
+const (
+	nan32 = 0x7fc00000
+	nan64 = 0x7ff8000000000000
+)
 
 // The instructions that are more than a function of numbers.
 const (
@@ -51,18 +76,38 @@ const (
 // Instructions of numbers that somebody treats on their own.
 const (
 	opI32Eqz       = 0x45
-	opI32LtU       = 0x49
+	opI32Eq        = 0x46
 	opI64Eqz       = 0x50
 	opI64Eq        = 0x51
+	opI64LtU       = 0x54
 	opI64GeS       = 0x59
 	opF32Eq        = 0x5b
 	opF64Eq        = 0x61
+	opI32Clz       = 0x67
+	opI32Popcnt    = 0x69
+	opI32Add       = 0x6a
+	opI32Mul       = 0x6c
 	opI32DivS      = 0x6d
 	opI32RemU      = 0x70
+	opI32And       = 0x71
+	opI32Shl       = 0x74
+	opI32Rotr      = 0x78
+	opI64Clz       = 0x79
+	opI64Add       = 0x7c
 	opI64DivS      = 0x7f
 	opI64RemU      = 0x82
+	opI64Or        = 0x84
+	opI64Shl       = 0x86
+	opI64Rotr      = 0x8a
+	opF32Abs       = 0x8b
+	opF32Sqrt      = 0x91
+	opF32Div       = 0x95
+	opF32Min       = 0x96
+	opF32Max       = 0x97
 	opF32Copysign  = 0x98
+	opF64Abs       = 0x99
 	opF64Copysign  = 0xa6
+	opI32WrapI64   = 0xa7
 	opReinterpretI = 0xbc // f32 to i32
 	opReinterpretL = 0xbd // f64 to i64
 	opLastNumber   = 0xc4
@@ -106,6 +151,27 @@ func makeNumeric() (t [256]string) {
 	return t
 }
 
+// sized takes an instruction of arithmetic apart: the one that does the same with 32 bits, and its type.
+func sized(op byte) (byte, valType) {
+	switch {
+	case op >= opI64Clz && op <= opI64Rotr:
+		return op - opI64Clz + opI32Clz, i64
+	case op >= opF64Abs && op <= opF64Copysign:
+		return op - opF64Abs + opF32Abs, f64
+	case op >= opF32Abs && op <= opF32Copysign:
+		return op, f32
+	}
+	return op, i32
+}
+
+// divides says whether an instruction is a quotient or a remainder of integers.
+func divides(op byte) bool {
+	op, _ = sized(op)
+	return op >= opI32DivS && op <= opI32RemU
+}
+
+func mayTrap(op byte) bool { return op == opUnreachable || divides(op) || truncations[op].from != 0 }
+
 func typeOf(letter byte) valType {
 	switch letter {
 	case 'i':
@@ -147,10 +213,10 @@ func forbidden(c byte) string {
 
 // weight is roughly how many additions an instruction is worth.
 func weight(c byte) int64 {
-	switch {
-	case c >= opI32DivS && c <= opI32RemU, c >= opI64DivS && c <= opI64RemU:
+	switch op, _ := sized(c); {
+	case divides(op):
 		return 16
-	case c == 0x91, c == 0x95, c == 0x9f, c == 0xa3: // roots and quotients
+	case op == opF32Sqrt, op == opF32Div:
 		return 8
 	case c == opLoad:
 		return 4

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"levee/gpu/op"
@@ -84,7 +85,7 @@ func (f *Func) PTX(t Types) (string, error) {
 	if len(t.In) != len(f.sig.params) || len(t.One) != len(t.In) || len(t.Out) != len(f.sig.results) {
 		return "", op.Errorf(op.BadKernel, "a kernel of %d parameters and %d results for %d and %d tensors", len(f.sig.params), len(f.sig.results), len(t.In), len(t.Out))
 	}
-	for i, d := range append(append([]op.DType(nil), t.In...), t.Out...) {
+	for i, d := range slices.Concat(t.In, t.Out) {
 		if want := valType((f.sig.params + f.sig.results)[i]); !takes(want, d) {
 			return "", op.Errorf(op.BadKernel, "tensor %d of a kernel is %v where %v is needed", i, d, want.dtype())
 		}
@@ -112,13 +113,18 @@ func (g *generator) header() string {
 	for i := range n {
 		fmt.Fprintf(&h, "\t.param .u64 p%d%s\n", i, strings.Repeat(",", min(1, n-1-i)))
 	}
-	h.WriteString(")\n{\n")
+	return h.String() + ")\n{\n" + g.declarations()
+}
+
+// declarations are those of all registers.
+func (g *generator) declarations() string {
+	var d strings.Builder
 	for _, t := range [...]valType{pred, half, i32, i64, f32, f64} {
 		if g.regs[t] > 0 {
-			fmt.Fprintf(&h, "\t.reg %s %s<%d>;\n", regNames[t].ptx, regNames[t].prefix, g.regs[t])
+			fmt.Fprintf(&d, "\t.reg %s %s<%d>;\n", regNames[t].ptx, regNames[t].prefix, g.regs[t])
 		}
 	}
-	return h.String()
+	return d.String()
 }
 
 func (g *generator) new(t valType) reg {
@@ -152,12 +158,14 @@ func (g *generator) trapIf(p reg, not string, t Trap) {
 	g.put("@%s%v bra $T%d", not, p, t)
 }
 
+func (t valType) width() string { return fmt.Sprint(8 * t.size()) }
+
 // bits is how instructions call plain bits of a type's size.
 func (t valType) bits() string {
 	if t == half {
 		return "b16"
 	}
-	return fmt.Sprint("b", 8*t.size())
+	return "b" + t.width()
 }
 
 // ptx is the type in PTX that selp and the like take.
@@ -184,13 +192,9 @@ func immediate(t valType, bits uint64) string {
 
 // canonical gives a value that is the canonical NaN if it is one.
 func (g *generator) canonical(x reg) reg {
-	nan := uint64(nan32)
-	switch x.t {
-	case f64:
-		nan = nan64
-	case i32, i64:
+	if x.t.nan() == 0 {
 		return x
 	}
 	p := g.set(pred, "setp.nan."+x.t.ptx(), x, x)
-	return g.set(x.t, "selp."+x.t.ptx(), immediate(x.t, nan), x, p)
+	return g.set(x.t, "selp."+x.t.ptx(), immediate(x.t, x.t.nan()), x, p)
 }

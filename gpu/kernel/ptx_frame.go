@@ -53,10 +53,6 @@ func (f *Func) straight() bool {
 	return len(f.code) <= 128 && !f.Traps()
 }
 
-func mayTrap(op byte) bool {
-	return op == opUnreachable || truncations[op].kind != 0 || op >= opI32DivS && op <= opI32RemU || op >= opI64DivS && op <= opI64RemU
-}
-
 // elements writes a loop that takes n elements at a time, a stride apart: it loads for all, computes each and stores all. When there are
 // no more n of them, it goes on at after.
 func (g *generator) elements(n int, stride, last reg, after string) {

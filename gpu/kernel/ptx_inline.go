@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,27 +16,20 @@ const maxInline = 64
 // kernels that ask where they are, may trap, or are long.
 func (f *Func) Inline(via op.DType) func(x string) string {
 	asks := slices.ContainsFunc(f.code, func(i instr) bool { return i.op == opGid || i.op == opLoad })
-	if f.sig.params != string(f32) || f.sig.results != string(f32) || asks || len(f.code) > maxInline || !f.straight() || !takes(f32, via) {
+	if f.sig != (signature{list(f32), list(f32)}) || asks || len(f.code) > maxInline || !f.straight() || !takes(f32, via) {
 		return nil
 	}
 	g := &generator{f: f, types: Types{In: []op.DType{via}, One: []bool{false}, Out: []op.DType{op.F32}}, regs: map[valType]int{}}
 	for _, t := range f.locals {
-		g.locals = append(g.locals, g.new(valType(t)))
+		g.locals = append(g.locals, g.new(t))
 	}
 	in := g.new(f32)
 	results := g.element(reg{}, []reg{g.widen(via, g.narrow(via, in))})
 	if results == nil {
 		return nil
 	}
-	var head strings.Builder
-	head.WriteString("\t{\n")
-	for _, t := range [...]valType{pred, half, i32, i64, f32, f64} {
-		if g.regs[t] > 0 {
-			fmt.Fprintf(&head, "\t.reg %s %s<%d>;\n", regNames[t].ptx, regNames[t].prefix, g.regs[t])
-		}
-	}
 	own := func(s string) string { return registers.ReplaceAllString(s, "%i$1") } // not to be taken for those around
-	before, after := own(head.String()+"\tmov.f32 "+in.String()+", "), own(g.text.String())
+	before, after := own("\t{\n"+g.declarations()+"\tmov.f32 "+in.String()+", "), own(g.text.String())
 	return func(x string) string {
 		body := labels.ReplaceAllString(after, "${1}_"+strings.TrimPrefix(x, "%")) // labels are a whole kernel's
 		return before + x + ";\n" + body + "\tmov.f32 " + x + ", " + own(results[0].String()) + ";\n\t}\n"

@@ -6,8 +6,9 @@ import (
 	"levee/gpu/op"
 )
 
+// native is the type of values that are elements of a type as they are.
 func native(d op.DType) valType {
-	return map[op.DType]valType{op.I32: i32, op.I64: i64, op.F32: f32, op.F64: f64}[d]
+	return [...]valType{op.I32: i32, op.I64: i64, op.F32: f32, op.F64: f64}[d]
 }
 
 // stored is how an element is loaded and stored: the type of its register, and the instructions' name of it.

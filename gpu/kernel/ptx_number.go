@@ -36,24 +36,26 @@ func makeMnemonics() (t [256]string) {
 func (g *generator) compute(op byte) {
 	types := numeric[op]
 	result := typeOf(types[len(types)-1])
-	switch {
+	switch base, t := sized(op); {
 	case op == opI32Eqz || op == opI64Eqz:
 		g.isZero(op)
-	case op >= opI32DivS && op <= opI32RemU, op >= opI64DivS && op <= opI64RemU:
-		g.divide(op)
-	case op >= 0x74 && op <= 0x78 || op >= 0x86 && op <= 0x8a:
-		g.shift(op)
-	case op == 0x96 || op == 0x97 || op == 0xa4 || op == 0xa5:
-		g.extreme(op)
-	case op == opF32Copysign || op == opF64Copysign:
-		g.copysign(result)
-	case op >= 0x67 && op <= 0x69 || op >= 0x79 && op <= 0x7b:
-		g.countBits(op, result)
+	case divides(op):
+		g.divide(base-opI32DivS, t)
+	case base >= opI32Shl && base <= opI32Rotr:
+		g.shift(base-opI32Shl, t)
+	case base == opF32Min:
+		g.extreme("min.", t)
+	case base == opF32Max:
+		g.extreme("max.", t)
+	case base == opF32Copysign:
+		g.copysign(t)
+	case base >= opI32Clz && base <= opI32Popcnt:
+		g.countBits(base-opI32Clz, t)
 	case op >= 0xc0 && op <= opLastNumber:
 		g.extend(op)
 	case op >= opSat:
 		g.saturate(op)
-	case truncations[op].kind != 0:
+	case truncations[op].from != 0:
 		g.truncate(op)
 	case len(types) == 3:
 		b, a := g.pop(), g.pop()
@@ -82,63 +84,49 @@ func (g *generator) isZero(op byte) {
 	}
 }
 
-func (g *generator) divide(op byte) {
-	t, first, width, least := i32, byte(opI32DivS), "32", immediate(i32, 1<<31)
-	if op >= opI64DivS {
-		t, first, width, least = i64, opI64DivS, "64", immediate(i64, 1<<63)
-	}
+// divide is div_s, div_u, rem_s or rem_u.
+func (g *generator) divide(kind byte, t valType) {
 	b, a := g.pop(), g.pop()
-	equal := "setp.eq.s" + width
+	equal := "setp.eq.s" + t.width()
 	g.trapIf(g.set(pred, equal, b, 0), "", DivisionByZero)
-	switch op - first {
+	switch kind {
 	case 0:
+		least := immediate(t, 1<<(8*t.size()-1))
 		p, q := g.set(pred, equal, a, least), g.set(pred, equal, b, -1)
 		g.trapIf(g.set(pred, "and.pred", p, q), "", Overflow)
 	case 2: // the least number by -1 leaves nothing, as by 1
 		b = g.set(t, "selp."+t.bits(), 1, b, g.set(pred, equal, b, -1))
 	}
-	name := [...]string{"div.s", "div.u", "rem.s", "rem.u"}[op-first]
-	g.push(g.set(t, name+width, a, b))
+	g.push(g.set(t, [...]string{"div.s", "div.u", "rem.s", "rem.u"}[kind]+t.width(), a, b))
 }
 
-// shift masks the count, which PTX would clamp.
-func (g *generator) shift(op byte) {
-	t, first, mask, width := i32, byte(0x74), 31, "32"
-	if op >= 0x86 {
-		t, first, mask, width = i64, 0x86, 63, "64"
-	}
+// shift is shl, shr_s, shr_u, rotl or rotr. It masks the count, which PTX would clamp.
+func (g *generator) shift(kind byte, t valType) {
+	mask := 8*t.size() - 1
 	n, a := g.pop(), g.pop()
 	if t == i64 {
 		n = g.set(i32, "cvt.u32.u64", n)
 	}
 	n = g.set(i32, "and.b32", n, mask)
-	switch kind := op - first; kind {
-	case 0, 1, 2:
-		g.push(g.set(t, [...]string{"shl.b", "shr.s", "shr.u"}[kind]+width, a, n))
-	default:
-		back := g.set(i32, "neg.s32", n)
-		back = g.set(i32, "and.b32", back, mask)
-		if kind == 4 {
-			n, back = back, n
-		}
-		left, right := g.set(t, "shl.b"+width, a, n), g.set(t, "shr.u"+width, a, back)
-		g.push(g.set(t, "or.b"+width, left, right))
+	if kind < 3 {
+		g.push(g.set(t, [...]string{"shl.b", "shr.s", "shr.u"}[kind]+t.width(), a, n))
+		return
 	}
+	back := g.set(i32, "neg.s32", n)
+	back = g.set(i32, "and.b32", back, mask)
+	if kind == 4 {
+		n, back = back, n
+	}
+	left, right := g.set(t, "shl.b"+t.width(), a, n), g.set(t, "shr.u"+t.width(), a, back)
+	g.push(g.set(t, "or.b"+t.width(), left, right))
 }
 
 // extreme is min or max: NaN if either is NaN, and -0 is less than 0.
-func (g *generator) extreme(op byte) {
-	t, name, nan := f32, "min.", uint64(nan32)
-	if op >= 0xa4 {
-		t, nan = f64, nan64
-	}
-	if op&1 == 1 {
-		name = "max."
-	}
+func (g *generator) extreme(name string, t valType) {
 	b, a := g.pop(), g.pop()
 	d := g.set(t, name+t.ptx(), a, b)
 	p := g.set(pred, "setp.nan."+t.ptx(), a, b)
-	g.push(g.set(t, "selp."+t.ptx(), immediate(t, nan), d, p))
+	g.push(g.set(t, "selp."+t.ptx(), immediate(t, t.nan()), d, p))
 }
 
 func (g *generator) copysign(t valType) {
@@ -154,17 +142,12 @@ func (g *generator) copysign(t valType) {
 }
 
 // countBits is clz, ctz or popcnt, which PTX gives as 32 bits always.
-func (g *generator) countBits(op byte, t valType) {
+func (g *generator) countBits(kind byte, t valType) {
 	a := g.pop()
-	kind := op - 0x67
-	if t == i64 {
-		kind = op - 0x79
-	}
 	if kind == 1 {
 		a = g.set(t, "brev."+t.bits(), a)
 	}
-	name := [...]string{"clz.", "clz.", "popc."}[kind]
-	d := g.set(i32, name+t.bits(), a)
+	d := g.set(i32, [...]string{"clz.", "clz.", "popc."}[kind]+t.bits(), a)
 	if t == i64 {
 		d = g.set(i64, "cvt.u64.u32", d)
 	}
@@ -173,12 +156,12 @@ func (g *generator) countBits(op byte, t valType) {
 
 // extend repeats the sign of the lower bits.
 func (g *generator) extend(op byte) {
-	t, n, width := i32, [...]int{24, 16, 56, 48, 32}[op-0xc0], "32"
+	t, n := i32, [...]int{24, 16, 56, 48, 32}[op-0xc0]
 	if op >= 0xc2 {
-		t, width = i64, "64"
+		t = i64
 	}
 	a := g.set(t, "shl."+t.bits(), g.pop(), n)
-	g.push(g.set(t, "shr.s"+width, a, n))
+	g.push(g.set(t, "shr.s"+t.width(), a, n))
 }
 
 // lower tells whether x is not below what a truncation takes.
@@ -196,7 +179,7 @@ func (g *generator) cvt(signed bool, x reg, to valType) reg {
 	if signed {
 		name = "cvt.rzi.s"
 	}
-	return g.set(to, name+to.bits()[1:]+"."+x.t.ptx(), x)
+	return g.set(to, name+to.width()+"."+x.t.ptx(), x)
 }
 
 func (g *generator) truncate(op byte) {

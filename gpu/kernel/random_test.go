@@ -64,7 +64,7 @@ func (m *maker) expr(t valType, depth int) {
 		m.expr(t, depth-1)
 		m.tee(m.local(t))
 	case 3:
-		m.inBlock("", string([]byte{byte(t)}), depth)
+		m.inBlock("", list(t), depth)
 	case 4:
 		m.choice(t, depth)
 	case 5:
@@ -73,7 +73,7 @@ func (m *maker) expr(t valType, depth int) {
 		u := m.anyType()
 		m.expr(t, depth-1)
 		m.expr(u, depth-1)
-		m.inBlock(string([]byte{byte(t), byte(u)}), string([]byte{byte(t), byte(u)}), depth)
+		m.inBlock(list(t, u), list(t, u), depth)
 		m.op(opDrop)
 	default:
 		m.numeric(t, depth)
@@ -87,8 +87,7 @@ func (m *maker) numeric(t valType, depth int) {
 		if typeOf(types[len(types)-1]) != t {
 			continue
 		}
-		traps := truncations[op].kind != 0 || op >= opI32DivS && op <= opI32RemU || op >= opI64DivS && op <= opI64RemU
-		if traps && !m.oneOf(8) || types == "ffi" || types == "ddi" || types == "iii" && op < 0x67 || types == "lli" {
+		if mayTrap(op) && !m.oneOf(8) || types == "ffi" || types == "ddi" || types == "iii" && op < 0x67 || types == "lli" {
 			if !m.oneOf(3) { // few of what traps, and of what gives little
 				continue
 			}
@@ -177,7 +176,7 @@ func (m *maker) table(results string, depth int) {
 
 func (m *maker) choice(t valType, depth int) {
 	m.expr(i32, depth-1)
-	results := string([]byte{byte(t)})
+	results := list(t)
 	m.block(opIf, signature{results: results}, m.types)
 	m.labels = append(m.labels, results)
 	m.statements(depth - 1)
@@ -220,7 +219,7 @@ func (m *maker) statements(depth int) {
 		case 1: // if without else, with values that go through
 			m.expr(t, depth-1)
 			m.expr(i32, depth-1)
-			one := string([]byte{byte(t)})
+			one := list(t)
 			m.block(opIf, signature{one, one}, m.types)
 			m.labels = append(m.labels, one)
 			m.statements(depth - 1)
@@ -241,7 +240,7 @@ func (m *maker) loop(depth int) {
 	if len(m.labels) > 6 {
 		return
 	}
-	two := string([]byte{byte(i32), byte(i32)})
+	two := list(i32, i32)
 	m.i32(int32(m.r.IntN(7)))
 	m.expr(i32, 1)
 	m.block(opLoop, signature{two, two}, m.types)
@@ -296,26 +295,19 @@ func (m *maker) begin(first uint32) {
 
 // randomModule is a module of n random kernels.
 func randomModule(r *rand.Rand, n int) []byte {
-	var types typeList
-	var imports, funcs, exports, code writer
-	item := func(name string, s signature) {
-		imports.name(Imports)
-		imports.name(name)
-		imports.op(0)
-		imports.u32(types.of(s))
-	}
-	item("gid", signature{results: string([]byte{byte(i64)})})
+	var p parts
+	p.imported(imported{}.function())
 	for i, t := range numbers {
-		item(t.dtype().String()+"_"+string([]byte{'0' + byte(i)}), signature{string([]byte{byte(i64)}), string([]byte{byte(t)})})
+		p.imported(imported{t, uint32(i)}.function())
 	}
 	for i := range n {
-		m := &maker{r: r, types: &types, slots: numbers[:], budget: 150}
+		m := &maker{r: r, types: &p.types, slots: numbers[:], budget: 150}
 		var s signature
 		for range r.IntN(maxParams + 1) {
-			s.params += string([]byte{byte(m.anyType())})
+			s.params += list(m.anyType())
 		}
 		for range 1 + r.IntN(maxResults) {
-			s.results += string([]byte{byte(m.anyType())})
+			s.results += list(m.anyType())
 		}
 		for i := range len(s.params) {
 			m.locals = append(m.locals, valType(s.params[i]))
@@ -332,19 +324,11 @@ func randomModule(r *rand.Rand, n int) []byte {
 		var body writer
 		body.localDecls(append(m.locals[len(s.params):len(m.locals):len(m.locals)], i32, i32))
 		body.op(m.b...)
-		funcs.u32(types.of(s))
-		exports.name(string([]byte{'a' + byte(i)}))
-		exports.op(0)
-		exports.u32(uint32(1 + len(numbers) + i))
-		code.sized(body.b)
+		p.funcs.item().u32(p.types.of(s))
+		p.export(string([]byte{'a' + byte(i)}), exportFunc, uint32(1+len(numbers)+i))
+		p.code.item().sized(body.b)
 	}
-	w := writer{append([]byte(nil), magic...)}
-	w.section(sectionType, types.section())
-	w.section(sectionImport, counted(1+len(numbers), imports))
-	w.section(sectionFunc, counted(n, funcs))
-	w.section(sectionExport, counted(n, exports))
-	w.section(sectionCode, counted(n, code))
-	return w.b
+	return p.module()
 }
 
 // held compares kernels of a module on the CPU and on the device with the reference, and gives how many there are.

@@ -50,9 +50,7 @@ func (w *warp) at(sp space, acc access, addr uint64, n, lane int) []byte {
 		}
 		if acc != reservation {
 			w.b.traffic.ask(&w.asked.shared, off, n)
-			if w.b.shadow != nil {
-				w.b.shadow.note(w, acc, int(off), n, lane)
-			}
+			w.b.shadow.note(w, acc, int(off), n, lane)
 		}
 		return w.b.shared[off:]
 	case localSpace:

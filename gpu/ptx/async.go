@@ -67,12 +67,9 @@ func (d *decoder) beginCopy() {
 	}
 	d.grain(sharedSpace, n)
 	d.grain(global, n)
-	d.out.run = func(w *warp, m uint32) {
-		for m != 0 {
-			lane := w.b.take(&m)
-			w.beginCopy(lane, w.regs[dst.base][lane]+dst.off, w.regs[src.base][lane]+src.off, n, w.regs[count][lane])
-		}
-	}
+	d.lanes(func(w *warp, lane int) {
+		w.beginCopy(lane, w.addr(dst, lane), w.addr(src, lane), n, w.regs[count][lane])
+	})
 }
 
 // beginCopy reads count bytes; the rest of n is zero.
@@ -89,7 +86,7 @@ func (w *warp) beginCopy(lane int, to, from uint64, n int, count uint64) {
 		}
 	}
 	if w.finding == nil && w.at(sharedSpace, writes, to, n, lane) != nil {
-		w.b.shadow.begin(c.off, n, w.id*32+lane)
+		w.b.shadow.copying(c.off, n, w.id*32+lane)
 		w.copies.list = append(w.copies.list, c)
 	}
 }
@@ -102,7 +99,7 @@ func (w *warp) await(m uint32, but int) {
 			left = append(left, c)
 			continue
 		}
-		w.b.shadow.end(c.off, c.n)
+		w.b.shadow.copying(c.off, c.n, -1)
 		if p := w.at(sharedSpace, writes, sharedBase+uint64(c.off), c.n, c.lane); p != nil {
 			copy(p[:c.n], c.data[:c.n])
 		}

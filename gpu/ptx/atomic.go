@@ -33,18 +33,13 @@ func (d *decoder) atomic(gives bool) {
 	if n == 3 {
 		b = d.source(args[2], t, typ.takes)
 	}
-	d.out.run = func(w *warp, m uint32) {
-		for m != 0 {
-			lane := w.b.take(&m)
-			p := w.at(l.space, updates, w.regs[l.base][lane]+l.off, t.size, lane)
-			if p == nil {
-				return
-			}
+	d.lanes(func(w *warp, lane int) {
+		if p := w.at(l.space, updates, w.addr(l, lane), t.size, lane); p != nil {
 			old := get(p, t.size)
 			put(p, t.size, f(old, w.regs[a][lane], w.regs[b][lane]))
 			w.regs[dst][lane] = old
 		}
-	}
+	})
 }
 
 // atomicOp gives what becomes of a value; nil for what does not exist.

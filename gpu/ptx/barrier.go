@@ -17,7 +17,7 @@ func (op *barrierOp) number(w *warp, lane int) int { return int(w.regs[op.id][la
 
 // arrive counts a group at a barrier, where it waits unless it only arrives.
 func (w *warp) arrive(in *instr, g group) {
-	lane := bits.TrailingZeros32(g.mask)
+	lane := first(g.mask)
 	if n := w.regs[in.bar.id][lane]; n > 15 {
 		w.fail(Divergence, lane, "barrier %d; there are 16", n)
 		return
@@ -55,7 +55,7 @@ func (w *warp) leave(n int, bar *barrier) {
 			continue
 		}
 		in := &w.code[g.pc]
-		if in.bar.number(w, bits.TrailingZeros32(g.mask)) != n {
+		if in.bar.number(w, first(g.mask)) != n {
 			continue
 		}
 		if in.bar.reduce != "" {
@@ -86,6 +86,6 @@ func truth(b bool) uint64 {
 // set gives lanes of a row one value.
 func (w *warp) set(r row, m uint32, val uint64) {
 	for d := &w.regs[r]; m != 0; m &= m - 1 {
-		d[bits.TrailingZeros32(m)] = val
+		d[first(m)] = val
 	}
 }

@@ -1,7 +1,5 @@
 package ptx
 
-import "math/bits"
-
 // block is one block of threads that runs. It is used for one block after the other.
 type block struct {
 	prog       *program
@@ -14,14 +12,12 @@ type block struct {
 	descending bool
 	budget     *int64 // that is left to the launch
 	bars       [16]barrier
-	phasers    map[uint64]*phaser // mbarriers by their addresses
+	mbarriers  map[uint64]*mbarrier // by their addresses
 	cluster    *cluster
 	rank       int
 	shadow     *shadow
-	races      bool   // look for those in global memory too
-	epoch      uint64 // of the memory, where races are looked for
-	began      uint64 // the epoch in which this block began, and the launch
-	launched   uint64
+	races      bool     // look for those in global memory too
+	clock      clock    // of it
 	traffic    *Traffic // counts, where somebody asks for it
 }
 
@@ -69,12 +65,11 @@ func (w *warp) fill(k constant, globals map[string]uint64) {
 func (b *block) begin(id Dim) {
 	b.id = id
 	b.bars = [16]barrier{}
-	b.phasers = map[uint64]*phaser{}
+	b.mbarriers = map[uint64]*mbarrier{}
 	clear(b.shared)
 	b.step()
-	if b.began = b.epoch; b.shadow != nil {
-		b.shadow.block = b.shadow.epoch
-	}
+	b.clock.block = b.clock.epoch
+	b.shadow.begin()
 	for _, w := range b.warps {
 		w.begin()
 	}
@@ -85,7 +80,7 @@ func (b *block) step() {
 	b.shadow.step()
 	if b.races {
 		b.mem.epoch++
-		b.epoch = b.mem.epoch
+		b.clock.epoch = b.mem.epoch
 	}
 }
 
@@ -135,7 +130,7 @@ func (b *block) stuck() *Finding {
 			continue
 		}
 		g := w.groups[0]
-		lane := bits.TrailingZeros32(g.mask)
+		lane := first(g.mask)
 		switch g.state {
 		case atBarrier:
 			bar := b.bars[w.code[g.pc].bar.number(w, lane)]
@@ -154,12 +149,12 @@ func (b *block) others(w *warp, g group) string {
 		for _, h := range o.groups {
 			if o != w || h.pc != g.pc {
 				if o.code[h.pc].line != w.code[g.pc].line {
-					return "thread " + o.thread(bits.TrailingZeros32(h.mask)).String() + " waits at line " + itoa(o.code[h.pc].line)
+					return "thread " + o.thread(first(h.mask)).String() + " waits at line " + itoa(o.code[h.pc].line)
 				}
 			}
 		}
 		if gone := o.start &^ o.live(); gone != 0 {
-			return "thread " + o.thread(bits.TrailingZeros32(gone)).String() + " has ended"
+			return "thread " + o.thread(first(gone)).String() + " has ended"
 		}
 	}
 	return "no other thread waits elsewhere"

@@ -5,99 +5,70 @@ import (
 	"math"
 )
 
-// TensorMap is what the copy engine is told of a tensor, and the boxes that it copies. Sizes are in elements, strides in bytes, the
+// tensorMap is what the copy engine is told of a tensor, and the boxes that it copies. Sizes are in elements, strides in bytes, the
 // innermost dimension first.
-type TensorMap struct {
-	Address uint64
-	Element int // bytes
-	Dims    []uint64
-	Strides []uint64 // of all dimensions but the first
-	Box     []uint32 // what they cover
-	Every   []uint32 // of which one in so many is copied; nil: each. Along the innermost dimension each is
-	Swizzle int      // 0, 32, 64 or 128 bytes
+type tensorMap struct {
+	address uint64
+	element int // bytes
+	dims    []uint64
+	strides []uint64 // of all dimensions but the first
+	box     []uint32 // what they cover
+	every   []uint32 // of which one in so many is copied; 1: each. Along the innermost dimension each is
+	swizzle int      // 0, 32, 64 or 128 bytes
 }
 
+// mapMagic begins a map as kernels get it, by value, in 128 bytes. A driver has a form of its own.
 const mapMagic = 0x70616d74
 
-// Bytes is the map as kernels get it here, by value: 128 bytes. A driver has a form of its own.
-func (t TensorMap) Bytes() []byte {
-	p := binary.LittleEndian.AppendUint32(nil, mapMagic)
-	p = append(p, byte(len(t.Dims)), byte(t.Element), byte(t.Swizzle), 0)
-	p = binary.LittleEndian.AppendUint64(p, t.Address)
-	for i := range 5 {
-		dim, stride, box := uint64(1), uint64(0), uint32(0)
-		if i < len(t.Dims) {
-			dim, box = t.Dims[i], t.Box[i]
-		}
-		if i > 0 && i < len(t.Dims) {
-			stride = t.Strides[i-1]
-		}
-		p = binary.LittleEndian.AppendUint32(p, uint32(dim-1))
-		p = binary.LittleEndian.AppendUint32(p, box)
-		p = binary.LittleEndian.AppendUint64(p, stride)
-	}
-	for i := range 5 {
-		p = append(p, byte(t.every(i)))
-	}
-	return append(p, make([]byte, 128-len(p))...)
-}
-
-func (t TensorMap) every(i int) uint32 {
-	if i >= len(t.Every) {
-		return 1
-	}
-	return t.Every[i]
-}
-
 // count is how many elements a box has along a dimension.
-func (t TensorMap) count(i int) uint32 {
+func (t tensorMap) count(i int) uint32 {
 	if i == 0 {
-		return t.Box[0]
+		return t.box[0]
 	}
-	return (t.Box[i] + t.every(i) - 1) / t.every(i)
+	return (t.box[i] + t.every[i] - 1) / t.every[i]
 }
 
-func parseMap(p []byte) (t TensorMap, ok bool) {
+func parseMap(p []byte) (t tensorMap, ok bool) {
 	rank := int(p[4])
 	if binary.LittleEndian.Uint32(p) != mapMagic || rank < 1 || rank > 5 {
 		return t, false
 	}
-	t = TensorMap{Address: binary.LittleEndian.Uint64(p[8:]), Element: int(p[5]), Swizzle: int(p[6])}
+	t = tensorMap{address: binary.LittleEndian.Uint64(p[8:]), element: int(p[5]), swizzle: int(p[6])}
 	for i := range rank {
 		q := p[16+16*i:]
-		t.Dims = append(t.Dims, uint64(binary.LittleEndian.Uint32(q))+1)
-		t.Box = append(t.Box, binary.LittleEndian.Uint32(q[4:]))
-		t.Every = append(t.Every, uint32(p[96+i]))
+		t.dims = append(t.dims, uint64(binary.LittleEndian.Uint32(q))+1)
+		t.box = append(t.box, binary.LittleEndian.Uint32(q[4:]))
+		t.every = append(t.every, uint32(p[96+i]))
 		if i > 0 {
-			t.Strides = append(t.Strides, binary.LittleEndian.Uint64(q[8:]))
+			t.strides = append(t.strides, binary.LittleEndian.Uint64(q[8:]))
 		}
 	}
 	return t, true
 }
 
-// Check says what a driver would refuse.
-func (t TensorMap) Check() bool {
-	ok := len(t.Dims) >= 1 && len(t.Dims) <= 5 && len(t.Box) == len(t.Dims) && len(t.Strides) == len(t.Dims)-1 && t.Address%16 == 0
-	for i, d := range t.Dims {
-		ok = ok && d >= 1 && d <= 1<<32 && t.Box[i] >= 1 && t.Box[i] <= 256 && t.every(i) >= 1 && t.every(i) <= 8
+// valid says whether a driver would take it.
+func (t tensorMap) valid() bool {
+	ok := t.address%16 == 0
+	for i, d := range t.dims {
+		ok = ok && d >= 1 && d <= 1<<32 && t.box[i] >= 1 && t.box[i] <= 256 && t.every[i] >= 1 && t.every[i] <= 8
 	}
-	for _, s := range t.Strides {
+	for _, s := range t.strides {
 		ok = ok && s%16 == 0 && s < 1<<40
 	}
-	switch inner := int(t.Box[0]) * t.Element; t.Swizzle {
+	switch inner := int(t.box[0]) * t.element; t.swizzle {
 	case 0:
 		ok = ok && inner%16 == 0
 	case 32, 64, 128:
-		ok = ok && inner%16 == 0 && inner <= t.Swizzle
+		ok = ok && inner%16 == 0 && inner <= t.swizzle
 	default:
 		return false
 	}
 	return ok
 }
 
-func (t TensorMap) boxBytes() int {
-	n := t.Element
-	for i := range t.Box {
+func (t tensorMap) boxBytes() int {
+	n := t.element
+	for i := range t.box {
 		n *= int(t.count(i))
 	}
 	return n
@@ -109,7 +80,7 @@ type bulkCopy struct {
 	pc, lane int
 	to       []*block
 	at, bar  uint64 // within the blocks
-	m        TensorMap
+	m        tensorMap
 	x        []int32
 }
 
@@ -138,12 +109,12 @@ func (d *decoder) bulkTensor() {
 	d.grain(global, 16)
 	d.lanes(func(w *warp, lane int) {
 		c := bulkCopy{w: w, pc: w.pc, lane: lane}
-		p := w.bytes(w.regs[desc.base][lane]+desc.off, 128, lane)
+		p := w.bytes(w.addr(desc, lane), 128, lane)
 		if p == nil {
 			return
 		}
 		ok := false
-		if c.m, ok = parseMap(p); !ok || len(c.m.Dims) != rank || !c.m.Check() {
+		if c.m, ok = parseMap(p); !ok || len(c.m.dims) != rank || !c.m.valid() {
 			w.fail(BadLaunch, lane, "what is at %#x is no map of a tensor of rank %d", w.regs[desc.base][lane], rank)
 			return
 		}
@@ -151,8 +122,8 @@ func (d *decoder) bulkTensor() {
 			c.x = append(c.x, int32(w.regs[r][lane]))
 		}
 		var own *block
-		own, c.at = w.b.peer(w.regs[to.base][lane] + to.off)
-		_, c.bar = w.b.peer(w.regs[bar.base][lane] + bar.off)
+		own, c.at = w.b.peer(w.addr(to, lane))
+		_, c.bar = w.b.peer(w.addr(bar, lane))
 		c.to = []*block{own}
 		if cast {
 			c.to = w.b.cluster.named(w.regs[mask][lane])
@@ -199,13 +170,13 @@ func (w *warp) launchBulk(c bulkCopy) {
 		case c.at%128 != 0:
 			w.fail(Misaligned, c.lane, "a box at %#x", c.at)
 			return
-		case b.phasers[c.bar] == nil:
+		case b.mbarriers[c.bar] == nil:
 			w.fail(OutOfBounds, c.lane, "there is no mbarrier at %#x", c.bar)
 			return
 		}
 		off := int(c.at - sharedBase)
-		b.shadow.noteBulk(w, writes, off, n, c.lane)
-		b.shadow.begin(off, n, w.id*32+c.lane)
+		b.shadow.note(w, writes, off, n, c.lane)
+		b.shadow.copying(off, n, w.id*32+c.lane)
 	}
 	if w.finding == nil {
 		w.b.cluster.bulk = append(w.b.cluster.bulk, c)
@@ -221,15 +192,15 @@ func (c *cluster) deliver() *Finding {
 	c.bulk = c.bulk[1:]
 	box := next.gather(c.mem)
 	if box == nil {
-		return next.w.failure(OutOfBounds, next.pc, next.lane, "the tensor at %#x does not lie in one allocation", next.m.Address)
+		return next.w.failure(OutOfBounds, next.pc, next.lane, "the tensor at %#x does not lie in one allocation", next.m.address)
 	}
 	for _, b := range next.to {
 		off := int(next.at - sharedBase)
-		b.shadow.end(off, len(box))
+		b.shadow.copying(off, len(box), -1)
 		for i := 0; i < len(box); i += 16 {
-			copy(b.shared[swizzled(off+i, next.m.Swizzle):], box[i:min(i+16, len(box))])
+			copy(b.shared[swizzled(off+i, next.m.swizzle):], box[i:min(i+16, len(box))])
 		}
-		p := b.phasers[next.bar]
+		p := b.mbarriers[next.bar]
 		if p == nil {
 			return next.w.failure(OutOfBounds, next.pc, next.lane, "the mbarrier at %#x is gone", next.bar)
 		}
@@ -256,22 +227,22 @@ func swizzled(off, width int) int {
 // gather reads a box, with zeros for what is outside of the tensor; nil where the tensor is not in memory.
 func (c *bulkCopy) gather(mem *Memory) []byte {
 	out := make([]byte, 0, c.m.boxBytes())
-	line := int(c.m.Box[0]) * c.m.Element
-	index := make([]uint32, len(c.m.Dims))
+	line := int(c.m.box[0]) * c.m.element
+	index := make([]uint32, len(c.m.dims))
 	for {
-		addr, inside := c.m.Address, true
+		addr, inside := c.m.address, true
 		for i := 1; i < len(index); i++ {
-			x := int64(c.x[i]) + int64(index[i])*int64(c.m.every(i))
-			inside = inside && x >= 0 && uint64(x) < c.m.Dims[i]
-			addr += uint64(x) * c.m.Strides[i-1]
+			x := int64(c.x[i]) + int64(index[i])*int64(c.m.every[i])
+			inside = inside && x >= 0 && uint64(x) < c.m.dims[i]
+			addr += uint64(x) * c.m.strides[i-1]
 		}
 		row := make([]byte, line)
-		if first, end := max(int64(c.x[0]), 0), min(int64(c.x[0])+int64(c.m.Box[0]), int64(min(c.m.Dims[0], math.MaxInt32))); inside && first < end {
-			p := mem.Bytes(addr+uint64(first)*uint64(c.m.Element), int(end-first)*c.m.Element)
+		if first, end := max(int64(c.x[0]), 0), min(int64(c.x[0])+int64(c.m.box[0]), int64(min(c.m.dims[0], math.MaxInt32))); inside && first < end {
+			p := mem.Bytes(addr+uint64(first)*uint64(c.m.element), int(end-first)*c.m.element)
 			if p == nil {
 				return nil
 			}
-			copy(row[(first-int64(c.x[0]))*int64(c.m.Element):], p)
+			copy(row[(first-int64(c.x[0]))*int64(c.m.element):], p)
 		}
 		out = append(out, row...)
 		i := 1

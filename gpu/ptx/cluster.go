@@ -24,7 +24,7 @@ func newCluster(p *program, l Launch, mem *Memory, globals map[string]uint64, pa
 	}
 	for rank := range int(c.dim.count()) {
 		b := newBlock(p, l, mem, globals, params)
-		b.cluster, b.rank, b.budget, b.launched = c, rank, &budget, mem.epoch+1
+		b.cluster, b.rank, b.budget, b.clock.launched = c, rank, &budget, mem.epoch+1
 		c.blocks = append(c.blocks, b)
 	}
 	return c

@@ -100,29 +100,18 @@ func (d *decoder) setPredicate() {
 	if !d.count(n) {
 		return
 	}
-	p := types["pred"]
-	to, other := d.arg(0), operand{kind: opSink}
-	if to.kind == opPair {
-		to, other = to.list[0], to.list[1]
-	}
-	var dst, second, c row
-	if to.kind != opSink {
-		dst = d.register(to, p, typ.takes)
-	}
-	if other.kind != opSink {
-		second = d.register(other, p, typ.takes)
-	}
+	dst, second := d.pair(types["pred"])
 	a, b := d.src(1, t), d.src(2, t)
 	if combine == "" && second == 0 {
 		d.binary(dst, a, b, func(x, y uint64) uint64 { return truth(test(x, y)) })
 		return
 	}
-	not := uint64(0)
+	var c row
+	var turned bool
 	if combine != "" {
-		o := d.arg(3)
-		not, o.not = truth(o.not), false
-		c = d.source(o, p, typ.takes)
+		c, turned = d.predicate(3)
 	}
+	not := truth(turned)
 	d.out.run = func(w *warp, m uint32) {
 		for ; m != 0; m &= m - 1 {
 			i := first(m)
@@ -238,11 +227,9 @@ func (d *decoder) pack(to operand, list []operand, t typ) {
 func (d *decoder) unpack(list []operand, from operand, t typ) {
 	part := d.part(list, t)
 	src := d.source(from, t, typ.takes)
-	to := make([]row, len(list)) // 0 for what nobody wants
+	to := make([]row, len(list))
 	for i, o := range list {
-		if o.kind != opSink {
-			to[i] = d.register(o, part, typ.takes)
-		}
+		to[i] = d.wanted(o, part)
 	}
 	d.out.run = func(w *warp, m uint32) {
 		for ; m != 0; m &= m - 1 {

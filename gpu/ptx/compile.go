@@ -1,8 +1,6 @@
 package ptx
 
-import (
-	"slices"
-)
+import "slices"
 
 // row names 32 values, one of each lane of a warp: a register, a constant, or a special register.
 type row int32
@@ -49,7 +47,7 @@ type program struct {
 	rows               int
 	constants          []constant
 	special            map[string]row
-	params             []Param
+	params             []param
 	paramSize          int
 	sharedSize         int // static
 	dynAlign           int
@@ -59,14 +57,15 @@ type program struct {
 	grain, globalGrain int // the smallest accesses to shared and to global memory
 }
 
-// Param is where a kernel's parameter lies among its parameters' bytes.
-type Param struct{ Offset, Size int }
+// param is where a kernel's parameter lies among its parameters' bytes.
+type param struct{ offset, size int }
 
 // place is where a variable lies.
 type place struct {
-	space string // param (of the kernel) local shared global dynamic
+	space space
 	at    int
-	name  string
+	name  string // of a global one, whose address a memory gives
+	dyn   bool   // behind the static shared memory
 }
 
 type compiler struct {
@@ -107,9 +106,9 @@ func (m *Module) program(name string) (*program, error) {
 	fr := c.frame(f, nil)
 	for _, v := range f.params {
 		at := align(c.p.paramSize, v.align)
-		c.p.params = append(c.p.params, Param{at, v.size})
+		c.p.params = append(c.p.params, param{at, v.size})
 		c.p.paramSize = at + v.size
-		fr.places[v] = place{space: "param", at: at}
+		fr.places[v] = place{space: paramSpace, at: at}
 	}
 	fr.emit()
 	if c.err != nil {
@@ -127,15 +126,6 @@ func (m *Module) Check() error {
 		}
 	}
 	return nil
-}
-
-// Params says where the parameters of a kernel lie; nil for a kernel that is not there or cannot run.
-func (m *Module) Params(kernel string) []Param {
-	p, err := m.program(kernel)
-	if err != nil {
-		return nil
-	}
-	return p.params
 }
 
 // Use is what a kernel takes: threads that a block may have, static shared memory of a block, local memory of a thread.
@@ -165,7 +155,7 @@ func (c *compiler) frame(f *function, up *frame) *frame {
 	c.p.rows += len(f.regs)
 	c.frames++
 	for _, v := range f.vars {
-		if v.space != "shared" {
+		if v.space != sharedSpace {
 			fr.places[v] = c.local(v)
 		}
 	}
@@ -175,7 +165,7 @@ func (c *compiler) frame(f *function, up *frame) *frame {
 func (c *compiler) local(v *variable) place {
 	at := align(c.p.localSize, v.align)
 	c.p.localSize = at + v.size
-	return place{space: "local", at: at}
+	return place{space: localSpace, at: at}
 }
 
 // emit makes the code of a use of a function.
@@ -217,7 +207,7 @@ func (fr *frame) symbol(o operand) (place, bool) {
 	v := o.v
 	if v == nil {
 		if slices.ContainsFunc(fr.c.m.globals, func(g *variable) bool { return g.name == o.name }) {
-			return place{space: "global", name: o.name}, true
+			return place{space: global, name: o.name}, true
 		}
 		i := slices.IndexFunc(fr.c.m.shared, func(s *variable) bool { return s.name == o.name })
 		if i < 0 {
@@ -225,7 +215,7 @@ func (fr *frame) symbol(o operand) (place, bool) {
 		}
 		v = fr.c.m.shared[i]
 	}
-	if v.space == "shared" {
+	if v.space == sharedSpace {
 		return fr.c.sharedPlace(v), true
 	}
 	pl, ok := fr.places[v]
@@ -235,26 +225,24 @@ func (fr *frame) symbol(o operand) (place, bool) {
 func (c *compiler) sharedPlace(v *variable) place {
 	if v.size == 0 {
 		c.p.dynAlign = max(c.p.dynAlign, v.align)
-		return place{space: "dynamic"}
+		return place{space: sharedSpace, dyn: true}
 	}
 	at, ok := c.shared[v]
 	if !ok {
 		at = align(c.p.sharedSize, v.align)
 		c.shared[v], c.p.sharedSize = at, at+v.size
 	}
-	return place{space: "shared", at: at}
+	return place{space: sharedSpace, at: at}
 }
 
 // address gives a row with the address of a place within its space.
 func (c *compiler) address(pl place) row {
 	switch pl.space {
-	case "shared":
-		return c.constant(constant{val: sharedBase + uint64(pl.at)})
-	case "dynamic":
-		return c.constant(constant{val: sharedBase, dyn: true})
-	case "local":
+	case sharedSpace:
+		return c.constant(constant{val: sharedBase + uint64(pl.at), dyn: pl.dyn})
+	case localSpace:
 		return c.constant(constant{val: localBase + uint64(pl.at)})
-	case "global":
+	case global:
 		return c.constant(constant{global: pl.name})
 	}
 	return c.constant(constant{val: uint64(pl.at)})
@@ -264,12 +252,17 @@ func (c *compiler) constant(k constant) row {
 	if r, ok := c.consts[k]; ok {
 		return r
 	}
-	r := row(c.p.rows)
-	c.p.rows++
+	r := c.row()
 	c.consts[k] = r
 	k.row = r
 	c.p.constants = append(c.p.constants, k)
 	return r
+}
+
+// row is a new one.
+func (c *compiler) row() row {
+	c.p.rows++
+	return row(c.p.rows - 1)
 }
 
 // dynStart is where the dynamic shared memory begins.

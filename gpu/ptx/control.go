@@ -11,9 +11,18 @@ var flowOps = map[string]func(d *decoder){
 	"trap":      (*decoder).trap,
 	"bar":       (*decoder).barrier,
 	"barrier":   (*decoder).barrier,
+	"mbarrier":  (*decoder).mbarrier,
 	"membar":    (*decoder).fence,
 	"fence":     (*decoder).fence,
 	"nanosleep": (*decoder).sleep,
+	"setmaxnreg": func(d *decoder) {
+		d.oneOf("inc", "dec")
+		d.take("sync")
+		d.take("aligned")
+		if d.typ(); d.count(1) {
+			d.out.run = func(*warp, uint32) {}
+		}
+	},
 	"griddepcontrol": func(d *decoder) {
 		d.oneOf("launch_dependents", "wait")
 		d.out.run = func(*warp, uint32) {}
@@ -203,7 +212,5 @@ func (d *decoder) reduction(op *barrierOp) {
 	if n == 4 {
 		op.count = d.src(2, types["u32"])
 	}
-	o := d.arg(n - 1)
-	op.not, o.not = o.not, false
-	op.pred = d.source(o, types["pred"], typ.takes)
+	op.pred, op.not = d.predicate(n - 1)
 }

@@ -22,7 +22,7 @@ var opcodes map[string]func(d *decoder)
 
 func init() {
 	opcodes = map[string]func(d *decoder){}
-	for _, table := range []map[string]func(d *decoder){integerOps, bitOps, floatOps, compareOps, memoryOps, flowOps, warpOps, matrixOps, phaseOps} {
+	for _, table := range []map[string]func(d *decoder){integerOps, bitOps, floatOps, compareOps, memoryOps, flowOps, warpOps, matrixOps} {
 		for name, op := range table {
 			opcodes[name] = op
 		}
@@ -161,19 +161,43 @@ func (d *decoder) source(o operand, t typ, takes func(t, r typ) bool) row {
 		}
 		return d.fr.c.constant(constant{val: o.value(t)})
 	case opSpecial:
-		if !takes(t, specials[o.name].typ) {
+		if !takes(t, types["u32"]) {
 			d.fail("%s has another type", o.name)
 		}
 		return d.fr.c.specialRow(o.name)
 	case opSymbol:
 		pl, ok := d.fr.symbol(o)
-		if !ok || t.size < 4 || t.floating() || pl.space == "global" && t.size != 8 {
+		if !ok || t.size < 4 || t.floating() || pl.space == global && t.size != 8 {
 			d.fail("%s is no variable whose address fits", o.name)
 			return 0
 		}
 		return d.fr.c.address(pl)
 	}
 	return d.register(o, t, takes)
+}
+
+// wanted gives the row of a destination; 0, which is nobody's, where it is not wanted.
+func (d *decoder) wanted(o operand, t typ) row {
+	if o.kind == opSink {
+		return 0
+	}
+	return d.register(o, t, typ.takes)
+}
+
+// pair gives the rows of the first operand and of the predicate that may stand behind it.
+func (d *decoder) pair(t typ) (dst, p row) {
+	o := d.arg(0)
+	if o.kind != opPair {
+		return d.wanted(o, t), 0
+	}
+	return d.wanted(o.list[0], t), d.wanted(o.list[1], types["pred"])
+}
+
+// predicate gives the row of one that is read, and whether it is turned round.
+func (d *decoder) predicate(i int) (r row, not bool) {
+	o := d.arg(i)
+	not, o.not = o.not, false
+	return d.source(o, types["pred"], typ.takes), not
 }
 
 // width is the size of the register that an operand is, or that of the type.
@@ -229,6 +253,15 @@ func (d *decoder) ternary(dst, a, b, c row, f func(x, y, z uint64) uint64) {
 		for ; m != 0; m &= m - 1 {
 			i := first(m)
 			to[i] = f(a[i], b[i], c[i])
+		}
+	}
+}
+
+// lanes makes the instruction do something in each lane.
+func (d *decoder) lanes(f func(w *warp, lane int)) {
+	d.out.run = func(w *warp, m uint32) {
+		for m != 0 && w.finding == nil {
+			f(w, w.b.take(&m))
 		}
 	}
 }

@@ -1,11 +1,39 @@
 package ptx
 
 import (
+	"encoding/binary"
 	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
+
+// bytes is what parseMap reads.
+func (t tensorMap) bytes() []byte {
+	p := binary.LittleEndian.AppendUint32(nil, mapMagic)
+	p = append(p, byte(len(t.dims)), byte(t.element), byte(t.swizzle), 0)
+	p = binary.LittleEndian.AppendUint64(p, t.address)
+	for i := range 5 {
+		dim, stride, box := uint64(1), uint64(0), uint32(0)
+		if i < len(t.dims) {
+			dim, box = t.dims[i], t.box[i]
+		}
+		if i > 0 && i < len(t.dims) {
+			stride = t.strides[i-1]
+		}
+		p = binary.LittleEndian.AppendUint32(p, uint32(dim-1))
+		p = binary.LittleEndian.AppendUint32(p, box)
+		p = binary.LittleEndian.AppendUint64(p, stride)
+	}
+	for i := range 5 {
+		every := uint32(1)
+		if i < len(t.every) {
+			every = t.every[i]
+		}
+		p = append(p, byte(every))
+	}
+	return append(p, make([]byte, 128-len(p))...)
+}
 
 func TestGroupProduct(t *testing.T) {
 	m := module(t, "hopper")
@@ -24,14 +52,14 @@ func TestGroupProduct(t *testing.T) {
 				want[i] += float32(f16.widen(uint64(a[i/cols*depth+k])) * f16.widen(uint64(b[i%cols*depth+k])))
 			}
 		}
-		operand := func(data [rows * depth]uint16, n uint32) TensorMap {
-			return TensorMap{
-				Address: array(mem, data[:n*depth]), Element: 2, Dims: []uint64{depth, uint64(n)}, Strides: []uint64{2 * depth}, Box: []uint32{depth, n},
-				Swizzle: 128,
+		operand := func(data [rows * depth]uint16, n uint32) tensorMap {
+			return tensorMap{
+				address: array(mem, data[:n*depth]), element: 2, dims: []uint64{depth, uint64(n)}, strides: []uint64{2 * depth}, box: []uint32{depth, n},
+				swizzle: 128,
 			}
 		}
 		ma, mb, c := operand(a, rows), operand(b, cols), mem.Alloc(4*rows*cols)
-		l := Launch{Kernel: "product", Grid: dim(1), Block: dim(128), Shared: 9216 + 8, Descending: descending, Args: []any{ma.Bytes(), mb.Bytes(), c}}
+		l := Launch{Kernel: "product", Grid: dim(1), Block: dim(128), Shared: 9216 + 8, Descending: descending, Args: []any{ma.bytes(), mb.bytes(), c}}
 		require.NoError(t, m.Launch(mem, l))
 		require.Equal(t, want, read[float32](t, mem, c, len(want)))
 
@@ -47,11 +75,11 @@ func TestGroupProduct(t *testing.T) {
 			finding(t, err, Race)
 		}
 		l.Kernel = "product"
-		mb.Dims[1], mb.Box[1] = 4, 4
-		l.Args[1] = mb.Bytes()
+		mb.dims[1], mb.box[1] = 4, 4
+		l.Args[1] = mb.bytes()
 		require.ErrorContains(t, m.Launch(mem, l), "it waits for ever", "fewer bytes come than were announced")
-		mb.Address += 8
-		l.Args[1] = mb.Bytes()
+		mb.address += 8
+		l.Args[1] = mb.bytes()
 		finding(t, m.Launch(mem, l), BadLaunch)
 		l.Block = dim(96)
 		finding(t, m.Launch(mem, l), BadLaunch)
@@ -65,9 +93,9 @@ func TestBoxesAtTheEdge(t *testing.T) {
 	for i := range x {
 		x[i] = uint16(i + 1)
 	}
-	m := TensorMap{Address: array(mem, x), Element: 2, Dims: []uint64{16, 12}, Strides: []uint64{32}, Box: []uint32{8, 4}, Every: []uint32{1, 1}}
-	require.True(t, m.Check())
-	parsed, ok := parseMap(m.Bytes())
+	m := tensorMap{address: array(mem, x), element: 2, dims: []uint64{16, 12}, strides: []uint64{32}, box: []uint32{8, 4}, every: []uint32{1, 1}}
+	require.True(t, m.valid())
+	parsed, ok := parseMap(m.bytes())
 	require.True(t, ok)
 	require.Equal(t, m, parsed)
 	for _, at := range [][]int32{{0, 0}, {-3, 2}, {12, 10}, {8, -2}, {16, 0}, {0, 12}, {-8, 0}} {
@@ -84,7 +112,7 @@ func TestBoxesAtTheEdge(t *testing.T) {
 		}
 	}
 	every := m
-	every.Box, every.Every = []uint32{8, 12}, []uint32{1, 3} // the same, but of each third row
+	every.box, every.every = []uint32{8, 12}, []uint32{1, 3} // the same, but of each third row
 	for _, at := range [][]int32{{0, 0}, {-3, -1}, {12, 5}} {
 		c := bulkCopy{m: every, x: at}
 		box := c.gather(mem)
@@ -98,7 +126,7 @@ func TestBoxesAtTheEdge(t *testing.T) {
 			require.Equal(t, want, get(box[2*i:], 2), "%v %d", at, i)
 		}
 	}
-	m.Dims[1] = 13
+	m.dims[1] = 13
 	c := bulkCopy{m: m, x: []int32{0, 10}}
 	require.Nil(t, c.gather(mem), "more than is allocated")
 }

@@ -2,8 +2,6 @@ package ptx
 
 import "math/bits"
 
-func first(m uint32) int { return bits.TrailingZeros32(m) }
-
 // integerOps are those that also exist for floats under the same name too: these are sent on.
 var integerOps = map[string]func(d *decoder){
 	"add": func(d *decoder) { d.arithmetic(func(x, y uint64) uint64 { return x + y }) },
@@ -141,8 +139,7 @@ func (d *decoder) carry(out, in, minus bool) {
 
 func (c *compiler) carryRow() row {
 	if c.carry == 0 {
-		c.carry = row(c.p.rows)
-		c.p.rows++
+		c.carry = c.row()
 	}
 	return c.carry
 }

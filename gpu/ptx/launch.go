@@ -98,7 +98,7 @@ func (p *program) pack(args []any) ([]byte, error) {
 	}
 	var buf []byte
 	for i, a := range args {
-		for len(buf) < p.params[i].Offset {
+		for len(buf) < p.params[i].offset {
 			buf = append(buf, 0)
 		}
 		at := len(buf)
@@ -110,8 +110,8 @@ func (p *program) pack(args []any) ([]byte, error) {
 		default:
 			return nil, p.bad("argument %d is a %T", i, a)
 		}
-		if n := len(buf) - at; n != p.params[i].Size {
-			return nil, p.bad("argument %d has %d bytes, the parameter %d", i, n, p.params[i].Size)
+		if n := len(buf) - at; n != p.params[i].size {
+			return nil, p.bad("argument %d has %d bytes, the parameter %d", i, n, p.params[i].size)
 		}
 	}
 	return buf, nil

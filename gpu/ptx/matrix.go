@@ -35,7 +35,7 @@ func (d *decoder) loadMatrix() {
 	d.out.run = func(w *warp, _ uint32) {
 		var rows [32][8]uint16
 		for lane := range 8 * n {
-			p := w.at(l.space, reads, w.regs[l.base][lane]+l.off, 16, lane)
+			p := w.at(l.space, reads, w.addr(l, lane), 16, lane)
 			if p == nil {
 				return
 			}

@@ -122,7 +122,7 @@ func (m *Module) load(mem *Memory) map[string]uint64 {
 		data := make([]byte, v.size)
 		copy(data, v.init)
 		s := mem.add(data)
-		s.readOnly, s.name = v.space == "const", v.name
+		s.readOnly, s.name = v.space == constSpace, v.name
 		at[v.name] = s.base
 	}
 	m.loaded[mem] = at

@@ -37,7 +37,7 @@ func (m *Module) Kernels() []string { return m.entries }
 
 // variable is what a declaration gives a name and bytes to: in memory, or a parameter.
 type variable struct {
-	space string // global const shared local param
+	space space
 	name  string
 	typ   typ
 	align int

@@ -107,7 +107,7 @@ func (p *parser) top() {
 	case ".entry", ".func":
 		p.function(t.text == ".entry")
 	case ".global", ".const", ".shared":
-		for _, v := range p.variables(t.text[1:]) {
+		for _, v := range p.variables(spaces[t.text[1:]]) {
 			p.declare(v)
 		}
 		p.need(";")
@@ -128,7 +128,7 @@ func (p *parser) pragma() {
 
 func (p *parser) declare(v *variable) {
 	list := &p.m.globals
-	if v.space == "shared" {
+	if v.space == sharedSpace {
 		list = &p.m.shared
 	}
 	if slices.ContainsFunc(*list, func(o *variable) bool { return o.name == v.name }) {
@@ -206,7 +206,7 @@ func (p *parser) params(entry bool) (list []*variable) {
 	}
 	for p.err == nil {
 		p.need(".param")
-		v := p.variable("param")
+		v := p.variable(paramSpace)
 		list = append(list, v)
 		if p.is(")") {
 			return list
@@ -217,7 +217,7 @@ func (p *parser) params(entry bool) (list []*variable) {
 }
 
 // variables reads the rest of a declaration of one or several.
-func (p *parser) variables(space string) []*variable {
+func (p *parser) variables(space space) []*variable {
 	first := p.variable(space)
 	list := []*variable{first}
 	for p.err == nil && p.is(",") {
@@ -230,7 +230,7 @@ func (p *parser) variables(space string) []*variable {
 }
 
 // variable reads .align, the type, the name, the dimensions and the value.
-func (p *parser) variable(space string) *variable {
+func (p *parser) variable(space space) *variable {
 	v := &variable{space: space, line: p.peek().line}
 	if p.is(".align") {
 		v.align = p.alignment()
@@ -269,7 +269,7 @@ func (p *parser) named(v *variable) {
 		if !p.is("]") {
 			n = p.number(maxVariable)
 			p.need("]")
-		} else if v.space != "shared" {
+		} else if v.space != sharedSpace {
 			p.fail("%s has no size", v.name)
 		}
 		v.array = true
@@ -284,7 +284,7 @@ func (p *parser) named(v *variable) {
 
 // value reads what a variable starts with: numbers only.
 func (p *parser) value(v *variable) {
-	if v.space != "global" && v.space != "const" {
+	if v.space != global && v.space != constSpace {
 		p.fail("only what is global or constant can have a value")
 		return
 	}

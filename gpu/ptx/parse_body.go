@@ -48,7 +48,7 @@ func (p *parser) statement() {
 	case p.is(".reg"):
 		p.registers()
 	case p.is(".local"), p.is(".shared"), p.is(".param"):
-		for _, v := range p.variables(t.text[1:]) {
+		for _, v := range p.variables(spaces[t.text[1:]]) {
 			p.name(v.name, v)
 			p.f.vars = append(p.f.vars, v)
 		}

@@ -1,16 +1,8 @@
 package ptx
 
-// shadow says who did what with each piece of shared memory since the last barrier. A piece is as large as the kernel's smallest
-// access.
-//
-// Two accesses of a piece by different threads, of which one writes, must have a barrier of the block between them, or one of the
-// warp where they are of one. Atomic ones may meet each other.
-type shadow struct {
-	grain int
-	marks []mark
-	epoch uint64 // counts the barriers of all blocks
-	block uint64 // the epoch in which this block began
-}
+// What threads do with a piece of memory leaves marks. Two accesses of a piece by different threads, of which one writes, must have a
+// barrier of the block between them, or one of the warp where they are of one; nothing orders those of different blocks. Atomic ones may
+// meet each other.
 
 // mark is what happened to a piece, each as the epoch (<<32), the warp's own epoch (<<12), and who: 1 and the thread, or more than one.
 type mark struct {
@@ -23,11 +15,11 @@ const (
 	manyWarp = 0x800 // with the warp's number: several of its threads
 )
 
-func newShadow(size, grain int) *shadow {
-	if size == 0 || grain == 0 {
-		return nil
-	}
-	return &shadow{grain: grain, marks: make([]mark, (size+grain-1)/grain)}
+// clock tells what was before what in a memory: its epochs are the barriers of all blocks.
+type clock struct {
+	epoch    uint64
+	block    uint64 // the epoch in which this block began
+	launched uint64 // and that in which the first block of those began that may be on their way at the same time
 }
 
 // grain says that the kernel has an access of n bytes in a space.
@@ -46,36 +38,15 @@ func (d *decoder) grain(sp space, n int) {
 	}
 }
 
-// step begins a new epoch: all that was done is known to all.
-func (s *shadow) step() {
-	if s != nil {
-		s.epoch++
-	}
-}
-
-func (s *shadow) begin(off, n, thread int) {
-	if s == nil {
-		return
-	}
-	for i := off / s.grain; i < (off+n)/s.grain; i++ {
-		s.marks[i].copy = thread + 1
-	}
-}
-
-func (s *shadow) end(off, n int) {
-	if s == nil {
-		return
-	}
-	for i := off / s.grain; i < (off+n)/s.grain; i++ {
-		s.marks[i].copy = 0
-	}
-}
-
 // clashes says whether another thread's mark is not ordered before what the thread of the warp does now.
-func (s *shadow) clashes(m uint64, w *warp, me uint64) bool {
+func (c *clock) clashes(m uint64, w *warp, me uint64) bool {
 	who := m & 0xfff
-	switch {
-	case m>>32 != s.epoch || who == me:
+	switch epoch := m >> 32; {
+	case epoch < c.launched:
+		return false
+	case epoch < c.block:
+		return true
+	case epoch != c.epoch || who == me:
 		return false
 	case who == many:
 		return true
@@ -85,12 +56,14 @@ func (s *shadow) clashes(m uint64, w *warp, me uint64) bool {
 	return int(who-1)/32 != w.id || m>>12&0xfffff == w.epoch
 }
 
-// joined is a mark to which a thread is added.
-func (s *shadow) joined(m uint64, w *warp, me uint64) uint64 {
-	now := s.epoch<<32 | w.epoch<<12
+// joined is a mark to which a thread is added; that another block was there stays known.
+func (c *clock) joined(m uint64, w *warp, me uint64) uint64 {
+	now := c.epoch<<32 | w.epoch<<12
 	who := m & 0xfff
-	switch {
-	case m>>32 != s.epoch || who == me:
+	switch epoch := m >> 32; {
+	case epoch >= c.launched && epoch < c.block:
+		return m
+	case epoch != c.epoch || who == me:
 		return now | me
 	case who == many, who&manyWarp != 0 && int(who&^manyWarp) != w.id, who&manyWarp == 0 && int(who-1)/32 != w.id:
 		return now | many
@@ -98,58 +71,46 @@ func (s *shadow) joined(m uint64, w *warp, me uint64) uint64 {
 	return now | manyWarp | uint64(w.id)
 }
 
-// noteBulk is note for more bytes than one access has; the block may be another one than the warp's.
-func (s *shadow) noteBulk(w *warp, acc access, off, n, lane int) {
-	if s != nil {
-		s.note(w, acc, off, n, lane)
+// clash says in words with what an access is in a race; empty: with nothing.
+func (c *clock) clash(m *mark, acc access, w *warp, me uint64) string {
+	switch {
+	case c.clashes(m.write, w, me):
+		return "was written by " + c.who(m.write, w)
+	case acc != updates && c.clashes(m.update, w, me):
+		return "was changed atomically by " + c.who(m.update, w)
+	case acc != reads && c.clashes(m.read, w, me):
+		return "was read by " + c.who(m.read, w)
 	}
+	return ""
 }
 
-// note checks an access and remembers it.
-func (s *shadow) note(w *warp, acc access, off, n, lane int) {
-	me := uint64(w.id*32 + lane + 1)
-	for i := off / s.grain; i < (off+n+s.grain-1)/s.grain; i++ {
-		m := &s.marks[i]
-		other, what := m.write, "was written"
-		clash := s.clashes(m.write, w, me)
-		if !clash && acc != updates {
-			other, what, clash = m.update, "was changed atomically", s.clashes(m.update, w, me)
-		}
-		if !clash && acc != reads {
-			other, what, clash = m.read, "was read", s.clashes(m.read, w, me)
-		}
-		switch {
-		case m.copy != 0:
-			w.fail(Race, lane, "byte %d of shared memory is still being copied to by thread %v", i*s.grain, w.b.dim.at(uint64(m.copy-1)))
-			return
-		case clash:
-			w.fail(Race, lane, "byte %d of shared memory %s by %s, with no barrier between", i*s.grain, what, s.who(w, other))
-			return
-		case acc != writes && m.write>>32 < s.block && m.update>>32 < s.block:
-			w.fail(Uninitialised, lane, "byte %d of shared memory", i*s.grain)
-			return
-		}
-		switch acc {
-		case reads:
-			m.read = s.joined(m.read, w, me)
-		case writes:
-			m.write = s.epoch<<32 | w.epoch<<12 | me
-		case updates:
-			m.update = s.joined(m.update, w, me)
-		}
-	}
-}
-
-func (s *shadow) who(w *warp, m uint64) string {
+func (c *clock) who(m uint64, w *warp) string {
+	const apart = ", with no barrier between"
 	switch who := m & 0xfff; {
+	case m>>32 < c.block:
+		return "a thread of another block"
 	case who == many:
-		return "threads of several warps"
+		return "threads of several warps" + apart
 	case who&manyWarp != 0:
-		return "threads of warp " + itoa(int(who&^manyWarp))
+		return "threads of warp " + itoa(int(who&^manyWarp)) + apart
 	default:
-		return "thread " + w.b.dim.at(who-1).String()
+		return "thread " + w.b.dim.at(who-1).String() + apart
 	}
 }
+
+// note adds an access to a mark.
+func (c *clock) note(m *mark, acc access, w *warp, me uint64) {
+	switch acc {
+	case reads:
+		m.read = c.joined(m.read, w, me)
+	case writes:
+		m.write = c.epoch<<32 | w.epoch<<12 | me
+	case updates:
+		m.update = c.joined(m.update, w, me)
+	}
+}
+
+func (w *warp) me(lane int) uint64 { return uint64(w.id*32 + lane + 1) }
 
 // synced says that the lanes of a warp see what the others wrote.
 func (w *warp) synced() { w.epoch = (w.epoch + 1) & 0xfffff }

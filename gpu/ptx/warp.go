@@ -46,6 +46,10 @@ type warp struct {
 	asked    asked  // by the instruction that ran last
 }
 
+// first and last are lanes of a mask that is not empty.
+func first(m uint32) int { return bits.TrailingZeros32(m) }
+func last(m uint32) int  { return 31 - bits.LeadingZeros32(m) }
+
 func itoa(n int) string { return strconv.Itoa(n) }
 
 func (w *warp) begin() {
@@ -53,7 +57,7 @@ func (w *warp) begin() {
 	w.copies = copies{list: w.copies.list[:0]}
 	w.products = products{sums: map[row]lanes{}}
 	for name, r := range w.b.prog.special {
-		value := specials[name].value
+		value := specials[name]
 		for i := range w.regs[r] {
 			w.regs[r][i] = value(w, i)
 		}
@@ -142,7 +146,7 @@ func (w *warp) advance(g group, limit int) {
 			t.instruction(w)
 		}
 		if *w.b.budget -= count; *w.b.budget < 0 {
-			w.fail(Budget, bits.TrailingZeros32(g.mask), "the launch takes more instructions than it may")
+			w.fail(Budget, first(g.mask), "the launch takes more instructions than it may")
 			return
 		}
 		switch in.flow {
@@ -187,7 +191,7 @@ func (w *warp) apart(in *instr, g group, m uint32) {
 	switch in.flow {
 	case flowTable:
 		for m := m; m != 0; m &= m - 1 {
-			lane := bits.TrailingZeros32(m)
+			lane := first(m)
 			i := w.regs[in.index][lane]
 			if i >= uint64(len(in.targets)) {
 				w.fail(OutOfBounds, lane, "target %d of %d", i, len(in.targets))

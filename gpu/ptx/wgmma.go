@@ -79,10 +79,8 @@ func (d *decoder) beginProduct() {
 		ra = []row{d.src(1, types["b64"])}
 	}
 	rb := d.src(2, types["b64"])
-	scale := d.arg(3)
-	not := truth(scale.not)
-	scale.not = false
-	add := d.source(scale, types["pred"], typ.takes)
+	add, turned := d.predicate(3)
+	not := truth(turned)
 	imm := make([]int64, 0, 4)
 	for i := 4; i < want; i++ {
 		imm = append(imm, int64(d.arg(i).imm))
@@ -226,7 +224,7 @@ func (w *warp) operand(desc uint64, x, k int, turned bool) uint64 {
 		return 0
 	}
 	if at%16 == 0 || width == 0 {
-		w.b.shadow.noteBulk(w, reads, at&^15, 16, 0)
+		w.b.shadow.note(w, reads, at&^15, 16, 0)
 	}
 	return uint64(binary.LittleEndian.Uint16(w.b.shared[at:]))
 }

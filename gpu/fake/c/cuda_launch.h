@@ -91,7 +91,7 @@ int cuFuncSetAttribute(uintptr_t f, int a, int v) {
 }
 
 #ifndef BARE
-// What the copy engine is told of a tensor, in the interpreter's form: see TensorMap in package ptx.
+// What the copy engine is told of a tensor, in the interpreter's form: see tensorMap in package ptx.
 int cuTensorMapEncodeTiled(void *map, int type, unsigned rank, void *at, const uint64_t *dims, const uint64_t *strides, const uint32_t *box,
                            const uint32_t *steps, int interleave, int swizzle, int l2, int fill) {
 	(void)l2;

@@ -1,33 +1,20 @@
 package ptx
 
-// phaser is an mbarrier: threads arrive, and bytes that were announced; when none is missing its phase ends and the next begins.
-type phaser struct {
+// mbarrier is one in shared memory: threads arrive, and bytes that were announced; when none is missing its phase ends and the next begins.
+type mbarrier struct {
 	expected, pending int
 	bytes             int // announced and not come
 	phase             uint64
 }
 
-var phaseOps = map[string]func(d *decoder){
-	"mbarrier": (*decoder).phaser,
-	"mapa":     (*decoder).mapAddress,
-	"setmaxnreg": func(d *decoder) {
-		d.oneOf("inc", "dec")
-		d.take("sync")
-		d.take("aligned")
-		if d.typ(); d.count(1) {
-			d.out.run = func(*warp, uint32) {}
-		}
-	},
-}
-
-// phaserAt finds the mbarrier at an address of the cluster's shared memory.
-func (w *warp) phaserAt(addr uint64, lane int) (*block, *phaser) {
+// mbarrierAt finds the mbarrier at an address of the cluster's shared memory.
+func (w *warp) mbarrierAt(addr uint64, lane int) (*block, *mbarrier) {
 	b, at := w.b.peer(addr)
 	if b == nil {
 		w.fail(OutOfBounds, lane, "%#x is in no block of the cluster", addr)
 		return nil, nil
 	}
-	p := b.phasers[at]
+	p := b.mbarriers[at]
 	if p == nil {
 		w.fail(OutOfBounds, lane, "there is no mbarrier at %#x", addr)
 	}
@@ -35,7 +22,7 @@ func (w *warp) phaserAt(addr uint64, lane int) (*block, *phaser) {
 }
 
 // settle ends the phase if nothing is missing. Who waits may see everything that was done before.
-func (b *block) settle(p *phaser) {
+func (b *block) settle(p *mbarrier) {
 	if p.pending == 0 && p.bytes == 0 {
 		p.phase++
 		p.pending = p.expected
@@ -47,7 +34,7 @@ func (b *block) settle(p *phaser) {
 }
 
 func (w *warp) arriveAt(addr uint64, lane, count, bytes int) (phase uint64) {
-	b, p := w.phaserAt(addr, lane)
+	b, p := w.mbarrierAt(addr, lane)
 	if p == nil {
 		return 0
 	}
@@ -61,8 +48,7 @@ func (w *warp) arriveAt(addr uint64, lane, count, bytes int) (phase uint64) {
 	return phase
 }
 
-// phaser is mbarrier.
-func (d *decoder) phaser() {
+func (d *decoder) mbarrier() {
 	op := d.oneOf("init", "inval", "arrive", "arrive_drop", "test_wait", "try_wait", "expect_tx", "complete_tx")
 	parity, expect := d.take("parity"), false
 	if op == "arrive" {
@@ -76,11 +62,11 @@ func (d *decoder) phaser() {
 	}
 	switch op {
 	case "init":
-		d.phaserInit(sp)
+		d.mbarrierInit(sp)
 	case "arrive":
-		d.phaserArrive(sp, expect)
+		d.mbarrierArrive(sp, expect)
 	case "test_wait", "try_wait":
-		d.phaserWait(sp, parity, op == "try_wait")
+		d.mbarrierWait(sp, parity, op == "try_wait")
 	case "expect_tx", "complete_tx":
 		l, n := d.memory(d.arg(0), sp), d.src(1, types["u32"])
 		sign := 1
@@ -88,52 +74,40 @@ func (d *decoder) phaser() {
 			sign = -1
 		}
 		d.count(2)
-		d.lanes(func(w *warp, lane int) { w.arriveAt(w.regs[l.base][lane]+l.off, lane, 0, sign*int(w.regs[n][lane])) })
+		d.lanes(func(w *warp, lane int) { w.arriveAt(w.addr(l, lane), lane, 0, sign*int(w.regs[n][lane])) })
 	case "inval":
 		l := d.memory(d.arg(0), sp)
 		d.count(1)
-		d.lanes(func(w *warp, lane int) { delete(w.b.phasers, w.regs[l.base][lane]+l.off) })
+		d.lanes(func(w *warp, lane int) { delete(w.b.mbarriers, w.addr(l, lane)) })
 	default:
 		d.fail("what it does is not known")
 	}
 }
 
-// lanes makes the instruction do something in each lane.
-func (d *decoder) lanes(f func(w *warp, lane int)) {
-	d.out.run = func(w *warp, m uint32) {
-		for m != 0 && w.finding == nil {
-			f(w, w.b.take(&m))
-		}
-	}
-}
-
-func (d *decoder) phaserInit(sp space) {
+func (d *decoder) mbarrierInit(sp space) {
 	if !d.count(2) {
 		return
 	}
 	l, n := d.memory(d.arg(0), sp), d.src(1, types["u32"])
 	d.lanes(func(w *warp, lane int) {
-		addr, n := w.regs[l.base][lane]+l.off, int(w.regs[n][lane])
+		addr, n := w.addr(l, lane), int(w.regs[n][lane])
 		if n == 0 || n >= 1<<20 {
 			w.fail(Divergence, lane, "an mbarrier for %d threads", n)
 			return
 		}
 		if w.at(sharedSpace, reservation, addr, 8, lane) != nil {
-			w.b.phasers[addr] = &phaser{expected: n, pending: n}
+			w.b.mbarriers[addr] = &mbarrier{expected: n, pending: n}
 		}
 	})
 }
 
-func (d *decoder) phaserArrive(sp space, expect bool) {
+func (d *decoder) mbarrierArrive(sp space, expect bool) {
 	args := len(d.in.args)
 	if args < 2 || args > 3 || expect && args != 3 {
 		d.fail("%d operands", args)
 		return
 	}
-	var token row
-	if d.arg(0).kind != opSink {
-		token = d.dst(0, types["b64"])
-	}
+	token := d.wanted(d.arg(0), types["b64"])
 	l := d.memory(d.arg(1), sp)
 	n := d.fr.c.constant(constant{val: 1})
 	if args == 3 {
@@ -144,12 +118,12 @@ func (d *decoder) phaserArrive(sp space, expect bool) {
 		if expect {
 			count, bytes = 1, count
 		}
-		w.regs[token][lane] = w.arriveAt(w.regs[l.base][lane]+l.off, lane, count, bytes)
+		w.regs[token][lane] = w.arriveAt(w.addr(l, lane), lane, count, bytes)
 	})
 }
 
-// phaserWait is test_wait and try_wait. What is tried waits here until the phase has ended: it may take as long as it likes.
-func (d *decoder) phaserWait(sp space, parity, try bool) {
+// mbarrierWait is test_wait and try_wait. What is tried waits here until the phase has ended: it may take as long as it likes.
+func (d *decoder) mbarrierWait(sp space, parity, try bool) {
 	if args := len(d.in.args); args < 3 || args > 4 {
 		d.fail("%d operands", args)
 		return
@@ -165,7 +139,7 @@ func (d *decoder) phaserWait(sp space, parity, try bool) {
 	d.out.wait = func(w *warp, m uint32) (done uint32, state groupState) {
 		for rest := m; rest != 0; rest &= rest - 1 {
 			lane := first(rest)
-			_, ph := w.phaserAt(w.regs[l.base][lane]+l.off, lane)
+			_, ph := w.mbarrierAt(w.addr(l, lane), lane)
 			if ph == nil {
 				return 0, atPhase
 			}

@@ -1,6 +1,9 @@
 package ptx
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 var memoryOps = map[string]func(d *decoder){
 	"ld":       (*decoder).load,
@@ -11,6 +14,7 @@ var memoryOps = map[string]func(d *decoder){
 	"prefetch": (*decoder).prefetch,
 	"isspacep": (*decoder).isSpace,
 	"cp":       (*decoder).copyAsync,
+	"mapa":     (*decoder).mapAddress,
 }
 
 // hints are what an instruction says of caches, order and scope. Warps run one after the other here, so there is no weaker order.
@@ -19,23 +23,9 @@ var hints = []string{
 }
 
 func (d *decoder) hints() {
-	for i := 0; i < len(d.mods); {
-		mod := d.mods[i]
-		if strings.HasPrefix(mod, "L1::") || strings.HasPrefix(mod, "L2::") || contains(hints, mod) {
-			d.mods = append(d.mods[:i:i], d.mods[i+1:]...)
-			continue
-		}
-		i++
-	}
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
+	d.mods = slices.DeleteFunc(d.mods, func(mod string) bool {
+		return strings.HasPrefix(mod, "L1::") || strings.HasPrefix(mod, "L2::") || slices.Contains(hints, mod)
+	})
 }
 
 // space takes the address space that the instruction names.
@@ -54,6 +44,8 @@ type location struct {
 	base  row
 	off   uint64
 }
+
+func (w *warp) addr(l location, lane int) uint64 { return w.regs[l.base][lane] + l.off }
 
 // memory makes a location of an operand in a space.
 func (d *decoder) memory(o operand, sp space) location {
@@ -84,30 +76,23 @@ func (d *decoder) memory(o operand, sp space) location {
 		return l
 	}
 	l.base = d.fr.c.address(pl)
-	switch {
-	case pl.space == "local":
-		if sp != localSpace && sp != paramSpace {
-			d.fail("%s is in another space", base.name)
-		}
-		l.space = localSpace
-	case pl.space == "param" && sp != paramSpace, (pl.space == "shared" || pl.space == "dynamic") && sp != sharedSpace && sp != clusterSpace,
-		pl.space == "global" && sp != global && sp != constSpace && sp != generic:
+	if !slices.Contains(reaches[pl.space], sp) {
 		d.fail("%s is in another space", base.name)
+	}
+	if pl.space == localSpace {
+		l.space = localSpace
 	}
 	return l
 }
 
+// reaches says by which spaces an instruction may name a variable in one.
+var reaches = map[space][]space{
+	global: {global, constSpace, generic}, sharedSpace: {sharedSpace, clusterSpace}, localSpace: {localSpace, paramSpace}, paramSpace: {paramSpace},
+}
+
 // vector takes how many values go at once.
 func (d *decoder) vector() int {
-	switch d.oneOf("v2", "v4", "v8") {
-	case "v2":
-		return 2
-	case "v4":
-		return 4
-	case "v8":
-		return 8
-	}
-	return 1
+	return map[string]int{"": 1, "v2": 2, "v4": 4, "v8": 8}[d.oneOf("v2", "v4", "v8")]
 }
 
 // values gives the operands of a vector of n, or the one operand.
@@ -116,37 +101,32 @@ func (d *decoder) values(o operand, n int) []operand {
 	if o.kind == opVector {
 		list = o.list
 	}
-	if len(list) != n || o.kind == opVector && n == 1 && len(list) != 1 {
+	if len(list) != n {
 		d.fail("%d values, and it takes %d", len(list), n)
-		return make([]operand, 0)
+		return nil
 	}
 	return list
 }
 
-// stored takes a type that loads and stores have: floats of 16 bits go as b16.
-func (d *decoder) stored() typ {
-	t := d.typ()
-	if t.kind == predicate || t.floating() && (t.size == 2 || t.lanes == 2) {
+// transfer takes what a load or a store says: where it goes to, how many values and of which type; floats of 16 bits go as b16.
+func (d *decoder) transfer(memory int) (l location, n int, t typ) {
+	sp := d.space()
+	n = d.vector()
+	d.hints()
+	t = d.typ()
+	if t.kind == predicate || t.floating() && (t.size == 2 || t.lanes == 2) || !d.count(2) || n*t.size > 16 {
 		d.fail("not of this type")
 	}
-	return t
+	d.grain(sp, n*t.size)
+	return d.memory(d.arg(memory), sp), n, t
 }
 
 func (d *decoder) load() {
-	sp := d.space()
-	n := d.vector()
 	acc := reads
-	if contains(d.mods, "relaxed") || contains(d.mods, "acquire") { // it may meet atomic ones
+	if slices.Contains(d.mods, "relaxed") || slices.Contains(d.mods, "acquire") { // it may meet atomic ones
 		acc = updates
 	}
-	d.hints()
-	t := d.stored()
-	if !d.count(2) || n*t.size > 16 {
-		d.fail("not of this type")
-		return
-	}
-	l := d.memory(d.arg(1), sp)
-	d.grain(sp, n*t.size)
+	l, n, t := d.transfer(1)
 	dst := make([]row, n)
 	masks := make([]uint64, n)
 	for i, o := range d.values(d.arg(0), n) {
@@ -161,7 +141,7 @@ func (d *decoder) load() {
 	d.out.run = func(w *warp, m uint32) {
 		for ; m != 0; m &= m - 1 {
 			lane := first(m)
-			p := w.at(l.space, acc, w.regs[l.base][lane]+l.off, n*t.size, lane)
+			p := w.at(l.space, acc, w.addr(l, lane), n*t.size, lane)
 			if p == nil {
 				return
 			}
@@ -188,16 +168,7 @@ func (d *decoder) loadOne(l location, acc access, dst row, size int) {
 }
 
 func (d *decoder) store() {
-	sp := d.space()
-	n := d.vector()
-	d.hints()
-	t := d.stored()
-	if !d.count(2) || n*t.size > 16 {
-		d.fail("not of this type")
-		return
-	}
-	l := d.memory(d.arg(0), sp)
-	d.grain(sp, n*t.size)
+	l, n, t := d.transfer(0)
 	src := make([]row, n)
 	for i, o := range d.values(d.arg(1), n) {
 		src[i] = d.source(o, t, typ.takesWide)
@@ -205,7 +176,7 @@ func (d *decoder) store() {
 	d.out.run = func(w *warp, m uint32) {
 		for m != 0 {
 			lane := w.b.take(&m)
-			p := w.at(l.space, writes, w.regs[l.base][lane]+l.off, n*t.size, lane)
+			p := w.at(l.space, writes, w.addr(l, lane), n*t.size, lane)
 			if p == nil {
 				return
 			}

@@ -1,7 +1,5 @@
 package ptx
 
-import "math/bits"
-
 var warpOps = map[string]func(d *decoder){
 	"shfl":       (*decoder).shuffle,
 	"vote":       (*decoder).vote,
@@ -10,8 +8,6 @@ var warpOps = map[string]func(d *decoder){
 	"activemask": (*decoder).activeMask,
 	"elect":      (*decoder).elect,
 }
-
-func last(m uint32) int { return 31 - bits.LeadingZeros32(m) }
 
 // members makes the instruction wait for the lanes that the operand names, of those that exist.
 func (d *decoder) members(i int) {
@@ -48,17 +44,7 @@ func (d *decoder) shuffle() {
 		d.fail("not of this type")
 		return
 	}
-	to, other := d.arg(0), operand{kind: opSink}
-	if to.kind == opPair {
-		to, other = to.list[0], to.list[1]
-	}
-	var dst, ok row
-	if to.kind != opSink {
-		dst = d.register(to, t, typ.takes)
-	}
-	if other.kind != opSink {
-		ok = d.register(other, types["pred"], typ.takes)
-	}
+	dst, ok := d.pair(t)
 	a, b, c := d.src(1, t), d.src(2, types["u32"]), d.src(3, types["u32"])
 	d.members(4)
 	d.out.run = func(w *warp, m uint32) {
@@ -111,10 +97,7 @@ func (d *decoder) vote() {
 		return
 	}
 	dst := d.dst(0, t)
-	o := d.arg(1)
-	not := o.not
-	o.not = false
-	p := d.source(o, types["pred"], typ.takes)
+	p, not := d.predicate(1)
 	d.members(2)
 	d.out.run = func(w *warp, m uint32) {
 		yes := w.holds(p, not) & m
@@ -138,12 +121,8 @@ func (d *decoder) match() {
 	if !d.count(3) {
 		return
 	}
-	to, ok := d.arg(0), row(0)
-	if to.kind == opPair {
-		ok = d.register(to.list[1], types["pred"], typ.takes)
-		to = to.list[0]
-	}
-	dst, a := d.register(to, types["b32"], typ.takes), d.src(1, t)
+	dst, ok := d.pair(types["b32"])
+	a := d.src(1, t)
 	d.members(2)
 	d.out.run = func(w *warp, m uint32) {
 		for rest := m; rest != 0; rest &= rest - 1 {
@@ -191,16 +170,11 @@ func (d *decoder) activeMask() {
 
 func (d *decoder) elect() {
 	d.take("sync")
-	to := d.arg(0)
-	if to.kind != opPair || !d.count(2) {
+	if d.arg(0).kind != opPair || !d.count(2) {
 		d.fail("operands are missing")
 		return
 	}
-	dst := row(0)
-	if to.list[0].kind != opSink {
-		dst = d.register(to.list[0], types["b32"], typ.takes)
-	}
-	p := d.register(to.list[1], types["pred"], typ.takes)
+	dst, p := d.pair(types["b32"])
 	d.members(1)
 	d.out.run = func(w *warp, m uint32) {
 		w.set(dst, m, uint64(first(m)))
