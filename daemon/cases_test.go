@@ -372,7 +372,7 @@ func (c *caseCall) files(typ *nodes.NodeType) *runtime.Files {
 		}
 		if slices.Contains(wants, nodes.WantWrite) {
 			f.Write = func(_ context.Context, path string, data *os.File, size int64) error {
-				_, err := c.dir.WriteFile(path, io.NewSectionReader(data, 0, size), size)
+				err := c.dir.WriteFile(path, io.NewSectionReader(data, 0, size), size)
 				return err
 			}
 		}

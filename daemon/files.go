@@ -215,10 +215,7 @@ func (r *Run) writeFile(name string, open func() io.Reader, size int64) (value.D
 	if err != nil {
 		return digest, err
 	}
-	if same, err := r.dir.Same(name, open(), size); err == nil && same {
-		return digest, nil
-	}
-	_, err = r.dir.WriteFile(name, open(), size)
+	_, err = r.replace(name, open, size)
 	return digest, err
 }
 

@@ -123,10 +123,14 @@ func (r *Run) writeOutput(ctx context.Context, f outputFile) (bool, error) {
 		return false, err
 	}
 	defer src.Close()
-	part := func() io.Reader { return io.NewSectionReader(src, f.span.Off, f.span.Len) }
-	if same, err := r.dir.Same(f.path, part(), f.span.Len); err == nil && same {
+	return r.replace(f.path, func() io.Reader { return io.NewSectionReader(src, f.span.Off, f.span.Len) }, f.span.Len)
+}
+
+// replace makes a file hold what open gives, and reports whether it did not already.
+func (r *Run) replace(name string, open func() io.Reader, size int64) (bool, error) {
+	if same, err := r.dir.Same(name, open(), size); err == nil && same {
 		return false, nil
 	}
-	_, err = r.dir.WriteFile(f.path, part(), f.span.Len)
+	err := r.dir.WriteFile(name, open(), size)
 	return err == nil, err
 }

@@ -121,16 +121,11 @@ func (f *folder) load(p string, edited bool) *served {
 }
 
 func (f *folder) read(p string) (*Workflow, error) {
-	dir, err := f.dir.Sub(path.Dir(p))
+	dir, source, err := openFlow(f.dir, p)
 	if err != nil {
 		return nil, err
 	}
 	defer dir.Close()
-	dir.AllowShared = f.dir.AllowShared
-	source, err := dir.ReadFile(path.Base(p), graph.MaxFileSize)
-	if err != nil {
-		return nil, err
-	}
 	return f.d.check(filepath.Join(f.root, filepath.FromSlash(p)), source, dir, path.Dir(p))
 }
 

@@ -96,16 +96,11 @@ func (c *Checker) subflow(name, rel string, dir *watch.Dir, base string, in nest
 		return k.flow, k.err
 	}
 	flow, err := func() (*Workflow, error) {
-		sub, err := dir.Sub(path.Dir(rel))
+		sub, source, err := openFlow(dir, rel)
 		if err != nil {
 			return nil, err
 		}
 		defer sub.Close()
-		sub.AllowShared = dir.AllowShared
-		source, err := sub.ReadFile(path.Base(rel), graph.MaxFileSize)
-		if err != nil {
-			return nil, err
-		}
 		return c.checkNested(name, source, sub, base, in)
 	}()
 	in.known[in.rel] = nested{flow, err}

@@ -135,6 +135,20 @@ func (c *Checker) openDir(path string) (*watch.Dir, error) {
 	return dir, err
 }
 
+// openFlow reads a workflow file below a folder, and opens the folder in which it lies.
+func openFlow(dir *watch.Dir, rel string) (*watch.Dir, []byte, error) {
+	sub, err := dir.Sub(path.Dir(rel))
+	if err != nil {
+		return nil, nil, err
+	}
+	source, err := sub.ReadFile(path.Base(rel), graph.MaxFileSize)
+	if err != nil {
+		sub.Close()
+		return nil, nil, err
+	}
+	return sub, source, nil
+}
+
 // check makes a workflow of the text of a file. dir is the file's folder, base that folder's path relative to what ceilings
 // are relative to.
 func (c *Checker) check(name string, source []byte, dir *watch.Dir, base string) (*Workflow, error) {

@@ -4,12 +4,6 @@ import (
 	"levee/graph/value"
 )
 
-// Load is Parse and Check at once.
-func Load(name string, text []byte, resolve func(uses string) (*Type, error)) (*Graph, Problems) {
-	f, _ := Parse(name, text)
-	return Check(f, resolve)
-}
-
 // Check connects the wires of a parsed file, checks that every one leads somewhere and fits, and makes the graph. resolve
 // gives the node type behind a uses text; it is asked once for each text, and its error is a problem where the text stands,
 // unless it is Problems of another file.

@@ -159,9 +159,7 @@ func (x *foreign) loopTree(n *foreignNode, siblings *tree) *tree {
 		t.bad = true
 	}
 	t.add("as", n.pos, textAt(n.as, n.pos))
-	if after := x.after(n); after != nil {
-		t.add("after", n.pos, after)
-	}
+	t.some("after", n.pos, x.after(n))
 	t.add("nodes", n.pos, x.scope(n))
 	out := mapAt(n.pos)
 	for _, o := range n.ends(groupOutputKind) {
@@ -176,9 +174,7 @@ func (x *foreign) loopTree(n *foreignNode, siblings *tree) *tree {
 			}
 		}
 	}
-	if len(out.fields) > 0 {
-		t.add("out", n.pos, out)
-	}
+	t.some("out", n.pos, out)
 	return t
 }
 
@@ -200,7 +196,7 @@ func (x *foreign) loopOver(loop, in *foreignNode, siblings *tree) *tree {
 	return nil
 }
 
-// after is the list of nodes that control edges name; nil without any.
+// after is the list of nodes that control edges name.
 func (x *foreign) after(n *foreignNode) *tree {
 	var names []string
 	list := &tree{kind: listTree, pos: n.pos}
@@ -218,9 +214,6 @@ func (x *foreign) after(n *foreignNode) *tree {
 		}
 		names = append(names, source.name)
 		list.list = append(list.list, textAt(source.name, e.pos))
-	}
-	if len(names) == 0 {
-		return nil
 	}
 	return list
 }

@@ -124,9 +124,7 @@ func (x *foreign) inputNode(n *foreignNode, handles map[string]bool, nodes *tree
 	n.behind = x.names.free(n.name)
 	node := mapAt(n.pos)
 	node.add("uses", n.typePos, textAt(uses, n.typePos))
-	if len(with.fields) > 0 {
-		node.add("with", n.pos, with)
-	}
+	node.some("with", n.pos, with)
 	in.add(port, n.pos, textAt("inputs."+n.name, n.pos))
 	node.add("in", n.pos, in)
 	nodes.add(n.behind, n.pos, node)

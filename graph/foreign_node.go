@@ -21,9 +21,7 @@ func (x *foreign) workflow(root *tree) *tree {
 		t.add("description", x.description.pos, x.description)
 	}
 	nodes := mapAt(root.pos)
-	if inputs := x.inputsTree(nodes); len(inputs.fields) > 0 {
-		t.add("inputs", root.pos, inputs)
-	}
+	t.some("inputs", root.pos, x.inputsTree(nodes))
 	top := x.scope(nil)
 	for _, n := range top.notes {
 		nodes.notes = append(nodes.notes, note{at: n.at + len(nodes.fields), text: n.text})
@@ -35,9 +33,7 @@ func (x *foreign) workflow(root *tree) *tree {
 		t.add("allow", root.pos, allow)
 	}
 	t.add("nodes", root.pos, nodes)
-	if len(outputs.fields) > 0 {
-		t.add("outputs", root.pos, outputs)
-	}
+	t.some("outputs", root.pos, outputs)
 	for f := range nodes.fields {
 		x.place(nodes, &nodes.fields[f])
 	}
@@ -66,27 +62,22 @@ func (x *foreign) scope(loop *foreignNode) *tree {
 			x.comment(n, nodes)
 		case n.is(inputKind, outputKind, previewKind, groupKind, groupInputKind, groupOutputKind):
 		case n.is(loopKind):
-			t := x.loopTree(n, nodes)
-			nodes.add(n.name, n.pos, t)
+			nodes.made(n, x.loopTree(n, nodes))
 		case n.is(foreachKind):
-			t := x.foreachTree(n, nodes)
-			nodes.add(n.name, n.pos, t)
+			nodes.made(n, x.foreachTree(n, nodes))
 		case n.is(zipKind):
-			t := x.zipTree(n, nodes)
-			nodes.add(n.name, n.pos, t)
+			nodes.made(n, x.zipTree(n, nodes))
 		case n.is(repeatKind):
-			t := x.repeatTree(n, nodes)
-			nodes.add(n.name, n.pos, t)
+			nodes.made(n, x.repeatTree(n, nodes))
 		case n.rule == nil:
 			t := mapAt(n.pos)
 			t.add("uses", n.typePos, &tree{pos: n.typePos, scalar: "", bad: true})
 			x.brokenWires(n)
-			nodes.add(n.name, n.pos, t)
+			nodes.made(n, t)
 		case n.bypassed:
 			nodes.notes = append(nodes.notes, note{at: len(nodes.fields), text: n.name + " (" + n.typ + ") is bypassed"})
 		default:
-			t := x.task(n, nodes)
-			nodes.add(n.name, n.pos, t)
+			nodes.made(n, x.task(n, nodes))
 		}
 	}
 	return nodes
@@ -120,15 +111,9 @@ func (x *foreign) task(n *foreignNode, siblings *tree) *tree {
 	case n.is(folderKind):
 		x.folderPath(n, in, with)
 	}
-	if len(with.fields) > 0 {
-		t.add("with", n.pos, with)
-	}
-	if len(in.fields) > 0 {
-		t.add("in", n.pos, in)
-	}
-	if after := x.after(n); after != nil {
-		t.add("after", n.pos, after)
-	}
+	t.some("with", n.pos, with)
+	t.some("in", n.pos, in)
+	t.some("after", n.pos, x.after(n))
 	return t
 }
 

@@ -284,15 +284,9 @@ func (x *foreign) refTask(n *foreignNode, siblings *tree) *tree {
 		}
 		in.add("items", n.pos, items)
 	}
-	if len(with.fields) > 0 {
-		t.add("with", n.pos, with)
-	}
-	if len(in.fields) > 0 {
-		t.add("in", n.pos, in)
-	}
-	if after := x.after(n); after != nil {
-		t.add("after", n.pos, after)
-	}
+	t.some("with", n.pos, with)
+	t.some("in", n.pos, in)
+	t.some("after", n.pos, x.after(n))
 	return t
 }
 

@@ -58,9 +58,7 @@ func (x *foreign) repeatTree(n *foreignNode, siblings *tree) *tree {
 	repeat.add("carry", n.pos, carry)
 	t.add("repeat", n.pos, repeat)
 	t.add("as", n.pos, textAt(n.as, n.pos))
-	if after := x.after(n); after != nil {
-		t.add("after", n.pos, after)
-	}
+	t.some("after", n.pos, x.after(n))
 	t.add("nodes", n.pos, body)
 	n.lifted.add("done", in["next"].pos, last)
 	t.add("out", n.pos, n.lifted)

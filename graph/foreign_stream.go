@@ -262,10 +262,13 @@ func (x *foreign) foreachTree(n *foreignNode, siblings *tree) *tree {
 	} else {
 		t.add("each", n.pos, over)
 	}
+	return x.lifting(t, n)
+}
+
+// lifting ends the group of a node that opens one: what is in it, and what is wired out of it.
+func (x *foreign) lifting(t *tree, n *foreignNode) *tree {
 	t.add("as", n.pos, textAt(n.as, n.pos))
-	if after := x.after(n); after != nil {
-		t.add("after", n.pos, after)
-	}
+	t.some("after", n.pos, x.after(n))
 	t.add("nodes", n.pos, x.scope(n))
 	t.add("out", n.pos, n.lifted)
 	return t

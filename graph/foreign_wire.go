@@ -16,6 +16,16 @@ func (t *tree) add(key string, pos Pos, v *tree) {
 	t.fields = append(t.fields, field{key: key, pos: pos, value: v})
 }
 
+// made adds what was made of a node, behind the nodes that it needed.
+func (t *tree) made(n *foreignNode, v *tree) { t.add(n.name, n.pos, v) }
+
+// some adds a map or list if there is anything in it.
+func (t *tree) some(key string, pos Pos, v *tree) {
+	if len(v.fields)+len(v.list) > 0 {
+		t.add(key, pos, v)
+	}
+}
+
 // origin follows an edge back to the node that makes its value: through previews, outputs, plain groups and what is
 // bypassed. It is nil when nothing comes along the edge.
 func (x *foreign) origin(e *foreignEdge) *foreignEdge {

@@ -84,13 +84,7 @@ func (x *foreign) zipTree(n *foreignNode, siblings *tree) *tree {
 		over = x.pairs(n, over, most, siblings)
 	}
 	t.add("each", n.pos, over)
-	t.add("as", n.pos, textAt(n.as, n.pos))
-	if after := x.after(n); after != nil {
-		t.add("after", n.pos, after)
-	}
-	t.add("nodes", n.pos, x.scope(n))
-	t.add("out", n.pos, n.lifted)
-	return t
+	return x.lifting(t, n)
 }
 
 // pairs adds the node that makes two lists of equal length of the two of a Cross.

@@ -23,10 +23,6 @@ const (
 	Suspended              // it waits for somebody outside, see Suspend; of a group: a node in it does, which Cause names
 )
 
-var stateNames = [...]string{"running", "retrying", "progress", "done", "skipped", "failed", "cancelled", "suspended"}
-
-func (s State) String() string { return stateNames[s] }
-
 // Event is a change of state of one node.
 type Event struct {
 	State   State

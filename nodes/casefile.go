@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 
 	"levee/graph/value"
 )
@@ -73,7 +75,7 @@ func (p *caseParser) readCase(o *object) Case {
 	c.Inputs = p.args(o, "in", 0)
 	c.Files, c.WantFiles = p.contents(o, "files"), p.contents(o, "want_files")
 	c.Want = map[string]Want{}
-	for _, port := range sortedKeys(o.sub("want").fields) {
+	for _, port := range slices.Sorted(maps.Keys(o.sub("want").fields)) {
 		c.Want[port] = p.want(o.sub("want"), port)
 	}
 	if (c.WantError != "") == (o.has("want") || o.has("want_files")) {
@@ -98,7 +100,7 @@ func (o *object) sub(key string) *object {
 func (p *caseParser) args(o *object, key string, depth int) map[string]Arg {
 	in := o.sub(key)
 	args := make(map[string]Arg, len(in.fields))
-	for _, port := range sortedKeys(in.fields) {
+	for _, port := range slices.Sorted(maps.Keys(in.fields)) {
 		args[port] = p.arg(in, port, in.fields[port], depth)
 	}
 	return args
@@ -231,7 +233,7 @@ func (p *caseParser) contents(o *object, key string) map[string][]byte {
 		return nil
 	}
 	files := make(map[string][]byte, len(fo.fields))
-	for _, name := range sortedKeys(fo.fields) {
+	for _, name := range slices.Sorted(maps.Keys(fo.fields)) {
 		files[name] = p.content(fo, name, fo.fields[name])
 	}
 	return files

@@ -5,8 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
-	"sort"
+	"slices"
 
 	"levee/graph/value"
 )
@@ -211,7 +212,7 @@ func differ(got, want any, tolerance float64, at string) string {
 }
 
 func differKeys(g, w map[string]any, tolerance float64, at string) string {
-	for _, k := range sortedKeys(w) {
+	for _, k := range slices.Sorted(maps.Keys(w)) {
 		x, ok := g[k]
 		if !ok {
 			return fmt.Sprintf("%s: no %q", cmpAt(at), k)
@@ -220,21 +221,12 @@ func differKeys(g, w map[string]any, tolerance float64, at string) string {
 			return d
 		}
 	}
-	for _, k := range sortedKeys(g) {
+	for _, k := range slices.Sorted(maps.Keys(g)) {
 		if _, ok := w[k]; !ok {
 			return fmt.Sprintf("%s: %q is there too", cmpAt(at), k)
 		}
 	}
 	return ""
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
 }
 
 func cmpAt(at string) string {

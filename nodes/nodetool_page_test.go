@@ -2,8 +2,10 @@ package nodes
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,7 +37,7 @@ func nodetoolPage(table map[string]foreignType) string {
 	var b strings.Builder
 	b.WriteString(nodetoolHead)
 	family := ""
-	for _, name := range sortedKeys(table) {
+	for _, name := range slices.Sorted(maps.Keys(table)) {
 		i := strings.LastIndexByte(name, '.')
 		if name[:i] != family {
 			family = name[:i]
@@ -56,7 +58,7 @@ func (f *foreignType) here() string {
 		return fmt.Sprintf("`%s` on a literal", f.Uses)
 	case f.Uses != "":
 		chain := ""
-		for _, property := range sortedKeys(f.Make) {
+		for _, property := range slices.Sorted(maps.Keys(f.Make)) {
 			for _, s := range f.Make[property] {
 				chain += fmt.Sprintf("`%s`, ", s.Uses)
 			}
@@ -96,10 +98,10 @@ func (f *foreignType) differs() string {
 	if f.Note != "" {
 		parts = append(parts, f.Note)
 	}
-	for _, property := range sortedKeys(f.Only) {
+	for _, property := range slices.Sorted(maps.Keys(f.Only)) {
 		parts = append(parts, fmt.Sprintf("%s is %s", property, f.Only[property]))
 	}
-	for _, property := range sortedKeys(f.In) {
+	for _, property := range slices.Sorted(maps.Keys(f.In)) {
 		if f.In[property] == "" && f.Only[property] == nil && f.Kind != "save" && f.Kind != "variable" {
 			parts = append(parts, property+" has no effect")
 		}

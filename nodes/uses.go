@@ -2,6 +2,7 @@ package nodes
 
 import (
 	"encoding/hex"
+	"errors"
 	"io/fs"
 	"path"
 	"strconv"
@@ -80,15 +81,11 @@ func parseNamed(uses string) (ref reference, err error) {
 	return ref, nil
 }
 
-type hashError string
-
-func (e hashError) Error() string { return string(e) }
-
 func parseHash(text string) (*[32]byte, error) {
 	digits, ok := strings.CutPrefix(text, "sha256:")
 	raw, err := hex.DecodeString(digits)
 	if !ok || err != nil || len(raw) != 32 || digits != strings.ToLower(digits) {
-		return nil, hashError("a hash is written @sha256: and 64 lower-case hex digits")
+		return nil, errors.New("a hash is written @sha256: and 64 lower-case hex digits")
 	}
 	return (*[32]byte)(raw), nil
 }

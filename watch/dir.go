@@ -106,9 +106,6 @@ func (d *Dir) Sub(rel string) (*Dir, error) {
 // Close lets go of the folder. Files that were opened stay open.
 func (d *Dir) Close() error { return d.root.Close() }
 
-// Path is the name under which the folder was opened.
-func (d *Dir) Path() string { return d.path }
-
 // Open opens a regular file below the folder for reading. It never blocks, follows no link and leaves the folder by no way.
 // A file larger than max bytes, or one that others could have written or can write, is a *RefusedError;
 // one that is not there is fs.ErrNotExist. Whoever hands the content on must read it once, from this file.

@@ -18,18 +18,18 @@ const (
 	newFolderMode = 0o755
 )
 
-// WriteFile makes rel hold what r delivers, at most max bytes, and returns how many those were. Readers see the
+// WriteFile makes rel hold what r delivers, at most max bytes. Readers see the
 // old file or the whole new one, also after a power cut: the bytes go to a hidden file beside it, which is
 // synced and renamed. Missing folders are made. Only a regular file is ever replaced; a link, here or in a
 // folder of the path, is a *RefusedError and nothing is written behind it.
-func (d *Dir) WriteFile(rel string, r io.Reader, max int64) (int64, error) {
+func (d *Dir) WriteFile(rel string, r io.Reader, max int64) error {
 	if err := CheckPath(rel); err != nil {
-		return 0, err
+		return err
 	}
 	folder, name := path.Split(rel)
 	parent, err := d.makeFolders(folder)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer parent.Close()
 	at := int(parent.Fd())
@@ -37,14 +37,14 @@ func (d *Dir) WriteFile(rel string, r io.Reader, max int64) (int64, error) {
 	var st unix.Stat_t
 	if err := unix.Fstatat(at, name, &st, unix.AT_SYMLINK_NOFOLLOW); err == nil {
 		if refused := refuseKind(rel, st.Mode); refused != nil {
-			return 0, refused
+			return refused
 		}
 		if st.Mode&unix.S_IFMT == unix.S_IFDIR {
-			return 0, &RefusedError{rel, Directory, "a folder of this name is there already"}
+			return &RefusedError{rel, Directory, "a folder of this name is there already"}
 		}
 	}
 	temp := ".levee-" + rand.Text() + ".tmp"
-	n, err := writeTemp(at, temp, rel, r, max)
+	err = writeTemp(at, temp, rel, r, max)
 	if err == nil {
 		if err = unix.Renameat(at, temp, at, name); err == nil {
 			err = parent.Sync()
@@ -55,29 +55,28 @@ func (d *Dir) WriteFile(rel string, r io.Reader, max int64) (int64, error) {
 	}
 	if err != nil {
 		unix.Unlinkat(at, temp, 0)
-		return 0, err
+		return err
 	}
-	return n, nil
+	return nil
 }
 
-func writeTemp(at int, temp, rel string, r io.Reader, max int64) (int64, error) {
+func writeTemp(at int, temp, rel string, r io.Reader, max int64) error {
 	fd, err := retry(func() (int, error) {
 		return unix.Openat(at, temp, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, newFileMode)
 	})
 	if err != nil {
-		return 0, &fs.PathError{Op: "create", Path: rel, Err: err}
+		return &fs.PathError{Op: "create", Path: rel, Err: err}
 	}
 	f := os.NewFile(uintptr(fd), rel)
 	defer f.Close()
-	n, err := io.Copy(f, io.LimitReader(r, max))
-	if err != nil {
-		return n, err
+	if _, err := io.Copy(f, io.LimitReader(r, max)); err != nil {
+		return err
 	}
 	var beyond [1]byte
 	if m, _ := io.ReadFull(r, beyond[:]); m > 0 {
-		return n, &RefusedError{rel, TooLarge, fmt.Sprintf("at most %d bytes are written", max)}
+		return &RefusedError{rel, TooLarge, fmt.Sprintf("at most %d bytes are written", max)}
 	}
-	return n, f.Sync()
+	return f.Sync()
 }
 
 // makeFolders opens the folder of a file that is to be written, and makes what is missing of it.

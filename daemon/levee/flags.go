@@ -77,23 +77,12 @@ func choice[T ~string](to *T, words ...T) pflag.Value {
 		if slices.Contains(words, T(text)) {
 			return T(text), nil
 		}
-		return "", errors.New(eitherOf(words))
-	}}
-}
-
-// eitherOf writes words as "a, b or c".
-func eitherOf[T ~string](words []T) string {
-	var b strings.Builder
-	for i, w := range words {
-		switch {
-		case i > 0 && i == len(words)-1:
-			b.WriteString(" or ")
-		case i > 0:
-			b.WriteString(", ")
+		list, last := "", len(words)-1
+		for _, w := range words[:last] {
+			list += ", " + string(w)
 		}
-		b.WriteString(string(w))
-	}
-	return b.String()
+		return "", fmt.Errorf("%s or %s", strings.TrimPrefix(list, ", "), words[last])
+	}}
 }
 
 // folders is a flag of folders below the one that is served. Given once it replaces the default, given again it adds to it.

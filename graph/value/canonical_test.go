@@ -226,3 +226,12 @@ func FuzzCanonical(f *testing.F) {
 		}
 	})
 }
+
+// EncodeImage puts the head before pixels.
+func EncodeImage(info ImageInfo, pixels []byte) []byte {
+	b := make([]byte, 0, imageHeader+len(pixels))
+	for _, n := range []int{info.Width, info.Height, info.Channels, info.Bits} {
+		b = binary.LittleEndian.AppendUint32(b, uint32(n))
+	}
+	return append(b, pixels...)
+}

@@ -250,14 +250,5 @@ func DecodeImage(enc []byte) (info ImageInfo, pixels []byte, err error) {
 	return ImageInfo{Width: int(w), Height: int(h), Channels: int(c), Bits: int(bits)}, enc[imageHeader:], nil
 }
 
-// EncodeImage puts the head before pixels.
-func EncodeImage(info ImageInfo, pixels []byte) []byte {
-	b := make([]byte, 0, imageHeader+len(pixels))
-	for _, n := range []int{info.Width, info.Height, info.Channels, info.Bits} {
-		b = binary.LittleEndian.AppendUint32(b, uint32(n))
-	}
-	return append(b, pixels...)
-}
-
 // ListSize is the length of the encoding of a list of n items that have so many bytes together.
 func ListSize(n int, bytes int64) int64 { return listHeader + 8*int64(n) + bytes }
