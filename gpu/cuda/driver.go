@@ -28,6 +28,9 @@ const Library = "libcuda.so.1"
 // oldest is the driver that the embedded PTX and the functions below need: CUDA 11.0, of 2020.
 const oldest = 11000
 
+// Built says whether this program can open a driver at all: one that was built with the tag nogpu cannot.
+func Built() bool { return C.LEVEE_BUILT == 1 }
+
 // Driver is an opened and initialised driver.
 type Driver struct {
 	cu      *C.levee_cuda

@@ -64,6 +64,12 @@ typedef struct levee_cuda {
 #undef X
 } levee_cuda;
 
+#ifdef LEVEE_NOGPU
+enum { LEVEE_BUILT = 0 };
+#else
+enum { LEVEE_BUILT = 1 };
+#endif
+
 // levee_open opens the library and looks every symbol up. NULL: then text says why, and missing names the required symbol that is not
 // there, if that was it. version is set whenever the library can tell it.
 levee_cuda *levee_open(const char *path, char *text, size_t size, const char **missing, int *version);

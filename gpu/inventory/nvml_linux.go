@@ -85,6 +85,10 @@ func (r *reader) report() Report {
 	if rep.judge(); rep.Outcome != Present {
 		return rep
 	}
+	if !cuda.Built() {
+		rep.Outcome, rep.Reason = None, "this program was built without GPU support"
+		return rep
+	}
 	// Containers get NVML alone when nobody asked for more. The library is opened only to see that it is there.
 	if err := dl.New(cudaLibrary, dl.RTLD_LAZY).Open(); err != nil {
 		rep.Outcome, rep.Reason = None, "the driver gives no computing here: "+printable(err.Error(), 300)
