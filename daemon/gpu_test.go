@@ -1,10 +1,12 @@
 package daemon_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -218,4 +220,37 @@ func TestAChainOnAGPU(t *testing.T) {
 			t.Logf("  %s took %v", inv.Path, inv.Ended.Sub(inv.Started).Round(time.Millisecond))
 		}
 	}
+}
+
+// The memory of a node whose run was cancelled is another one's when the device is done with what that node had there, and not before.
+func TestMemoryIsGivenBackWhenItIsFree(t *testing.T) {
+	c := fake.NewCUDA(t)
+	free := filepath.Join(t.TempDir(), "free")
+	require.NoError(t, os.WriteFile(free, []byte("6000"), 0o600)) // room for one such node
+	t.Setenv("LD_LIBRARY_PATH", c.Dir+":"+fake.NVML(t, `FREE="`+free+`"`))
+	begun, goOn := make(chan struct{}, 100), make(chan struct{})
+	c.OnLaunch(func(int, string) int {
+		begun <- struct{}{}
+		<-goOn
+		return 0
+	})
+	b := newBox(t)
+	for _, name := range []string{"a", "b"} {
+		b.drop(name+".flow.yaml", "levee: 1\nnodes:\n  m: { uses: tensor/from_lists, with: { rows: [[7], ["+fmt.Sprint(name[0])+"]] } }\n"+
+			"  n: { uses: tensor/reduce, device: gpu, in: { matrix: m.matrix }, gpu: { memory: 3GiB } }\n")
+	}
+	d := b.open()
+	ctx, leave := context.WithCancelCause(t.Context())
+	first, _ := d.begin(ctx, "a.flow.yaml")
+	<-begun
+	leave(daemon.ErrSuperseded)
+	require.Equal(t, journal.Cancelled, (<-first).Status)
+	second, _ := d.begin(t.Context(), "b.flow.yaml")
+	require.Eventually(t, func() bool {
+		runs := b.runs()
+		return len(runs) == 2 && slices.ContainsFunc(runs, func(r journal.Run) bool { return r.Status == journal.Waiting })
+	}, deadline, 1e6)
+	require.Empty(t, begun)
+	close(goOn)
+	require.NoError(t, (<-second).Err)
 }

@@ -124,8 +124,16 @@ func (r *Run) retrieve(ctx context.Context, lease *gpu.Lease, v value.Value, one
 		return context.Cause(ctx)
 	}
 	fd := int(lease.File.Fd())
-	stop := context.AfterFunc(ctx, func() { _ = unix.Shutdown(fd, unix.SHUT_RDWR) })
-	defer stop()
+	stopped := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		_ = unix.Shutdown(fd, unix.SHUT_RDWR)
+		close(stopped)
+	})
+	defer func() {
+		if !stop() { // the number may be another file's soon
+			<-stopped
+		}
+	}()
 	r.daemon.log.Debug("a value is read back from its GPU", "size", v.Size)
 	if err := gpu.Retrieve(fd, v.Digest, v.Size, retrievePatience, one.file); err != nil {
 		if ctx.Err() != nil {

@@ -201,7 +201,10 @@ func (c *invocation) session(ctx context.Context, got *grant) (give func(), err 
 		c.handed, c.lease = lease.File, lease
 		give = func() {
 			lease.Close()
-			d.devices.gpus.give(got)
+			go func() { // its memory is others' when it is free
+				<-lease.Ended()
+				d.devices.gpus.give(got)
+			}()
 		}
 	}
 	c.grant = got

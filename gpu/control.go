@@ -21,6 +21,7 @@ type control struct {
 	Ping    uint64      `json:"ping,omitempty"`    // answered by the same
 	Ready   bool        `json:"ready,omitempty"`
 	Opened  uint64      `json:"opened,omitempty"`  // the session of this number has begun, or is refused
+	Ended   uint64      `json:"ended,omitempty"`   // nothing of the session of this number is left
 	Refused string      `json:"refused,omitempty"` // why, or why there is no device
 	Fault   op.Fault    `json:"fault,omitempty"`   // with it
 	Lost    string      `json:"lost,omitempty"`    // the context is of no use any more: the last message

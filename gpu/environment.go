@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -19,7 +20,7 @@ func (p *Pool) environment(r Request) []string {
 	}
 	if p.cfg.Cache != "" {
 		if dir := compiled(p.cfg.Cache, r.Owner, time.Now()); dir != "" {
-			env = append(env, cacheEnv+"="+dir)
+			env = append(env, cacheEnv+"="+dir, "CUDA_CACHE_MAXSIZE="+strconv.Itoa(compiledSize))
 		}
 	}
 	if v := r.visible(); v != "" {
@@ -28,8 +29,10 @@ func (p *Pool) environment(r Request) []string {
 	return env
 }
 
-// maxCompiled is how many owners' folders of compiled kernels are kept. The driver bounds what is in each.
-const maxCompiled = 64
+const (
+	maxCompiled  = 64       // owners' folders of compiled kernels that are kept
+	compiledSize = 64 << 20 // bytes that the driver may keep in each: some thousand kernels
+)
 
 // compiled gives the folder in which the driver keeps what it compiles for an owner, "" where it cannot be made. Each owner has its own: what
 // one worker leaves there no other owner's loads. Those that were not used for longest go.

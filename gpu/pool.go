@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"os"
 	"sync"
 	"time"
@@ -36,14 +37,15 @@ type PoolConfig struct {
 // Pool starts, feeds and ends GPU workers: one for each device and owner, so that owners share no process and no context.
 type Pool struct {
 	cfg PoolConfig
-	wg  sync.WaitGroup
 
 	mu     sync.Mutex
 	hosts  map[hostKey]*host // guarded by mu, as all below
 	next   map[string]string // by device: the owner for whom a worker there gets no more sessions
 	undead map[*process]bool // workers that were killed and do not die: their devices get no more work
 	change chan struct{}     // closed, and made anew, when a worker or a session ends
-	closed bool
+	// running is how many workers have not come to their end, which is when nobody has anything to do with them any more.
+	running int
+	closed  bool
 }
 
 type hostKey struct{ device, owner string }
@@ -73,10 +75,14 @@ func (r *Request) most() int {
 type Lease struct {
 	File *os.File
 
-	pool *Pool
-	on   *process
-	once sync.Once
+	pool  *Pool
+	on    *process
+	ended <-chan struct{}
+	once  sync.Once
 }
+
+// Ended is closed when nothing of the session is left on the device, some time after the lease was closed: what it held is free then.
+func (l *Lease) Ended() <-chan struct{} { return l.ended }
 
 // NewPool makes a pool. It starts nothing.
 func NewPool(cfg PoolConfig) *Pool {
@@ -205,9 +211,11 @@ func (p *Pool) reserve(r Request, waited time.Duration) (*process, *pause, error
 	return h.now, nil, nil
 }
 
+// host is called with the lock held. Those of which there is nothing to remember go.
 func (p *Pool) host(key hostKey) *host {
 	h := p.hosts[key]
 	if h == nil {
+		maps.DeleteFunc(p.hosts, func(_ hostKey, other *host) bool { return other.forgotten() })
 		h = &host{key: key}
 		p.hosts[key] = h
 	}
@@ -271,7 +279,7 @@ func (p *Pool) open(ctx context.Context, w *process, memory int64) (*Lease, erro
 		return nil, op.Errorf(op.Unavailable, "socketpair: %v", err)
 	}
 	defer unix.Close(pair[1])
-	begun, number, err := w.begin(memory, pair[1])
+	begun, ended, number, err := w.begin(memory, pair[1])
 	if err == nil {
 		select {
 		case err = <-begun:
@@ -284,7 +292,7 @@ func (p *Pool) open(ctx context.Context, w *process, memory int64) (*Lease, erro
 		_ = unix.Close(pair[0])
 		return nil, err
 	}
-	return &Lease{File: os.NewFile(uintptr(pair[0]), "gpu session"), pool: p, on: w}, nil
+	return &Lease{File: os.NewFile(uintptr(pair[0]), "gpu session"), pool: p, on: w, ended: ended}, nil
 }
 
 // Close ends the lease: the process that got the descriptor of its file has ended the session, or is to lose it.
@@ -313,9 +321,10 @@ func (p *Pool) changed() {
 	p.change = make(chan struct{})
 }
 
-// Close ends all workers.
+// Close ends all workers. What does not even end when it is killed it waits for no longer than it takes to know.
 func (p *Pool) Close() {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.closed = true
 	for _, h := range p.hosts {
 		if h.now != nil {
@@ -323,6 +332,10 @@ func (p *Pool) Close() {
 		}
 	}
 	p.changed()
-	p.mu.Unlock()
-	p.wg.Wait()
+	for p.running > len(p.undead) {
+		wait := pause{change: p.change}
+		p.mu.Unlock()
+		_ = wait.over(context.Background())
+		p.mu.Lock()
+	}
 }

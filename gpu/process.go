@@ -1,6 +1,7 @@
 package gpu
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -39,6 +40,11 @@ func (h *host) resting(backoff []time.Duration) (time.Duration, error) {
 			h.failures, h.reason, h.until.Format(time.TimeOnly))
 	}
 	return wait, nil
+}
+
+// forgotten says whether a host without a worker may go.
+func (h *host) forgotten() bool {
+	return h.now == nil && time.Since(h.last) > max(slowFor, offFor+time.Minute)
 }
 
 const (
@@ -94,15 +100,17 @@ type process struct {
 
 	asked, told uint64 // see Settle
 
-	number uint64                // of the last session
-	begins map[uint64]chan error // sessions of which it has not said yet whether they have begun
+	number uint64                   // of the last session
+	begins map[uint64]chan error    // sessions of which it has not said yet whether they have begun
+	ends   map[uint64]chan struct{} // sessions of which it has not said yet that they have ended
 
 	slow map[string]time.Time // of the host, when it was started
 }
 
 // start starts a worker. Called with the lock held.
 func (p *Pool) start(h *host, r *Request) *process {
-	w := &process{pool: p, host: h, control: -1, ready: make(chan struct{}), begun: time.Now(), slow: maps.Clone(h.slow)}
+	w := &process{pool: p, host: h, control: -1, ready: make(chan struct{}), begun: time.Now(), slow: maps.Clone(h.slow),
+		begins: map[uint64]chan error{}, ends: map[uint64]chan struct{}{}}
 	w.idle = time.AfterFunc(p.cfg.Idle, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -111,7 +119,14 @@ func (p *Pool) start(h *host, r *Request) *process {
 		}
 	})
 	w.idle.Stop()
-	p.wg.Go(func() { w.run(*r) })
+	p.running++
+	go func() {
+		w.run(*r)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.running--
+		p.changed()
+	}()
 	return w
 }
 
@@ -120,7 +135,7 @@ func (w *process) run(r Request) {
 	goruntime.LockOSThread()
 	defer goruntime.UnlockOSThread()
 	p := w.pool
-	stderr, err := unix.MemfdCreate("levee-gpu-stderr", unix.MFD_CLOEXEC)
+	stderr, err := newWords()
 	if err != nil {
 		w.died(fmt.Sprintf("it could not be started: %v", err))
 		return
@@ -155,7 +170,8 @@ func (w *process) run(r Request) {
 	}()
 	first := &deviceMsg{Library: p.cfg.Library, Index: r.index(), Stuck: p.cfg.Stuck.Milliseconds(), Compile: p.cfg.Compile.Milliseconds(), Slow: w.slow}
 	_ = sendControl(fd, control{Device: first}, -1) // if it has died already we hear of it
-	state, err := proc.Wait()
+	state, err := w.wait(proc)
+	_ = unix.Shutdown(fd, unix.SHUT_RDWR) // what was said is still heard
 	<-heard
 	words := fmt.Sprint(err)
 	if err == nil {
@@ -165,6 +181,14 @@ func (w *process) run(r Request) {
 		words += ": " + said
 	}
 	w.died(words)
+}
+
+// wait waits for the worker's end, and ends the helpers that its driver left behind: they may have its end of the socket.
+func (w *process) wait(proc *os.Process) (*os.ProcessState, error) {
+	for unix.Waitid(unix.P_PID, proc.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
+	}
+	_ = unix.Kill(-proc.Pid, unix.SIGKILL) // its number is nobody else's until it was waited for
+	return proc.Wait()
 }
 
 // endOf is how a process ended, as far as the system tells.
@@ -223,10 +247,28 @@ func (w *process) spawn(r Request, stderr int) (*os.Process, int, error) {
 	return proc, pair[0], nil
 }
 
+const maxWords = 64 << 10
+
+// newWords is where a worker's standard error goes, which is memory of ours: a driver that complains without end gets no more of it.
+func newWords() (fd int, err error) {
+	fd, err = unix.MemfdCreate("levee-gpu-stderr", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	if err != nil {
+		return -1, err
+	}
+	if err = unix.Ftruncate(fd, maxWords); err == nil {
+		_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_GROW|unix.F_SEAL_SHRINK|unix.F_SEAL_SEAL)
+	}
+	if err != nil {
+		_ = unix.Close(fd)
+	}
+	return fd, err
+}
+
 func lastWords(fd int) string {
 	b := make([]byte, 1024)
 	n, _ := unix.Pread(fd, b, 0)
-	line, _, _ := strings.Cut(strings.TrimSpace(string(b[:max(n, 0)])), "\n")
+	said, _, _ := bytes.Cut(b[:max(n, 0)], []byte{0})
+	line, _, _ := strings.Cut(strings.TrimSpace(string(said)), "\n")
 	return line
 }
 
@@ -262,6 +304,11 @@ func (w *process) heard(m *control) {
 		if begun := w.begins[m.Opened]; begun != nil {
 			delete(w.begins, m.Opened)
 			begun <- m.refusal()
+		}
+	case m.Ended != 0:
+		if ended := w.ends[m.Ended]; ended != nil {
+			delete(w.ends, m.Ended)
+			close(ended)
 		}
 	case m.Refused != "":
 		w.refused, w.lost, w.doomed = op.Errorf(m.fault(), "%s", m.Refused), m.Refused, true
@@ -308,7 +355,7 @@ func (w *process) kill(reason string) {
 		defer p.mu.Unlock()
 		if !w.gone {
 			p.undead[w] = true
-			w.beginsNone()
+			w.endsAll()
 			p.cfg.Log.Error("a GPU worker was killed and does not end: its GPU gets no more work", "device", w.host.key.device, "why", w.lost)
 			p.changed()
 		}
@@ -340,7 +387,7 @@ func (w *process) died(words string) {
 		close(w.ready)
 	}
 	w.idle.Stop()
-	w.beginsNone()
+	w.endsAll()
 	p.changed()
 	p.mu.Unlock()
 	if bad {
@@ -350,27 +397,24 @@ func (w *process) died(words string) {
 }
 
 // begin asks for a session at the other end of a socket. What becomes of it comes later: nil, or why there is none.
-func (w *process) begin(memory int64, socket int) (begun <-chan error, number uint64, err error) {
+func (w *process) begin(memory int64, socket int) (begun <-chan error, ended <-chan struct{}, number uint64, err error) {
 	w.pool.mu.Lock()
 	defer w.pool.mu.Unlock()
 	switch {
 	case w.refused != nil:
-		return nil, 0, w.refused
+		return nil, nil, 0, w.refused
 	case w.gone || w.doomed:
-		return nil, 0, errGone
+		return nil, nil, 0, errGone
 	}
 	w.number++
 	if err := sendControl(w.control, control{Session: &sessionMsg{Number: w.number, Memory: memory}}, socket); err != nil {
 		w.deaf(err)
-		return nil, 0, errGone
+		return nil, nil, 0, errGone
 	}
 	one := make(chan error, 1)
-	if w.begins == nil {
-		w.begins = map[uint64]chan error{}
-	}
-	w.begins[w.number] = one
+	w.begins[w.number], w.ends[w.number] = one, make(chan struct{})
 	w.watch()
-	return one, w.number, nil
+	return one, w.ends[w.number], w.number, nil
 }
 
 // forget waits for a session no more.
@@ -380,12 +424,16 @@ func (w *process) forget(number uint64) {
 	delete(w.begins, number)
 }
 
-// beginsNone tells those who wait for a session that the worker is gone, or as good as. Called with the lock held.
-func (w *process) beginsNone() {
+// endsAll tells those who wait for a session, or for its end, that the worker is gone, or as good as. Called with the lock held.
+func (w *process) endsAll() {
 	for _, begun := range w.begins {
 		begun <- errGone
 	}
+	for _, ended := range w.ends {
+		close(ended)
+	}
 	clear(w.begins)
+	clear(w.ends)
 }
 
 // refusal is the error of a session that has not begun.

@@ -63,9 +63,11 @@ func TestPoolWorkerDiesBeforeASessionBegins(t *testing.T) {
 	p := newPool(t, fakeDriver(t))
 	_, l := session(t, p, "a")
 	w := l.on
-	begun, number, err := w.begin(1, -1) // with no socket: the worker takes it for nonsense
+	begun, ended, number, err := w.begin(1, -1) // with no socket: the worker takes it for nonsense
 	require.NoError(t, err)
 	require.ErrorIs(t, <-begun, errGone)
+	<-ended
+	<-l.Ended()
 	require.Empty(t, w.begins, number)
 	e, _ := session(t, p, "a")
 	require.NoError(t, sums(t, e))

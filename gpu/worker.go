@@ -36,6 +36,7 @@ func workerMain() int {
 		fmt.Fprintf(os.Stderr, "%s is set, but %v: only levee starts GPU workers\n", workerEnv, err)
 		return 2
 	}
+	unix.CloseOnExec(controlFD) // the driver may start helpers
 	_ = os.Unsetenv(workerEnv)
 	w := &gpuWorker{control: controlFD, sessions: map[*server]bool{}}
 	if err := w.serve(); err != nil && !errors.Is(err, io.EOF) { // the daemon let go
@@ -124,6 +125,20 @@ func (w *gpuWorker) opened(number uint64, err error) {
 	}
 }
 
+// ended tells the daemon that nothing of a session is left.
+func (w *gpuWorker) ended(number uint64) {
+	if err := sendControl(w.control, control{Ended: number}, -1); err != nil {
+		w.lose(fmt.Sprintf("the daemon does not listen: %v", err))
+	}
+}
+
+// hungUp says whether the other side of a session has closed its socket.
+func hungUp(fd int) bool {
+	list := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
+	n, err := unix.Poll(list, 0)
+	return err == nil && n > 0
+}
+
 // refusal says why there is no device, or no session: what the driver answered, and what can be done about it.
 func refusal(err error) control {
 	if err == nil {
@@ -149,6 +164,7 @@ func (w *gpuWorker) session(fd int, m *sessionMsg) {
 	s := &server{fd: fd, work: maxWork, pin: w.dev.Pin}
 	s.since.Store(time.Now().UnixNano())
 	w.watch(s)
+	defer w.ended(m.Number)
 	defer w.forget(s)
 	exec, err := w.dev.Session(m.Memory, maxWork)
 	if err != nil {
@@ -156,7 +172,7 @@ func (w *gpuWorker) session(fd int, m *sessionMsg) {
 		w.opened(m.Number, err)
 		return
 	}
-	s.exec, s.patience = exec, exec.Patience
+	s.exec, s.patience, exec.Gone = exec, exec.Patience, func() bool { return hungUp(fd) }
 	s.launched.Store(&exec.Launched)
 	memfd := -1
 	s.mem, memfd, err = newStaging()

@@ -1,6 +1,7 @@
 package device
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -282,6 +283,9 @@ func (l *lower) play() error {
 			}
 			if err == nil {
 				err = l.s.put(mark{fence: l.s.last + 1, most: most})
+			}
+			if err == nil && l.s.gone() { // the driver holds up the launches of long work
+				err = errors.Join(errNobody, l.s.put(mark{fence: l.s.last + 1, most: most, loops: l.loops}))
 			}
 		}
 		if err != nil {

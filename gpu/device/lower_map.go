@@ -85,10 +85,19 @@ func (s *Session) signature(h op.Handle) (op.Signature, bool) {
 
 // unloadMaps forgets the code of nodes' kernels when there is too much of it.
 func (d *Device) unloadMaps() error {
-	if d.maps.len() < maxMaps {
+	n := d.maps.len()
+	if n < maxMaps {
 		return nil
 	}
-	d.code.Lock()
+	for tries := 0; !d.code.TryLock(); tries++ { // somebody puts a graph into a stream, which may take as long as the device is busy
+		if n < 2*maxMaps {
+			return nil
+		}
+		if tries == 1000 {
+			return op.Errorf(op.OverBudget, "%d kernels are loaded, and none can be unloaded while a long graph is submitted", n)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 	defer d.code.Unlock()
 	return errors.Join(d.Synchronize(), d.maps.unload(d))
 }

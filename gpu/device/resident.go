@@ -92,6 +92,10 @@ func (s *Session) keep(h op.Handle, head []byte) (*resident, Digest, error) {
 		err = s.drain()
 	}
 	if err != nil {
+		if s.dev.Lost() == nil {
+			err = errors.Join(err, s.dev.Free(at))
+			r.unreserve(n)
+		}
 		return nil, d, s.dev.fault(err)
 	}
 	kept, err := r.add(s.dev, d, &resident{at: at, n: n, head: append([]byte(nil), head...), size: t.Bytes()})

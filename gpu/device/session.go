@@ -24,6 +24,7 @@ type Session struct {
 	closed  bool
 	fences
 	Launched  atomic.Int64              // counts what gets a graph on: ops that were looked at, and launches, which the driver may hold up for as long as earlier ones take
+	Gone      func() bool               // nil, or says that nobody is there any more who waits for anything
 	launching func(file, kernel string) // nil, but for tests that count what goes through which built-in kernel
 }
 
@@ -56,13 +57,16 @@ func (s *Session) Close() error {
 	if s.dev.Lost() != nil { // only the end of the process frees anything now
 		return nil
 	}
-	if err := s.end(); err != nil {
-		return s.dev.fault(err)
+	err := s.end()
+	if err == nil {
+		s.arena.give = s.dev.keepSlab // the stream is empty
+		err = s.arena.close()
 	}
-	s.arena.give = s.dev.keepSlab // the stream is empty
-	err := s.arena.close()
+	if err != nil && s.dev.Lost() == nil { // what it has there would be nobody's for ever
+		return s.dev.lose("a session cannot be ended: %v", err)
+	}
 	s.dev.keepLane(s.lane)
-	return s.dev.fault(err)
+	return s.dev.Lost()
 }
 
 // Info says what the session runs on.

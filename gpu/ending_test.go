@@ -1,0 +1,119 @@
+package gpu
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"levee/gpu/op"
+)
+
+// What a session holds is somebody else's only when the worker has let go of it, not when the lease is closed.
+func TestPoolSessionEnds(t *testing.T) {
+	c := fakeDriver(t)
+	begun, goOn := make(chan struct{}, 9), make(chan struct{})
+	c.OnLaunch(func(int, string) int {
+		begun <- struct{}{}
+		<-goOn
+		return 0
+	})
+	p := newPool(t, c, func(c *PoolConfig) { c.Stuck = time.Minute })
+	l, err := p.Session(t.Context(), Request{Device: "fake", Owner: "a", Memory: testMemory})
+	require.NoError(t, err)
+	e := dial(t, l)
+	spin(t, e, 1, spinner(1, 1))
+	<-begun
+	l.Close()
+	select {
+	case <-l.Ended():
+		t.Fatal("it has work on the device")
+	default:
+	}
+	close(goOn)
+	<-l.Ended()
+	idle, _ := session(t, p, "a")
+	require.NoError(t, sums(t, idle))
+}
+
+// A session whose other side has hung up is seen to have.
+func TestHungUp(t *testing.T) {
+	for name, end := range map[string]func(fd int) error{
+		"closed": unix.Close,
+		"ended":  func(fd int) error { return unix.Shutdown(fd, unix.SHUT_WR) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+			require.NoError(t, err)
+			defer unix.Close(pair[1])
+			_, err = unix.Write(pair[0], []byte("a request that waits"))
+			require.NoError(t, err)
+			require.False(t, hungUp(pair[1]))
+			require.NoError(t, end(pair[0]))
+			require.True(t, hungUp(pair[1]))
+		})
+	}
+}
+
+// A process that its driver left behind does not keep a worker from having ended, and ends with it.
+func TestPoolHelpers(t *testing.T) {
+	lock := filepath.Join(t.TempDir(), "lock")
+	p := newPool(t, fakeDriver(t, `HELPER="`+lock+`"`), func(c *PoolConfig) { c.Dying = time.Hour })
+	e, l := session(t, p, "a")
+	require.NoError(t, sums(t, e))
+	l.Close()
+	p.mu.Lock()
+	l.on.leave()
+	p.mu.Unlock()
+	waitGone(t, p)
+	f, err := os.Open(lock)
+	require.NoError(t, err)
+	defer f.Close()
+	require.NoError(t, unix.Flock(int(f.Fd()), unix.LOCK_EX)) // as soon as the helper is no more
+}
+
+// A driver that complains without end gets no memory for it.
+func TestPoolComplaints(t *testing.T) {
+	p := newPool(t, fakeDriver(t, "COMPLAINS", "ABORT=1"))
+	fd, err := newWords()
+	require.NoError(t, err)
+	defer unix.Close(fd)
+	for err == nil {
+		_, err = unix.Write(fd, make([]byte, 10_000))
+	}
+	var st unix.Stat_t
+	require.NoError(t, unix.Fstat(fd, &st))
+	require.EqualValues(t, maxWords, st.Size)
+	e, l := session(t, p, "a")
+	requireFault(t, op.Lost, sums(t, e))
+	require.Contains(t, l.Settle(t.Context()), "driver: all is bad, as it has always been, and will be worse yet")
+}
+
+// A worker that does not even end when it is killed keeps nobody from closing the pool.
+func TestPoolClosesWithoutTheUndead(t *testing.T) {
+	p := NewPool(PoolConfig{})
+	hangs := &process{pool: p, host: p.host(hostKey{"fake", "a"}), idle: time.NewTimer(time.Hour), control: -1}
+	p.mu.Lock()
+	p.hosts[hostKey{"fake", "a"}].now = hangs
+	p.running++
+	p.undead[hangs] = true
+	p.mu.Unlock()
+	p.Close()
+}
+
+// Owners of whom there is nothing to remember are forgotten, and no others.
+func TestPoolForgets(t *testing.T) {
+	p := NewPool(PoolConfig{})
+	host := func(owner string) *host { return p.host(hostKey{"fake", owner}) }
+	host("waits").failures = 0
+	host("failed long ago").last = time.Now().Add(-2 * slowFor)
+	failed := host("failed")
+	failed.failed(p.cfg.Backoff, "it was killed")
+	host("works").now = &process{}
+	host("new")
+	require.Len(t, p.hosts, 3)
+	require.Same(t, failed, host("failed"))
+}
