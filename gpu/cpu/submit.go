@@ -11,7 +11,6 @@ func init() { // not in the declaration: running an op looks into the table
 		op.Map: mapOp, op.Random: random,
 		op.Reduce: reduce, op.Softmax: softmax, op.LayerNorm: layerNorm,
 		op.Gemm: gemm, op.Conv2D: conv2D,
-
 		op.Sort: sortRows, op.Scan: scan, op.Histogram: histogram, op.Resize: resize, op.Normalise: normalise, op.FFT: fft,
 	}
 }

@@ -1,11 +1,11 @@
 package fake
 
 import (
-	"embed"
-	"fmt"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -13,9 +13,6 @@ import (
 
 	"levee/gpu/ptx"
 )
-
-//go:embed c/cuda.c c/cuda_launch.h
-var cudaSources embed.FS
 
 // CUDA is a libcuda.so.1 and the server that runs its kernels. Each process that opens the library has devices of its own.
 type CUDA struct {
@@ -91,25 +88,13 @@ func NewCUDA(t testing.TB, macros ...string) *CUDA {
 }
 
 func (c *CUDA) build(socket string, macros []string) error {
-	for _, name := range []string{"cuda.c", "cuda_launch.h"} {
-		text, err := cudaSources.ReadFile("c/" + name)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(c.Dir, name), text, 0o600); err != nil {
-			return err
-		}
-	}
-	source := filepath.Join(c.Dir, "cuda.c")
-	args := []string{source, "-Wall", "-Wextra", "-Werror", "-Wno-unused", "-pthread", fmt.Sprintf("-DSOCKET=%q", socket)}
-	for _, m := range macros {
-		args = append(args, "-D"+m)
-	}
-	if err := compile(c.Library(), args...); err != nil {
+	macros = slices.Concat(macros, []string{"SOCKET=" + strconv.Quote(socket)})
+	path, err := build(c.Dir, "libcuda.so.1", "cuda.c", macros, "-Wall", "-Wextra", "-Werror", "-Wno-unused", "-pthread")
+	if err != nil {
 		return err
 	}
 	// The loader knows a library by its inode, and a process that has one open keeps it. So this inode is never given to another file.
-	_, err := unix.Open(c.Library(), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	_, err = unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	return err
 }
 
@@ -182,10 +167,15 @@ func (c *CUDA) hangUp() {
 	c.conns = nil
 }
 
-// codes are what the driver would answer.
-var codes = map[ptx.Kind]int{
-	ptx.OutOfBounds: 700, ptx.Misaligned: 716, ptx.Budget: 702, ptx.BadLaunch: 1,
-}
+// What the driver would answer.
+const (
+	invalid   = 1
+	badPTX    = 218
+	badHandle = 400
+	notFound  = 500
+)
+
+var codes = map[ptx.Kind]int{ptx.OutOfBounds: 700, ptx.Misaligned: 716, ptx.Budget: 702, ptx.BadLaunch: invalid}
 
 func codeOf(f *ptx.Finding) int {
 	if code, ok := codes[f.Kind]; ok {

@@ -126,7 +126,6 @@ func peer(conn *net.UnixConn) (pid int, err error) {
 
 // answer does what is asked for; the code is the driver's.
 func (p *process) answer(what uint32, body []byte) (code int, answer []byte) {
-	const invalid, badPTX, badHandle = 1, 218, 400
 	switch {
 	case what == askLoad:
 		m, err := ptx.Parse(string(body))
@@ -156,7 +155,6 @@ func (p *process) answer(what uint32, body []byte) (code int, answer []byte) {
 
 // function gives an entry a number and says what it takes.
 func (p *process) function(module uint64, name string) (code int, answer []byte) {
-	const notFound, badHandle = 500, 400
 	m := p.modules[module]
 	if m == nil {
 		return badHandle, nil
@@ -178,7 +176,6 @@ func (p *process) function(module uint64, name string) (code int, answer []byte)
 
 // launch runs a kernel on the allocations that there are.
 func (p *process) launch(body []byte) (code int, answer []byte) {
-	const invalid, badHandle = 1, 400
 	id := binary.LittleEndian.Uint64(body)
 	var word [10]uint32
 	for i := range word {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -171,56 +172,20 @@ func (s *Seat) run(c *Case, room []byte) (n int64, err error) {
 
 // on computes a case, and puts its outputs into room, one behind the other.
 func (s *Seat) on(ex Executor, c *Case, room []byte) error {
-	o := op.Op{Code: c.Code, Params: c.Params}
-	if c.Kernel != "" {
-		k, err := ex.Kernel(Kernels, c.Kernel)
-		if err != nil {
-			return err
-		}
-		defer ex.Free(k)
-		o.Params = []uint64{uint64(k)}
-	}
-	var g op.Graph
-	add := func(d op.Desc, list *[]uint16) (op.Handle, error) {
-		h, err := ex.Alloc(d)
-		*list = append(*list, uint16(len(g.Tensors)))
-		g.Tensors = append(g.Tensors, op.Tensor{Handle: h})
-		return h, err
-	}
-	for _, in := range c.In {
-		h, err := add(in.Desc, &o.In)
-		if err != nil {
-			return err
-		}
-		if err := ex.Upload(h, 0, in.Data); err != nil {
-			return err
-		}
-	}
-	for _, d := range c.Out {
-		if _, err := add(d, &o.Out); err != nil {
-			return err
-		}
-	}
-	g.Ops = []op.Op{o}
-	fence, err := ex.Submit(g.Append(nil))
+	handles, err := c.place(ex)
 	if err != nil {
 		return err
 	}
-	if err := ex.Wait(fence, time.Minute); err != nil {
+	if err := c.compute(ex, handles); err != nil {
 		return err
 	}
 	for i, d := range c.Out {
-		if err := ex.Download(g.Tensors[len(c.In)+i].Handle, 0, room[:d.Bytes()]); err != nil {
+		if err := ex.Download(handles[len(c.In)+i], 0, room[:d.Bytes()]); err != nil {
 			return err
 		}
 		room = room[d.Bytes():]
 	}
-	for _, t := range g.Tensors {
-		if err := ex.Free(t.Handle); err != nil {
-			return err
-		}
-	}
-	return nil
+	return free(ex, handles)
 }
 
 // Plan counts what Run would put through which kernel. lower says what an executor would launch for a graph, whose tensor number i has
@@ -233,22 +198,12 @@ func (b *Big) Plan(lower func(g *op.Graph, tensors []op.Desc) ([][2]string, erro
 				if c.Kernel != "" { // a node's
 					continue
 				}
-				var tensors []op.Desc
-				for _, in := range c.In {
-					tensors = append(tensors, in.Desc)
+				tensors := slices.Concat(descs(c.In), c.Out)
+				handles := make([]op.Handle, len(tensors))
+				for i := range handles {
+					handles[i] = op.Handle(i + 1)
 				}
-				tensors = append(tensors, c.Out...)
-				o, g := op.Op{Code: c.Code, Params: c.Params}, op.Graph{}
-				for i := range tensors {
-					g.Tensors = append(g.Tensors, op.Tensor{Handle: op.Handle(i + 1)})
-					if i < len(c.In) {
-						o.In = append(o.In, uint16(i))
-					} else {
-						o.Out = append(o.Out, uint16(i))
-					}
-				}
-				g.Ops = []op.Op{o}
-				launched, err := lower(&g, tensors)
+				launched, err := lower(c.graph(handles), tensors)
 				if err != nil {
 					return fmt.Errorf("%s, round %d: %v, %s: %w", f.name, round, c.Code, c.Name, err)
 				}

@@ -45,25 +45,19 @@ func testFusion(t *testing.T, open func(t *testing.T) Executor) {
 
 // mapped gives what the kernel makes of a product, which is, or is not, seen in between.
 func mapped(t *testing.T, ex Executor, kernel op.Handle, c *Case, out op.DType, seen bool) []byte {
-	var handles []op.Handle
-	o := op.Op{Code: c.Code, Params: c.Params}
-	for _, in := range c.In {
-		o.In = append(o.In, uint16(len(handles)))
-		handles = append(handles, upload(t, ex, in))
+	handles := make([]op.Handle, len(c.In))
+	for i, in := range c.In {
+		handles[i] = upload(t, ex, in)
 	}
-	result := desc(out, c.Out[0].Elems())
-	h, err := ex.Alloc(result)
-	require.NoError(t, err)
-	g := op.Graph{Tensors: named(append(handles, h)...)}
-	n := uint16(len(handles))
-	o.Out = []uint16{n + 1}
-	between := op.Tensor{Desc: c.Out[0]}
+	between, result := uint16(len(handles)), uint16(len(handles)+1)
+	h := upload(t, ex, Zeros(out, c.Out[0].Elems()))
+	g := c.graph(append(handles, 0))
+	g.Tensors[between] = op.Tensor{Desc: c.Out[0]}
 	if seen {
-		between.Handle, err = ex.Alloc(c.Out[0])
-		require.NoError(t, err)
+		g.Tensors[between] = op.Tensor{Handle: upload(t, ex, Zeros(c.Out[0].DType, c.Out[0].Shape...))}
 	}
-	g.Tensors = append(g.Tensors, between)
-	g.Ops = []op.Op{o, {Code: op.Map, In: []uint16{n + 1}, Out: []uint16{n}, Params: []uint64{uint64(kernel)}}}
+	g.Tensors = append(g.Tensors, op.Tensor{Handle: h})
+	g.Ops = append(g.Ops, op.Op{Code: op.Map, In: []uint16{between}, Out: []uint16{result}, Params: []uint64{uint64(kernel)}})
 	fence, err := ex.Submit(g.Append(nil))
 	require.NoError(t, err)
 	require.NoError(t, ex.Wait(fence, time.Minute))

@@ -165,23 +165,13 @@ func testTraps(t *testing.T, open func(t *testing.T) Executor) {
 		ex := open(t)
 		k, err := ex.Kernel(module, kernel)
 		require.NoError(t, err)
-		var handles []op.Handle
-		for _, a := range in {
-			handles = append(handles, upload(t, ex, a))
-		}
-		g := op.Graph{Ops: []op.Op{{Code: op.Map, Params: []uint64{uint64(k)}}}}
-		for i := range in {
-			g.Ops[0].In = append(g.Ops[0].In, uint16(i))
-		}
-		outputs := len(in) // divide takes and gives two, forever one
+		c := Case{Code: op.Map, Params: []uint64{uint64(k)}, In: in, Out: descs(in)} // divide takes and gives two, forever one
 		if kernel == "quotient" {
-			outputs = 1
+			c.Out = c.Out[:1]
 		}
-		for range outputs {
-			g.Ops[0].Out = append(g.Ops[0].Out, uint16(len(handles)))
-			handles = append(handles, upload(t, ex, Zeros(in[0].DType, in[0].Shape...)))
-		}
-		g.Tensors = named(handles...)
+		handles, err := c.place(ex)
+		require.NoError(t, err)
+		g := c.graph(handles)
 		fence, err := ex.Submit(g.Append(nil))
 		require.NoError(t, err)
 		return ex, fence, handles[0]
