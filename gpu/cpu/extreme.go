@@ -11,9 +11,9 @@ type extreme struct {
 // argExtreme finds, for each row, the first place of its least or largest element. A NaN is both, and -0 is below 0.
 func argExtreme(in tensor, out []int32, l layout, largest bool) {
 	chunks, blocks := (l.n+chunk-1)/chunk, (l.inner+columns-1)/columns
-	found := make([]extreme, l.outer*chunks*l.inner)
-	if chunks == 1 {
-		found = nil
+	var found []extreme // of each chunk, where a row has several
+	if chunks > 1 {
+		found = make([]extreme, l.outer*chunks*l.inner)
 	}
 	split(l.outer*chunks*blocks, max(1, grain/min(l.n, chunk)), func(from, to int64) {
 		var best [columns]extreme
