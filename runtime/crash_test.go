@@ -414,3 +414,35 @@ func TestEngineVersionIsThatOfTheModule(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(b), "github.com/tetratelabs/wazero "+wazeroVersion)
 }
+
+// Native code that is not found with the stub of a module is made again: the stub alone would be a module that traps.
+func TestStubWithoutItsNativeCode(t *testing.T) {
+	dir, m := t.TempDir(), guestModule(t)
+	in := func(f func(e *Engine)) {
+		e, err := New(Config{Dir: dir})
+		require.NoError(t, err)
+		defer e.Close()
+		_, err = run(t, e, m, "silent")
+		require.NoError(t, err)
+		f(e)
+	}
+	in(func(e *Engine) {
+		require.Equal(t, int64(1), e.Stats().Compiled)
+		require.Eventually(t, func() bool { return e.native.has(m.Hash) }, 10*time.Second, time.Millisecond)
+		place := e.native.place(m.Hash)
+		names, err := filepath.Glob(place + "/*/*")
+		require.NoError(t, err)
+		require.Len(t, names, 1)
+		require.NoError(t, os.Rename(names[0], names[0]+"0")) // as on a processor of another kind
+		sum, err := e.native.mac(m.Hash, place, nil)
+		require.NoError(t, err)
+		require.NoError(t, os.Chmod(filepath.Join(place, macName), 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(place, macName), sum, 0o600))
+	})
+	in(func(e *Engine) {
+		require.Equal(t, int64(1), e.Stats().Compiled)
+		require.Zero(t, e.Stats().Crashed)
+		require.Eventually(t, func() bool { return e.native.verify(m.Hash) == nil }, 10*time.Second, time.Millisecond)
+	})
+	in(func(e *Engine) { require.Equal(t, int64(1), e.Stats().Loaded) })
+}

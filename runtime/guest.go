@@ -89,28 +89,39 @@ func newGuest(code []byte, m *loadMsg, x *Extension, compilers int) (g *guest, e
 	if g.region, err = newRegion(); err != nil {
 		return nil, err
 	}
-	cache, err := wazero.NewCompilationCacheWithDir(m.dir)
+	config := func() (wazero.RuntimeConfig, error) {
+		cache, err := wazero.NewCompilationCacheWithDir(m.dir)
+		// No check of the context in loops: a kill ends what runs too long, and loops go at full speed.
+		return wazero.NewRuntimeConfigCompiler().WithCompilationCache(cache).WithCoreFeatures(api.CoreFeaturesV2).
+			WithDebugInfoEnabled(false).WithCloseOnContextDone(false), err
+	}
+	cfg, err := config()
 	if err != nil {
 		return nil, err
 	}
-	// No check of the context in loops: a kill ends what runs too long, and loops go at full speed.
-	cfg := wazero.NewRuntimeConfigCompiler().WithCompilationCache(cache).WithCoreFeatures(api.CoreFeaturesV2).
-		WithDebugInfoEnabled(false).WithCloseOnContextDone(false)
 	ctx := context.Background()
 	g.rt = wazero.NewRuntimeWithConfig(ctx, cfg)
 	if err := g.link(ctx, x, m.funcs); err != nil {
 		return nil, err
 	}
-	if compilers > 1 {
+	if m.compile {
 		ctx = experimental.WithCompilationWorkers(ctx, compilers)
+	} else { // nothing is compiled where native code is expected: of a stub that would be another module
+		ended, end := context.WithCancel(experimental.WithCompilationWorkers(ctx, 2)) // one alone would not look at the context
+		end()
+		ctx = ended
 	}
 	if g.compiled, err = g.rt.CompileModule(ctx, code); err != nil {
 		return nil, err
 	}
-	if m.extended(x) {
-		if err := g.extend(ctx, x, code); err != nil {
-			return nil, err
-		}
+	switch {
+	case m.extended(x):
+		err = g.extend(ctx, x, code)
+	case m.compile:
+		err = shelve(m.dir, code, config)
+	}
+	if err != nil {
+		return nil, err
 	}
 	_, g.hasInit = g.compiled.ExportedFunctions()["_initialize"]
 	g.ahead = m.ahead && g.ext == nil

@@ -17,13 +17,17 @@ var errNative = errors.New("native code")
 // loadInto sends the module to a worker and waits until it is ready. staging is where the worker put native code, when
 // it had to compile.
 func (e *Engine) loadInto(w *worker, b *bound) (staging string, err error) {
-	m := loadMsg{size: int64(len(b.mod.code)), weak: e.cfg.Isolation == IsolationWeak, ahead: !b.mod.Info.HasStart}
+	code := b.mod.code
+	m := loadMsg{weak: e.cfg.Isolation == IsolationWeak, ahead: !b.mod.Info.HasStart}
 	for _, im := range b.mod.Info.Imports {
 		m.funcs = append(m.funcs, [2]string{im.Module, im.Name})
 	}
 	m.funcs = unique(m.funcs)
 	var vouched chan error
 	if e.native.has(b.key.hash) {
+		if code, err = b.mod.stub(); err != nil {
+			return "", err
+		}
 		m.dir = e.native.place(b.key.hash)
 		e.native.used(b.key.hash)
 		vouched = make(chan error, 1)
@@ -35,7 +39,8 @@ func (e *Engine) loadInto(w *worker, b *bound) (staging string, err error) {
 		}
 		m.dir, m.compile = staging, true
 	}
-	if err := e.sendLoad(w, &m, b.mod.code); err != nil {
+	m.size = int64(len(code))
+	if err := e.sendLoad(w, &m, code); err != nil {
 		return staging, err
 	}
 	answer, err := e.awaitLoad(w, m.compile)

@@ -20,7 +20,7 @@ type Module struct {
 	Info *Info
 	Name string // for messages
 
-	code     []byte     // what the engine compiles: Wasm without custom sections, with tables clamped
+	code     []byte     // what the engine compiles: Wasm without custom sections, with tables clamped and data segments joined
 	id       [32]byte   // what native code is kept under: Hash, and the version of the extension that it uses
 	ext      *Extension // that it uses; nil: none
 	needs    grants
@@ -46,6 +46,9 @@ func NewModule(name string, b []byte, x *Extension) (*Module, error) {
 	lim.MemoryPages = 65536
 	code, err := wasm.Sanitize(b, lim)
 	if err != nil {
+		return nil, err
+	}
+	if code, err = wasm.JoinData(code, info); err != nil {
 		return nil, err
 	}
 	m := &Module{Hash: sha256.Sum256(b), Wasm: b, Info: info, Name: name, code: code, callable: map[string]bool{}}
