@@ -35,8 +35,13 @@ func TestPoolSessionEnds(t *testing.T) {
 	}
 	close(goOn)
 	<-l.Ended()
-	idle, _ := session(t, p, "a")
+	idle, l := session(t, p, "a")
 	require.NoError(t, sums(t, idle))
+	kept, err := unix.Dup(int(l.File.Fd()))
+	require.NoError(t, err)
+	defer unix.Close(kept)
+	l.Close()
+	<-l.Ended() // also where a node's process keeps the socket
 }
 
 // A session whose other side has hung up is seen to have.

@@ -298,6 +298,7 @@ func (p *Pool) open(ctx context.Context, w *process, memory int64) (*Lease, erro
 // Close ends the lease: the process that got the descriptor of its file has ended the session, or is to lose it.
 func (l *Lease) Close() {
 	l.once.Do(func() {
+		_ = unix.Shutdown(int(l.File.Fd()), unix.SHUT_WR) // whoever else has it
 		_ = l.File.Close()
 		l.pool.release(l.on)
 	})

@@ -29,11 +29,10 @@ func long(t *testing.T, s *Session, launches int64) (uint64, error) {
 
 // A session for which nobody is there any more stops waiting, and puts no more of a long map into its stream: what it holds is others' soon.
 func TestNobodyWaits(t *testing.T) {
-	s := fakeSession(t, 1<<28, "SLOW=200")
-	fence, err := long(t, s, 3)
+	s := fakeSession(t, 1<<28, "SLOW=500", "QUEUE=2")
+	fence, err := long(t, s, 4)
 	require.NoError(t, err)
-	asked := 0
-	s.Gone = func() bool { asked++; return asked > 1 }
+	s.Gone = func() bool { return true }
 	require.Equal(t, errNobody, s.Wait(fence, -1))
 	launched := s.Launched.Load()
 	_, err = long(t, s, 30)

@@ -164,7 +164,7 @@ func (s *Session) wait(fence uint64, most time.Duration) error {
 		if _, err := s.dev.Await(first.event, left); err != nil {
 			return s.dev.fault(err)
 		}
-		if s.gone() {
+		if s.gone(start) {
 			return errNobody
 		}
 	}
@@ -173,8 +173,11 @@ func (s *Session) wait(fence uint64, most time.Duration) error {
 // errNobody ends what a session does for whom nobody waits: what it still has on the device goes when it is closed.
 var errNobody = op.Errorf(op.Unavailable, "nobody is there any more")
 
-// gone says whether nobody is there who waits. The end of a session does not ask.
-func (s *Session) gone() bool { return !s.closed && s.Gone != nil && s.Gone() }
+// gone says whether nobody is there any more who waits for what was begun long ago. What takes less is finished: a value may be kept by it.
+// The end of a session does not ask.
+func (s *Session) gone(begun time.Time) bool {
+	return !s.closed && s.Gone != nil && time.Since(begun) > patience && s.Gone()
+}
 
 // reap takes in what the device is done with.
 func (s *Session) reap() error {

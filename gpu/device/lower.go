@@ -256,6 +256,7 @@ func (l *lower) launchFunction(f *function, grid, block dim, shared int, args *c
 
 // play puts the commands into the session's stream.
 func (l *lower) play() error {
+	begun := time.Now()
 	for i := range l.list {
 		c := &l.list[i]
 		var err error
@@ -284,7 +285,7 @@ func (l *lower) play() error {
 			if err == nil {
 				err = l.s.put(mark{fence: l.s.last + 1, most: most})
 			}
-			if err == nil && l.s.gone() { // the driver holds up the launches of long work
+			if err == nil && l.s.gone(begun) { // the driver holds up the launches of long work
 				err = errors.Join(errNobody, l.s.put(mark{fence: l.s.last + 1, most: most, loops: l.loops}))
 			}
 		}

@@ -149,13 +149,33 @@ func TestALibraryThatHangs(t *testing.T) {
 
 // A library may start processes of its own, which have the probe's descriptors and do not end. The lock is free when they have.
 func TestHelpersOfTheDriverAreNotWaitedFor(t *testing.T) {
-	lock := filepath.Join(t.TempDir(), "lock")
-	r := machine(t, fake.NVML(t, "HELPER="+strconv.Quote(lock)), time.Hour).Report(t.Context())
-	require.Equal(t, Present, r.Outcome, r.Reason)
-	f, err := os.Open(lock)
+	for _, c := range []struct {
+		macros  []string
+		outcome Outcome
+		reason  string
+	}{{nil, Present, ""}, {[]string{"ABORT"}, Unhealthy, "out of its mind"}} {
+		lock := filepath.Join(t.TempDir(), "lock")
+		r := machine(t, fake.NVML(t, append(c.macros, "HELPER="+strconv.Quote(lock))...), time.Hour).Report(t.Context())
+		require.Equal(t, c.outcome, r.Outcome, r.Reason)
+		require.Contains(t, r.Reason, c.reason)
+		f, err := os.Open(lock)
+		require.NoError(t, err)
+		defer f.Close()
+		require.NoError(t, unix.Flock(int(f.Fd()), unix.LOCK_EX))
+	}
+}
+
+// A probe gets no memory for what its driver complains of without end.
+func TestComplaintsAreBounded(t *testing.T) {
+	f, err := memfile("complaints")
 	require.NoError(t, err)
 	defer f.Close()
-	require.NoError(t, unix.Flock(int(f.Fd()), unix.LOCK_EX))
+	for err == nil {
+		_, err = f.Write(make([]byte, 10_000))
+	}
+	info, err := f.Stat()
+	require.NoError(t, err)
+	require.EqualValues(t, maxMemory, info.Size())
 }
 
 // A process that sits in the driver cannot be killed. It is left alone, and no other one is sent after it.

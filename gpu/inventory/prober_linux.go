@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -108,7 +110,21 @@ func (p *Prober) start(searched string) (_ *child, err error) {
 	if searched != "" {
 		c.cmd.Env = append(c.cmd.Env, "LD_LIBRARY_PATH="+searched)
 	}
-	return c, c.cmd.Start()
+	if err := c.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go c.reap()
+	return c, nil
+}
+
+// reap waits for the child to end, and then ends its helpers, which may have the pipe.
+func (c *child) reap() {
+	defer close(c.gone)
+	for unix.Waitid(unix.P_PID, c.cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
+	}
+	_ = unix.Kill(-c.cmd.Process.Pid, unix.SIGKILL) // its number is nobody else's until it was waited for
+	_ = c.cmd.Wait()
+	c.state = c.cmd.ProcessState
 }
 
 func (c *child) close() {
@@ -118,8 +134,7 @@ func (c *child) close() {
 	}
 }
 
-// answer reads what the child writes until that is whole, it closes the pipe or its time is up. Helpers that the driver starts may have the
-// pipe for longer.
+// answer reads what the child writes until that is whole, the pipe is closed or its time is up.
 func (c *child) answer(ctx context.Context, most time.Duration) (answer []byte, timedOut bool) {
 	_ = c.result.SetReadDeadline(time.Now().Add(most))
 	stop := context.AfterFunc(ctx, func() { _ = c.result.SetReadDeadline(time.Now()) })
@@ -128,33 +143,24 @@ func (c *child) answer(ctx context.Context, most time.Duration) (answer []byte, 
 	return answer, errors.Is(err, os.ErrDeadlineExceeded)
 }
 
-// end waits for the child to end, by itself or killed, and its helpers with it. One that sits in the driver does not even die then: it is
-// abandoned.
+// end waits for the child to end, by itself or killed. One that sits in the driver does not even die then: it is abandoned.
 func (c *child) end(kill bool) (state *os.ProcessState, gone bool) {
-	if kill {
-		c.kill()
-	}
-	go func() {
-		defer close(c.gone)
-		_ = c.cmd.Wait()
-		c.state = c.cmd.ProcessState
-	}()
 	timer := time.NewTimer(dieTime)
 	defer timer.Stop()
 	for range 2 {
+		if kill {
+			_ = c.cmd.Process.Kill()
+		}
 		select {
 		case <-c.gone:
 			return c.state, true
 		case <-timer.C:
-			c.kill()
+			kill = true
 			timer.Reset(dieTime)
 		}
 	}
 	return nil, false
 }
-
-// kill ends the child's group.
-func (c *child) kill() { _ = syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL) }
 
 // how says what became of a child that gave no answer.
 func (c *child) how(state *os.ProcessState) string {

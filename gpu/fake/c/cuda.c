@@ -6,6 +6,7 @@
 //   HANG=n     the n-th launch never ends       SLOW=n      a launch takes n ms       ABORT=n    the n-th launch aborts the process
 //   STICKY=c   the launch number STICKYAT (1) loses the context with the code c
 //   REFUSE=c   modules are refused with the code c, and, with PEEK="PATH:...", the log says which of these could be opened
+//   QUEUE=n    launches wait while so many are to be done
 //   COMPILE=n  a module takes n ms              COMPILEHANG="x" and one with x in it takes for ever
 //   ONLY="x"   INIT is for who asks for that device, by CUDA_VISIBLE_DEVICES
 //   CONTEXT=c  no context can be made: c        STREAMS=n   so many streams can be made, then memory is short

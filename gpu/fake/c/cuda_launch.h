@@ -153,6 +153,9 @@ int cuLaunchKernel(uintptr_t f, unsigned gx, unsigned gy, unsigned gz, unsigned 
 	if (list || !fn || (int)shared > fn->dynamic) return INVALID;
 	int number = __atomic_add_fetch(&launches, 1, __ATOMIC_RELAXED);
 	if (number == ABORT) abort();
+#ifdef QUEUE
+	until(busy - QUEUE * SLOW * 1000000ll);
+#endif
 	if (CALLHANG && number >= CALLHANG) forever();
 	if (number == HANG) hung = 1;
 	if (hung) return 0;

@@ -43,16 +43,16 @@ static int init(void) {
 #ifdef HANG
 	for (;;) pause();
 #endif
-#ifdef ABORT
-	fputs("driver: out of its mind\n", stderr);
-	abort();
-#endif
 #ifdef HELPER
 	int lock = open(HELPER, O_RDWR | O_CREAT, 0600);
 	flock(lock, LOCK_EX);
 	if (fork() == 0)
 		for (;;) pause();
 	close(lock);
+#endif
+#ifdef ABORT
+	fputs("driver: out of its mind\n", stderr);
+	abort();
 #endif
 	return INIT;
 }
