@@ -6,15 +6,10 @@ import (
 	"levee/gpu/op"
 )
 
-// The one NaN of each type: what arithmetic that gives a NaN stores, whichever NaN the processor likes.
-const (
-	nan32 = 0x7fc00000
-	nan64 = 0x7ff8000000000000
-)
-
+// canon makes any NaN the one that is stored.
 func canon(x float32) float32 {
 	if x != x {
-		return math.Float32frombits(nan32)
+		return math.Float32frombits(op.NaN32)
 	}
 	return x
 }
@@ -31,7 +26,7 @@ func canonAll(x []float32) {
 
 func canon64(x float64) float64 {
 	if x != x {
-		return math.Float64frombits(nan64)
+		return math.Float64frombits(op.NaN64)
 	}
 	return x
 }

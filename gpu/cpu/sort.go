@@ -1,16 +1,20 @@
 package cpu
 
-import "slices"
+import (
+	"slices"
+
+	"levee/gpu/op"
+)
 
 // sortRows sorts each row by keys whose unsigned order is the wanted one, and equal ones by their place, so that the order is total. It
 // takes no memory but the outputs.
 func sortRows(r *run) error {
 	d := r.in[0].DType
 	if d.Size() == 4 {
-		c := coding[uint32]{float: d.Float(), flip: -uint32(r.Int(0)), top: 1 << 31, inf: 0x7f800000, nan: 0x7fc00000}
+		c := coding[uint32]{float: d.Float(), flip: -uint32(r.Int(0)), top: 1 << 31, inf: 0x7f800000, nan: op.NaN32}
 		sortEach(r, &c)
 	} else {
-		c := coding[uint64]{float: d.Float(), flip: -uint64(r.Int(0)), top: 1 << 63, inf: 0x7ff << 52, nan: 0x7ff8 << 48}
+		c := coding[uint64]{float: d.Float(), flip: -uint64(r.Int(0)), top: 1 << 63, inf: 0x7ff << 52, nan: op.NaN64}
 		sortEach(r, &c)
 	}
 	return nil

@@ -76,22 +76,18 @@ func (b *batcher) loadSlot(i *instr) {
 // divide appends a division of integers with its checks.
 func (b *batcher) divide(op byte) {
 	div, t := sized(op)
-	zero, equal := byte(opI32Eqz), byte(opI32Eq)
-	if t == i64 {
-		zero, equal = opI64Eqz, opI64Eq
-	}
 	by := b.tmp[t][0]
 	b.tee(by)
-	b.op(zero)
+	b.op(t.equal() - 1) // eqz
 	b.trapIf(DivisionByZero)
 	if div == opI32DivS {
 		over := b.tmp[t][1]
 		b.tee(over)
 		b.constant(t, 1<<(8*t.size()-1))
-		b.op(equal)
+		b.op(t.equal())
 		b.get(by)
 		b.constant(t, 1<<64-1)
-		b.op(equal, opI32And)
+		b.op(t.equal(), opI32And)
 		b.trapIf(Overflow)
 		b.get(over)
 	}
@@ -122,13 +118,10 @@ var truncations = [256]truncation{
 func (b *batcher) truncate(op byte) {
 	t := truncations[op]
 	x := b.tmp[t.from][0]
-	unequal, less, greater := byte(0x5c), byte(0x5d), byte(0x5e)
-	atLeast := byte(0x60)
-	if t.from == f64 {
-		unequal, less, greater, atLeast = 0x62, 0x63, 0x64, 0x66
-	}
+	equal := t.from.equal()
+	unequal, less, greater := equal+1, equal+2, equal+3
 	if t.closed {
-		greater = atLeast
+		greater = equal + 5 // or equal
 	}
 	b.tee(x)
 	b.get(x)

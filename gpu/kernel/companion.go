@@ -208,14 +208,10 @@ func (b *batcher) canonical(t valType) {
 	if t.nan() == 0 {
 		return
 	}
-	equal := byte(opF32Eq)
-	if t == f64 {
-		equal = opF64Eq
-	}
 	x := b.tmp[t][0]
 	b.tee(x)
 	b.constant(t, t.nan())
 	b.get(x)
 	b.get(x)
-	b.op(equal, opSelect)
+	b.op(t.equal(), opSelect)
 }

@@ -132,7 +132,7 @@ func edgesOf(d op.DType) (v []uint64) {
 		for _, x := range f {
 			v = append(v, math.Float64bits(x))
 		}
-		return append(v, nan64, nan64|1<<63, 0x7ff0000000000001, 0xfff8000012345678, 1, 1<<63|1)
+		return append(v, op.NaN64, op.NaN64|1<<63, 0x7ff0000000000001, 0xfff8000012345678, 1, 1<<63|1)
 	case op.I32:
 		for _, x := range n {
 			v = append(v, uint64(uint32(x)))

@@ -149,25 +149,13 @@ func (c *checker) branchTable() {
 			c.fail(c.at, "br_table to labels with different numbers of values")
 			return
 		}
-		c.checkLabel(f.label())
+		stack := c.stack
+		c.wantAll(f.label())
+		c.stack = stack
 		f.left = f.left || live
 	}
 	c.emit(instr{op: opBrTable, more: &more{table: table}})
 	c.dead()
-}
-
-// checkLabel holds the stack against a label and leaves it as it is.
-func (c *checker) checkLabel(types string) {
-	var popped [maxArity]valType
-	for i := len(types) - 1; i >= 0; i-- {
-		t := valType(types[i])
-		if popped[i] = c.pop(); popped[i] != t && popped[i] != unknown {
-			c.fail(c.at, "%v where %v is needed", popped[i].dtype(), t.dtype())
-		}
-	}
-	for i := range len(types) {
-		c.push(popped[i])
-	}
 }
 
 // call accepts calls of the functions that kernels may import, and no others.

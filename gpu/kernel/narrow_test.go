@@ -72,7 +72,7 @@ func widened(d op.DType, v uint64) uint64 {
 		x := math.Ldexp(frac, -24)
 		switch {
 		case exp == 31 && frac != 0:
-			return nan32
+			return op.NaN32
 		case exp == 31:
 			x = math.Inf(1)
 		case exp > 0:
@@ -99,7 +99,7 @@ func narrowed(d op.DType, v uint64) uint64 {
 	if d == op.BF16 {
 		nan, inf = 0x7fc0, 0x7f80
 	}
-	if v == nan32 {
+	if v == op.NaN32 {
 		return nan
 	}
 	x := math.Abs(float64(math.Float32frombits(uint32(v))))

@@ -34,17 +34,17 @@ func (t valType) size() int64 { return t.dtype().Size() }
 func (t valType) nan() uint64 {
 	switch t {
 	case f32:
-		return nan32
+		return op.NaN32
 	case f64:
-		return nan64
+		return op.NaN64
 	}
 	return 0
 }
 
-const (
-	nan32 = 0x7fc00000
-	nan64 = 0x7ff8000000000000
-)
+// equal is the instruction that compares for equality. Those of floats after it are ne, lt, gt, le and ge.
+func (t valType) equal() byte {
+	return [...]byte{opF64Eq, opF32Eq, opI64Eq, opI32Eq}[t-f64]
+}
 
 // The instructions that are more than a function of numbers.
 const (

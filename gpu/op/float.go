@@ -6,8 +6,8 @@ import "math"
 const (
 	nan16  = 0x7e00
 	nanB16 = 0x7fc0
-	nan32  = 0x7fc00000
-	nan64  = 0x7ff8000000000000
+	NaN32  = 0x7fc00000
+	NaN64  = 0x7ff8000000000000
 )
 
 // F16ToF32 is exact.
@@ -26,7 +26,7 @@ func rareF16(h uint16) float32 {
 		x := float32(m) * (1.0 / (1 << 24))
 		return math.Float32frombits(sign | math.Float32bits(x))
 	case m != 0:
-		return math.Float32frombits(nan32)
+		return math.Float32frombits(NaN32)
 	}
 	return math.Float32frombits(sign | 0x7f800000)
 }
@@ -61,7 +61,7 @@ func rareF32(b uint32) uint16 {
 // BF16ToF32 is exact.
 func BF16ToF32(h uint16) float32 {
 	if h&0x7fff > 0x7f80 {
-		return math.Float32frombits(nan32)
+		return math.Float32frombits(NaN32)
 	}
 	return math.Float32frombits(uint32(h) << 16)
 }
@@ -93,9 +93,9 @@ func FillBits(d DType, param uint64) uint64 {
 	f := math.Float64frombits(param)
 	switch {
 	case d == F64 && f != f:
-		return nan64
+		return NaN64
 	case d == F32 && f != f:
-		return nan32
+		return NaN32
 	case d == F32:
 		return uint64(math.Float32bits(float32(f)))
 	case d == F16:

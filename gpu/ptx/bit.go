@@ -15,13 +15,11 @@ var bitOps = map[string]func(d *decoder){
 		if t.kind == predicate {
 			mask = 1
 		}
-		d.count(2)
-		d.unary(d.dst(0, t), d.src(1, t), func(x uint64) uint64 { return ^x & mask })
+		d.compute1(t, t, func(x uint64) uint64 { return ^x & mask })
 	},
 	"cnot": func(d *decoder) {
 		t := d.only("b16", "b32", "b64")
-		d.count(2)
-		d.unary(d.dst(0, t), d.src(1, t), func(x uint64) uint64 { return truth(x == 0) })
+		d.compute1(t, t, func(x uint64) uint64 { return truth(x == 0) })
 	},
 	"shl":  func(d *decoder) { d.shift(func(_ typ, x uint64, n uint32) uint64 { return x << n }) },
 	"shr":  func(d *decoder) { d.shift(shiftRight) },
@@ -32,10 +30,10 @@ var bitOps = map[string]func(d *decoder){
 	},
 	"brev": func(d *decoder) {
 		t := d.logical()
-		if d.count(2); t.size < 4 {
+		if t.size < 4 {
 			d.fail("not of this type")
 		}
-		d.unary(d.dst(0, t), d.src(1, t), func(x uint64) uint64 { return bits.Reverse64(x) >> (64 - t.bits()) })
+		d.compute1(t, t, func(x uint64) uint64 { return bits.Reverse64(x) >> (64 - t.bits()) })
 	},
 	"bfind": (*decoder).findBit,
 	"bfe":   (*decoder).extract,
@@ -56,8 +54,7 @@ func (d *decoder) logical() typ {
 
 func (d *decoder) logic(f func(x, y uint64) uint64) {
 	t := d.logical()
-	d.count(3)
-	d.binary(d.dst(0, t), d.src(1, t), d.src(2, t), f)
+	d.compute2(t, t, t, f)
 }
 
 // shift shifts by as much as is asked for, 32 bits of it: beyond the width nothing is left but the sign.
@@ -66,8 +63,7 @@ func (d *decoder) shift(f func(t typ, x uint64, n uint32) uint64) {
 	if t.size < 2 || t.floating() || strings.HasPrefix(d.in.op, "shl") && t.kind != bitwise {
 		d.fail("not of this type")
 	}
-	d.count(3)
-	d.binary(d.dst(0, t), d.src(1, t), d.src(2, types["u32"]), func(x, n uint64) uint64 { return f(t, x, uint32(n)) & t.mask() })
+	d.compute2(t, t, types["u32"], func(x, n uint64) uint64 { return f(t, x, uint32(n)) & t.mask() })
 }
 
 func shiftRight(t typ, x uint64, n uint32) uint64 {
@@ -82,11 +78,10 @@ func (d *decoder) funnel() {
 	left := d.oneOf("l", "r") == "l"
 	wrap := d.oneOf("wrap", "clamp") == "wrap"
 	t := d.typ()
-	if t != types["b32"] || !d.count(4) {
+	if t != types["b32"] {
 		d.fail("not of this type")
-		return
 	}
-	d.ternary(d.dst(0, t), d.src(1, t), d.src(2, t), d.src(3, types["u32"]), func(lo, hi, n uint64) uint64 {
+	d.compute3(t, t, t, types["u32"], func(lo, hi, n uint64) uint64 {
 		if wrap {
 			n &= 31
 		}
@@ -104,17 +99,16 @@ func (d *decoder) counts(f func(x uint64, bits int) uint64) {
 	if t.size < 4 || t.kind != bitwise {
 		d.fail("not of this type")
 	}
-	d.count(2)
-	d.unary(d.dst(0, types["u32"]), d.src(1, t), func(x uint64) uint64 { return f(x, t.bits()) })
+	d.compute1(types["u32"], t, func(x uint64) uint64 { return f(x, t.bits()) })
 }
 
 func (d *decoder) findBit() {
 	amount := d.take("shiftamt")
 	t := d.typ()
-	if d.count(2); t.size < 4 || !t.integer() {
+	if t.size < 4 || !t.integer() {
 		d.fail("not of this type")
 	}
-	d.unary(d.dst(0, types["u32"]), d.src(1, t), func(x uint64) uint64 {
+	d.compute1(types["u32"], t, func(x uint64) uint64 {
 		if int64(t.extend(x)) < 0 && t.kind == signed {
 			x = ^x & t.mask()
 		}
@@ -137,12 +131,11 @@ func (t typ) field(pos, n uint64) (uint64, uint64) {
 // extract takes a field of bits; beyond the value there is its sign.
 func (d *decoder) extract() {
 	t := d.typ()
-	if t.size < 4 || !t.integer() || !d.count(4) {
+	if t.size < 4 || !t.integer() {
 		d.fail("not of this type")
-		return
 	}
 	u := types["u32"]
-	d.ternary(d.dst(0, t), d.src(1, t), d.src(2, u), d.src(3, u), func(x, pos, n uint64) uint64 {
+	d.compute3(t, t, u, u, func(x, pos, n uint64) uint64 {
 		if pos, n = t.field(pos, n); n == 0 {
 			return 0
 		}
@@ -178,8 +171,7 @@ func (d *decoder) insert() {
 func (d *decoder) maskBits() {
 	wrap := d.oneOf("clamp", "wrap") == "wrap"
 	t := d.typ()
-	d.count(3)
-	d.binary(d.dst(0, t), d.src(1, t), d.src(2, t), func(pos, n uint64) uint64 {
+	d.compute2(t, t, t, func(pos, n uint64) uint64 {
 		if wrap {
 			pos, n = pos&31, n&31
 		}
@@ -190,11 +182,10 @@ func (d *decoder) maskBits() {
 // permute picks bytes of two words; the modes other than picking are not needed.
 func (d *decoder) permute() {
 	t := d.typ()
-	if t != types["b32"] || !d.count(4) {
+	if t != types["b32"] {
 		d.fail("not of this type")
-		return
 	}
-	d.ternary(d.dst(0, t), d.src(1, t), d.src(2, t), d.src(3, t), func(a, b, sel uint64) uint64 {
+	d.compute3(t, t, t, t, func(a, b, sel uint64) uint64 {
 		both, out := b<<32|a, uint64(0)
 		for i := range 4 {
 			s := sel >> (4 * i)

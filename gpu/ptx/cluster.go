@@ -146,11 +146,10 @@ func (d *decoder) clusterBarrier() {
 func (d *decoder) mapAddress() {
 	sp := d.space()
 	t := d.typ()
-	if sp != clusterSpace || t.size < 4 || !d.count(3) {
+	if sp != clusterSpace || t.size < 4 {
 		d.fail("not of this type")
-		return
 	}
-	d.binary(d.dst(0, t), d.src(1, t), d.src(2, types["u32"]), func(addr, rank uint64) uint64 {
+	d.compute2(t, t, types["u32"], func(addr, rank uint64) uint64 {
 		return addr&(1<<rankShift-1) | (rank&0xff+1)<<rankShift
 	})
 }

@@ -147,17 +147,15 @@ func (d *decoder) set() {
 	} else if to.size != 4 || to.floating() {
 		d.fail("not of this type")
 	}
-	d.count(3)
-	d.binary(d.dst(0, to), d.src(1, t), d.src(2, t), func(x, y uint64) uint64 { return truth(test(x, y)) * yes })
+	d.compute2(to, t, t, func(x, y uint64) uint64 { return truth(test(x, y)) * yes })
 }
 
 func (d *decoder) pick() {
 	t := d.wide(d.typ())
-	if !d.count(4) || t.kind == predicate {
+	if t.kind == predicate {
 		d.fail("not of this type")
-		return
 	}
-	d.ternary(d.dst(0, t), d.src(1, t), d.src(2, t), d.src(3, types["pred"]), func(x, y, p uint64) uint64 {
+	d.compute3(t, t, t, types["pred"], func(x, y, p uint64) uint64 {
 		if p&1 == 1 {
 			return x
 		}
@@ -167,11 +165,10 @@ func (d *decoder) pick() {
 
 func (d *decoder) pickSign() {
 	t, by := d.wide(d.typ()), d.typ()
-	if t.kind == predicate || by != types["s32"] && by != types["f32"] || !d.count(4) {
+	if t.kind == predicate || by != types["s32"] && by != types["f32"] {
 		d.fail("not of this type")
-		return
 	}
-	d.ternary(d.dst(0, t), d.src(1, t), d.src(2, t), d.src(3, by), func(x, y, c uint64) uint64 {
+	d.compute3(t, t, t, by, func(x, y, c uint64) uint64 {
 		if by.floating() && f32(c) >= 0 || !by.floating() && int32(c) >= 0 {
 			return x
 		}
@@ -194,7 +191,7 @@ func (d *decoder) move() {
 	case to.kind == opVector:
 		d.unpack(to.list, from, t)
 	default:
-		d.unary(d.dst(0, t), d.src(1, t), func(x uint64) uint64 { return x })
+		d.compute1(t, t, func(x uint64) uint64 { return x })
 	}
 }
 

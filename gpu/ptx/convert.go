@@ -154,9 +154,8 @@ func (d *decoder) floatConvert(to, from typ, whole, near string, sat, ftz bool) 
 
 // convertPair makes a packed value of two: the first operand is the upper half.
 func (d *decoder) convertPair(to, from typ, near string, relu bool) {
-	if from != types["f32"] || near != "rn" && near != "rz" || !d.count(3) {
+	if from != types["f32"] || near != "rn" && near != "rz" {
 		d.fail("not of this type")
-		return
 	}
 	f := to.format()
 	one := func(x uint64) uint64 {
@@ -166,7 +165,7 @@ func (d *decoder) convertPair(to, from typ, near string, relu bool) {
 		}
 		return v
 	}
-	d.binary(d.dst(0, to), d.src(1, from), d.src(2, from), func(hi, lo uint64) uint64 { return one(hi)<<16 | one(lo) })
+	d.compute2(to, from, from, func(hi, lo uint64) uint64 { return one(hi)<<16 | one(lo) })
 }
 
 // convertAddress is cvta: between generic addresses and those within a space.

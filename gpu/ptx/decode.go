@@ -257,6 +257,22 @@ func (d *decoder) ternary(dst, a, b, c row, f func(x, y, z uint64) uint64) {
 	}
 }
 
+// compute1, compute2 and compute3 are these for an instruction that has no other operands, of these types.
+func (d *decoder) compute1(to, a typ, f func(x uint64) uint64) {
+	d.count(2)
+	d.unary(d.dst(0, to), d.src(1, a), f)
+}
+
+func (d *decoder) compute2(to, a, b typ, f func(x, y uint64) uint64) {
+	d.count(3)
+	d.binary(d.dst(0, to), d.src(1, a), d.src(2, b), f)
+}
+
+func (d *decoder) compute3(to, a, b, c typ, f func(x, y, z uint64) uint64) {
+	d.count(4)
+	d.ternary(d.dst(0, to), d.src(1, a), d.src(2, b), d.src(3, c), f)
+}
+
 // lanes makes the instruction do something in each lane.
 func (d *decoder) lanes(f func(w *warp, lane int)) {
 	d.out.run = func(w *warp, m uint32) {

@@ -224,9 +224,8 @@ func (d *decoder) approx(g func(x float64) float64, names ...string) {
 	if f.said && !reciprocal || loose && reciprocal && t.size == 8 || f.ftz && t != types["f32"] {
 		d.fail("not of this type")
 	}
-	if !d.count(2) || loose == f.said {
+	if loose == f.said {
 		d.fail("it says approx, or how to round, and not both")
-		return
 	}
 	h := f.lanes(func(x, _, _ float64) float64 { return g(x) })
 	if t.size == 8 {
@@ -235,7 +234,7 @@ func (d *decoder) approx(g func(x float64) float64, names ...string) {
 		}
 		h = func(x, _, _ uint64) uint64 { return bits64(g(f64(x)), x) }
 	}
-	d.unary(d.dst(0, t), d.src(1, t), func(x uint64) uint64 { return h(x, x, x) })
+	d.compute1(t, t, func(x uint64) uint64 { return h(x, x, x) })
 }
 
 // floatSign is neg and abs. Of a NaN of less than 64 bits a GPU makes its own one.
@@ -255,16 +254,15 @@ func (d *decoder) floatSign(t typ, clearSign bool) {
 	} else if t.size == 8 {
 		h = func(x, _, _ uint64) uint64 { return x ^ sign }
 	}
-	d.unary(d.dst(0, t), d.src(1, t), func(x uint64) uint64 { return h(x, x, x) })
+	d.compute1(t, t, func(x uint64) uint64 { return h(x, x, x) })
 }
 
 // floatExtremum is min and max: of a number and a NaN the number, unless the instruction asks for NaN; -0 is below +0.
 func (d *decoder) floatExtremum(t typ, least bool) {
 	keep := d.take("NaN")
 	f := d.form(t)
-	if !d.count(3) || keep && t.size == 8 || f.said || f.sat {
+	if keep && t.size == 8 || f.said || f.sat {
 		d.fail("not of this type")
-		return
 	}
 	g := func(x, y, _ float64) float64 {
 		switch {
@@ -283,23 +281,21 @@ func (d *decoder) floatExtremum(t typ, least bool) {
 	if t.size == 8 {
 		h = func(x, y, _ uint64) uint64 { return bits64(g(f64(x), f64(y), 0)) }
 	}
-	d.binary(d.dst(0, t), d.src(1, t), d.src(2, t), func(x, y uint64) uint64 { return h(x, y, y) })
+	d.compute2(t, t, t, func(x, y uint64) uint64 { return h(x, y, y) })
 }
 
 // copySign gives the second operand with the sign of the first.
 func (d *decoder) copySign() {
 	t := d.only("f32", "f64")
-	d.count(3)
 	sign := uint64(1) << (t.bits() - 1)
-	d.binary(d.dst(0, t), d.src(1, t), d.src(2, t), func(x, y uint64) uint64 { return x&sign | y&^sign })
+	d.compute2(t, t, t, func(x, y uint64) uint64 { return x&sign | y&^sign })
 }
 
 func (d *decoder) testProperty() {
 	what := d.oneOf("finite", "infinite", "number", "notanumber", "normal", "subnormal")
 	t := d.only("f32", "f64")
-	d.count(2)
 	inf := t.format().inf()
-	d.unary(d.dst(0, types["pred"]), d.src(1, t), func(x uint64) uint64 {
+	d.compute1(types["pred"], t, func(x uint64) uint64 {
 		exp, mant := x&inf, x&(1<<(t.format().precision-1)-1)
 		switch what {
 		case "finite":

@@ -16,7 +16,7 @@ var integerOps = map[string]func(d *decoder){
 	"neg": func(d *decoder) { d.negate(func(x uint64) uint64 { return -x }, false) },
 	"sad": func(d *decoder) {
 		t := d.only("u16", "u32", "u64", "s16", "s32", "s64")
-		d.compute3(t, func(x, y, z uint64) uint64 {
+		d.integers3(t, func(x, y, z uint64) uint64 {
 			if t.kind == signed && int64(x) < int64(y) || t.kind != signed && x < y {
 				x, y = y, x
 			}
@@ -28,25 +28,21 @@ var integerOps = map[string]func(d *decoder){
 	"subc": func(d *decoder) { d.carry(d.take("cc"), true, true) },
 }
 
-// compute2 computes on the integers that the operands stand for.
-func (d *decoder) compute2(t typ, f func(x, y uint64) uint64) {
-	if !d.count(3) || t.size < 2 || !t.integer() {
+// integers2 computes on the integers that the operands stand for.
+func (d *decoder) integers2(t typ, f func(x, y uint64) uint64) {
+	if t.size < 2 || !t.integer() {
 		d.fail("not of this type")
-		return
 	}
 	mask := t.mask()
 	g := func(x, y uint64) uint64 { return f(x, y) & mask }
 	if t.kind == signed && t.size < 8 {
 		g = func(x, y uint64) uint64 { return f(t.extend(x), t.extend(y)) & mask }
 	}
-	d.binary(d.dst(0, t), d.src(1, t), d.src(2, t), g)
+	d.compute2(t, t, t, g)
 }
 
-func (d *decoder) compute3(t typ, f func(x, y, z uint64) uint64) {
-	if !d.count(4) {
-		return
-	}
-	d.ternary(d.dst(0, t), d.src(1, t), d.src(2, t), d.src(3, t), func(x, y, z uint64) uint64 {
+func (d *decoder) integers3(t typ, f func(x, y, z uint64) uint64) {
+	d.compute3(t, t, t, t, func(x, y, z uint64) uint64 {
 		return f(t.extend(x), t.extend(y), t.extend(z)) & t.mask()
 	})
 }
@@ -54,9 +50,6 @@ func (d *decoder) compute3(t typ, f func(x, y, z uint64) uint64) {
 // dotBytes adds the products of four pairs of bytes, each side with signs or without.
 func (d *decoder) dotBytes() {
 	a, b := d.only("u32", "s32"), d.only("u32", "s32")
-	if !d.count(4) {
-		return
-	}
 	number := func(t typ, word uint64, k int) uint64 {
 		if t.kind == signed {
 			return uint64(int8(word >> (8 * k)))
@@ -64,7 +57,7 @@ func (d *decoder) dotBytes() {
 		return uint64(byte(word >> (8 * k)))
 	}
 	u32 := types["u32"]
-	d.ternary(d.dst(0, u32), d.src(1, a), d.src(2, b), d.src(3, u32), func(x, y, z uint64) uint64 {
+	d.compute3(u32, a, b, u32, func(x, y, z uint64) uint64 {
 		for k := range 4 {
 			z += number(a, x, k) * number(b, y, k)
 		}
@@ -88,20 +81,18 @@ func (d *decoder) arithmetic(f func(x, y uint64) uint64) {
 		if t != types["s32"] {
 			d.fail("only s32 saturates")
 		}
-		d.compute2(t, func(x, y uint64) uint64 { return uint64(min(max(int64(f(x, y)), -1<<31), 1<<31-1)) })
+		d.integers2(t, func(x, y uint64) uint64 { return uint64(min(max(int64(f(x, y)), -1<<31), 1<<31-1)) })
 		return
 	}
 	if !t.integer() || t.size < 2 {
 		d.fail("not of this type")
 	}
 	if t.size == 8 {
-		d.count(3)
-		d.binary(d.dst(0, t), d.src(1, t), d.src(2, t), f)
+		d.compute2(t, t, t, f)
 		return
 	}
 	mask := t.mask()
-	d.count(3)
-	d.binary(d.dst(0, t), d.src(1, t), d.src(2, t), func(x, y uint64) uint64 { return f(x, y) & mask })
+	d.compute2(t, t, t, func(x, y uint64) uint64 { return f(x, y) & mask })
 }
 
 // carry is an addition or subtraction that reads or writes the carry, which is a register that no one names.
@@ -205,7 +196,7 @@ func (d *decoder) divide() {
 		d.floatDivide(t)
 		return
 	}
-	d.compute2(t, func(x, y uint64) uint64 {
+	d.integers2(t, func(x, y uint64) uint64 {
 		switch {
 		case y == 0:
 			return ^uint64(0)
@@ -218,7 +209,7 @@ func (d *decoder) divide() {
 
 func (d *decoder) remainder() {
 	t := d.typ()
-	d.compute2(t, func(x, y uint64) uint64 {
+	d.integers2(t, func(x, y uint64) uint64 {
 		switch {
 		case y == 0:
 			return ^uint64(0)
@@ -232,7 +223,7 @@ func (d *decoder) remainder() {
 func (d *decoder) extremum(least bool) {
 	if half := d.oneOf("s16x2", "u16x2"); half != "" {
 		t := types[half[:3]]
-		d.compute2(types["u32"], func(x, y uint64) uint64 {
+		d.integers2(types["u32"], func(x, y uint64) uint64 {
 			return pick(t, x, y, least)&0xffff | pick(t, x>>16, y>>16, least)<<16&0xffff0000
 		})
 		return
@@ -242,7 +233,7 @@ func (d *decoder) extremum(least bool) {
 		d.floatExtremum(t, least)
 		return
 	}
-	d.compute2(t, func(x, y uint64) uint64 { return pick(t, x, y, least) })
+	d.integers2(t, func(x, y uint64) uint64 { return pick(t, x, y, least) })
 }
 
 // pick gives the lesser or the greater of two integers.
@@ -261,9 +252,6 @@ func pick(t typ, x, y uint64, least bool) uint64 {
 // negate is neg and abs; of a float they touch the sign alone.
 func (d *decoder) negate(f func(x uint64) uint64, clearSign bool) {
 	t := d.typ()
-	if !d.count(2) {
-		return
-	}
 	if t.floating() {
 		d.floatSign(t, clearSign)
 		return
@@ -271,5 +259,5 @@ func (d *decoder) negate(f func(x uint64) uint64, clearSign bool) {
 	if t.kind != signed || t.size < 2 {
 		d.fail("not of this type")
 	}
-	d.unary(d.dst(0, t), d.src(1, t), func(x uint64) uint64 { return f(t.extend(x)) & t.mask() })
+	d.compute1(t, t, func(x uint64) uint64 { return f(t.extend(x)) & t.mask() })
 }

@@ -208,10 +208,7 @@ func (d *decoder) prefetch() {
 
 func (d *decoder) isSpace() {
 	sp := d.space()
-	if !d.count(2) {
-		return
-	}
-	d.unary(d.dst(0, types["pred"]), d.src(1, types["u64"]), func(x uint64) uint64 {
+	d.compute1(types["pred"], types["u64"], func(x uint64) uint64 {
 		is, _ := narrowAddress(x)
 		return truth(is == sp)
 	})
