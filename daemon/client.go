@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -98,7 +99,7 @@ func (c *Client) ask(ctx context.Context, method, path string, body, into any) e
 		if err := json.NewDecoder(reader).Decode(&no); err != nil {
 			return fmt.Errorf("levee serve answers %s", res.Status)
 		}
-		return &AskError{no.Error}
+		return errors.New(no.Error)
 	}
 	return json.NewDecoder(reader).Decode(into)
 }

@@ -63,9 +63,15 @@ func ExitCode(err error) int {
 	var device *DeviceError
 	var past *pastError
 	var late *TimeoutError
+	var site *SiteError
+	var call *CallError
+	var state *ResumeError
+	var ask *AskError
 	switch {
 	case err == nil:
 		return ExitOK
+	case errors.As(err, &site), errors.As(err, &call), errors.As(err, &state), errors.As(err, &ask):
+		return ExitUsage
 	case errors.As(err, &problems):
 		for _, p := range problems {
 			if p.Code != "uses" {

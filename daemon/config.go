@@ -55,42 +55,30 @@ const (
 // one slow node, does not leave the workers idle; few enough that each gets on.
 const defaultRuns = 8
 
+// MostAtOnce is how many nodes, or runs, may go on at the same time.
+const MostAtOnce = 4096
+
 func (c Config) withDefaults() (Config, error) {
 	c.StateDir = cmp.Or(c.StateDir, filepath.Join(xdg.StateHome, "levee"))
 	c.CacheDir = cmp.Or(c.CacheDir, filepath.Join(xdg.CacheHome, "levee"))
-	if c.Workers == 0 {
-		c.Workers = goruntime.NumCPU()
+	c.Workers = cmp.Or(c.Workers, goruntime.NumCPU())
+	c.Runs = cmp.Or(c.Runs, defaultRuns)
+	for what, n := range map[string]int{"workers": c.Workers, "runs at a time": c.Runs} {
+		if n < 1 || n > MostAtOnce {
+			return c, fmt.Errorf("%d %s: between 1 and %d", n, what, MostAtOnce)
+		}
 	}
-	if c.Workers < 0 || c.Workers > 4096 {
-		return c, fmt.Errorf("%d workers: between 1 and 4096", c.Workers)
+	c.CacheMax = cmp.Or(c.CacheMax, 10<<30)
+	c.KeepRuns = cmp.Or(c.KeepRuns, 90*24*time.Hour)
+	top := &c.Ceiling
+	for _, dirs := range []*[]string{&top.Read, &top.Write} {
+		if *dirs == nil {
+			*dirs = []string{"."}
+		}
 	}
-	if c.CacheMax == 0 {
-		c.CacheMax = 10 << 30
-	}
-	if c.Runs == 0 {
-		c.Runs = defaultRuns
-	}
-	if c.Runs < 0 || c.Runs > 4096 {
-		return c, fmt.Errorf("%d runs at a time: between 1 and 4096", c.Runs)
-	}
-	if c.KeepRuns == 0 {
-		c.KeepRuns = 90 * 24 * time.Hour
-	}
-	if c.Ceiling.Read == nil {
-		c.Ceiling.Read = []string{"."}
-	}
-	if c.Ceiling.Write == nil {
-		c.Ceiling.Write = []string{"."}
-	}
-	if c.Ceiling.Memory == 0 {
-		c.Ceiling.Memory = 1 << 30
-	}
-	if c.Ceiling.GPU == 0 {
-		c.Ceiling.GPU = 4 << 30
-	}
-	if c.Ceiling.Time == 0 {
-		c.Ceiling.Time = time.Hour
-	}
+	top.Memory = cmp.Or(top.Memory, 1<<30)
+	top.GPU = cmp.Or(top.GPU, 4<<30)
+	top.Time = cmp.Or(top.Time, time.Hour)
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}

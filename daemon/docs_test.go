@@ -145,6 +145,7 @@ func TestWorkflowFields(t *testing.T) {
 		{"nodes, those in groups included", number(graph.MaxNodes)},
 		{"wires", number(graph.MaxEdges)},
 		{"wires that leave one node", number(graph.MaxFanOut)},
+		{"elements of an `each`", number(graph.MaxElements)},
 	})
 	for _, typ := range []value.Type{value.Bool, value.Int, value.Float, value.String, value.Bytes, value.JSON, value.Table, value.Image, value.Audio, value.Any} {
 		require.True(t, strings.Contains(text, "`"+string(typ)+"`"), typ)

@@ -186,9 +186,7 @@ func requireOrder(t *testing.T, events []journal.Event, cached bool) {
 }
 
 func TestMessagesOfACancelledRun(t *testing.T) {
-	b := newBox(t)
-	b.drop("gate.wasm", string(guests.Gate()))
-	b.drop("w.flow.yaml", gated("open"))
+	b := newGatedBox(t)
 	s := b.serve()
 	s.nodeEnded("w.flow.yaml", "first")
 	b.remove("w.flow.yaml")
@@ -199,9 +197,7 @@ func TestMessagesOfACancelledRun(t *testing.T) {
 
 // TestFollowedRun follows a run through the history while another part of levee has it in hand, and looks at its state meanwhile.
 func TestFollowedRun(t *testing.T) {
-	b := newBox(t)
-	b.drop("gate.wasm", string(guests.Gate()))
-	b.drop("w.flow.yaml", gated("open"))
+	b := newGatedBox(t)
 	s := b.serve(once)
 	s.nodeEnded("w.flow.yaml", "first")
 	run := b.runs()[0]
@@ -235,9 +231,7 @@ func TestFollowedRun(t *testing.T) {
 
 // Nobody waits for ever for a run whose process is gone.
 func TestFollowedRunThatWasLeft(t *testing.T) {
-	b := newBox(t)
-	b.drop("gate.wasm", string(guests.Gate()))
-	b.drop("w.flow.yaml", gated("open"))
+	b := newGatedBox(t)
 	s := b.serve()
 	s.nodeEnded("w.flow.yaml", "first")
 	s.drain()

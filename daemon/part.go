@@ -23,13 +23,15 @@ func (e *SiteError) Error() string {
 const maxSites = 256
 
 // CheckSites reports the first site that is none of the workflow's; the error is a *SiteError.
-func (w *Workflow) CheckSites(sites []string) error {
-	if len(sites) > maxSites {
-		return fmt.Errorf("%d nodes are named, at most %d", len(sites), maxSites)
-	}
-	for _, site := range sites {
-		if n, near := w.Graph.Site(site); n == nil {
-			return &SiteError{Site: site, Near: near}
+func (w *Workflow) CheckSites(lists ...[]string) error {
+	for _, sites := range lists {
+		if len(sites) > maxSites {
+			return refuse("%d nodes are named, at most %d", len(sites), maxSites)
+		}
+		for _, site := range sites {
+			if n, near := w.Graph.Site(site); n == nil {
+				return &SiteError{Site: site, Near: near}
+			}
 		}
 	}
 	return nil
@@ -40,10 +42,8 @@ func (w *Workflow) part(only, from []string) (*Workflow, map[string]bool, error)
 	if len(only)+len(from) == 0 {
 		return w, nil, nil
 	}
-	for _, sites := range [][]string{only, from} {
-		if err := w.CheckSites(sites); err != nil {
-			return nil, nil, err
-		}
+	if err := w.CheckSites(only, from); err != nil {
+		return nil, nil, err
 	}
 	part := *w
 	if len(only) > 0 {

@@ -68,8 +68,8 @@ func (d *Daemon) claimed(flow *Workflow, rec *journal.Run, req Request) *Run {
 	if part, behind, err := flow.part(req.Only, req.From); err == nil { // else it was no run of this workflow: all of it runs
 		flow, fresh = part, behind
 	}
-	r := &Run{daemon: d, flow: flow, req: req, grants: flow.Grants, rec: *rec, fresh: fresh}
-	r.presence.run, r.presence.above = r, req.above()
+	r := d.newRun(flow, req, fresh)
+	r.rec = *rec
 	return r
 }
 

@@ -105,6 +105,12 @@ func (d *Daemon) Run(ctx context.Context, flow *Workflow, req Request) (*Result,
 	return r.execute(ctx)
 }
 
+func (d *Daemon) newRun(flow *Workflow, req Request, fresh map[string]bool) *Run {
+	r := &Run{daemon: d, flow: flow, req: req, grants: flow.Grants, fresh: fresh}
+	r.presence.run, r.presence.above = r, req.above()
+	return r
+}
+
 func (d *Daemon) accept(ctx context.Context, flow *Workflow, req Request) (*Run, error) {
 	if flow.Denied != nil {
 		return nil, flow.Denied
@@ -116,9 +122,7 @@ func (d *Daemon) accept(ctx context.Context, flow *Workflow, req Request) (*Run,
 	if err != nil {
 		return nil, err
 	}
-	r := &Run{daemon: d, flow: flow, req: req, grants: flow.Grants, fresh: fresh}
-	r.presence.run = r
-	r.presence.above = req.above()
+	r := d.newRun(flow, req, fresh)
 	r.rec = journal.Run{
 		ID: newID(), Workflow: flow.Path, Name: flow.Graph.Name, Source: flow.Source, Files: req.Files,
 		Trigger: req.Trigger, Why: req.Why, Status: journal.Running, Accepted: time.Now(),

@@ -202,9 +202,7 @@ func TestReplacedFolder(t *testing.T) {
 }
 
 func TestDrainFinishesWhatRuns(t *testing.T) {
-	b := newBox(t)
-	b.drop("gate.wasm", string(guests.Gate()))
-	b.drop("w.flow.yaml", gated("open"))
+	b := newGatedBox(t)
 	s := b.serve()
 	s.nodeEnded("w.flow.yaml", "first")
 	s.drain()
@@ -213,6 +211,15 @@ func TestDrainFinishesWhatRuns(t *testing.T) {
 	rec := b.runs()[0]
 	require.Equal(t, journal.Completed, rec.Status)
 	require.Equal(t, journal.Counts{Ran: 3}, rec.Counts)
+}
+
+// newGatedBox is a box with a workflow that waits for the file open.
+func newGatedBox(t *testing.T) *box {
+	t.Helper()
+	b := newBox(t)
+	b.drop("gate.wasm", string(guests.Gate()))
+	b.drop("w.flow.yaml", gated("open"))
+	return b
 }
 
 // gated is a workflow whose second node waits for a file.
@@ -228,9 +235,7 @@ outputs: { text: last.text }
 }
 
 func TestCutShortRunIsResumed(t *testing.T) {
-	b := newBox(t)
-	b.drop("gate.wasm", string(guests.Gate()))
-	b.drop("w.flow.yaml", gated("open"))
+	b := newGatedBox(t)
 	s := b.serve()
 	s.nodeEnded("w.flow.yaml", "first")
 	s.drain()
@@ -289,9 +294,7 @@ func TestCopyOfAWorkflowElsewhereRuns(t *testing.T) {
 }
 
 func TestOpenRunOfAnEditedWorkflowIsNotTakenUp(t *testing.T) {
-	b := newBox(t)
-	b.drop("gate.wasm", string(guests.Gate()))
-	b.drop("w.flow.yaml", gated("open"))
+	b := newGatedBox(t)
 	s := b.serve()
 	s.nodeEnded("w.flow.yaml", "first")
 	s.cut()

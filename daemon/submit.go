@@ -126,10 +126,8 @@ func (d *Daemon) asked(ctx context.Context, flow *Workflow, q RunRequest) (Reque
 	if flow.Denied != nil {
 		return req, flow.Denied
 	}
-	for _, sites := range [][]string{q.Only, q.From} {
-		if err := flow.CheckSites(sites); err != nil {
-			return req, refuse("%s", Printable(err.Error()))
-		}
+	if err := flow.CheckSites(q.Only, q.From); err != nil {
+		return req, refuse("%s", Printable(err.Error()))
 	}
 	for name, doc := range q.Inputs {
 		port, ok := flow.Input(name)

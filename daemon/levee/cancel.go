@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -35,10 +34,7 @@ func (a *app) cancelCommand() *cobra.Command {
 
 func (a *app) cancel(cfg daemon.Config, run string) error {
 	rec, err := daemon.Cancel(a.drain, cfg, run, cancelWait)
-	var ended *daemon.ResumeError
 	switch {
-	case errors.As(err, &ended):
-		return failure{daemon.ExitUsage, err}
 	case err != nil:
 		return err
 	case a.json:

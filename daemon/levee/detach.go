@@ -12,7 +12,7 @@ import (
 )
 
 // detach leaves a run to the process that serves the folder of a workflow.
-func (a *app) detach(file string, set, input []string, req daemon.Request) error {
+func (a *app) detach(file string, args []given, req daemon.Request) error {
 	cfg, err := a.settings()
 	if err != nil {
 		return err
@@ -34,19 +34,12 @@ func (a *app) detach(file string, set, input []string, req daemon.Request) error
 	if err != nil {
 		return err
 	}
-	for _, sites := range [][]string{req.Only, req.From} {
-		if err := flow.CheckSites(sites); err != nil {
-			return failure{daemon.ExitUsage, err}
-		}
+	if err := flow.CheckSites(req.Only, req.From); err != nil {
+		return err
 	}
 	q := daemon.RunRequest{Workflow: path, Inputs: make(map[string]json.RawMessage), NoCache: req.NoCache, Only: req.Only, From: req.From}
-	for _, arg := range set {
-		if err := addInput(q.Inputs, flow, "set", arg); err != nil {
-			return err
-		}
-	}
-	for _, arg := range input {
-		if err := addInput(q.Inputs, flow, "input", arg); err != nil {
+	for _, arg := range args {
+		if err := addInput(q.Inputs, flow, arg); err != nil {
 			return err
 		}
 	}
@@ -68,22 +61,22 @@ func (a *app) detach(file string, set, input []string, req daemon.Request) error
 }
 
 // addInput adds a value to a request, as JSON.
-func addInput(inputs map[string]json.RawMessage, flow *daemon.Workflow, flag, arg string) error {
-	port, text, err := inputOf(flow, flag, arg)
+func addInput(inputs map[string]json.RawMessage, flow *daemon.Workflow, arg given) error {
+	port, text, err := inputOf(flow, arg)
 	if err != nil {
 		return err
 	}
-	doc, err := inputJSON(port, text, flag == "input", inputs[port.Name])
+	doc, err := inputJSON(port, text, arg.flag, inputs[port.Name])
 	if err != nil {
-		return usagef("--%s %s: %w", flag, port.Name, err)
+		return usagef("--%s %s: %w", arg.flag, port.Name, err)
 	}
 	inputs[port.Name] = doc
 	return nil
 }
 
 // inputJSON is what somebody gave for an input as JSON; before is what he gave for it already.
-func inputJSON(port *value.Port, text string, file bool, before json.RawMessage) (json.RawMessage, error) {
-	if name, isFile := fileOf(port, text, file); isFile {
+func inputJSON(port *value.Port, text, flag string, before json.RawMessage) (json.RawMessage, error) {
+	if name, isFile := fileOf(port, text, flag); isFile {
 		content, err := os.ReadFile(filepath.Clean(name))
 		if err != nil {
 			return nil, err

@@ -135,15 +135,12 @@ func (a *app) globalFlags(f *pflag.FlagSet) {
 	f.Lookup("state").DefValue, f.Lookup("cache").DefValue = "", "" // levee paths says it
 }
 
-// mostAtOnce is how many nodes, or runs, may go on at the same time.
-const mostAtOnce = 4096
-
 // engineFlags are those of commands that run nodes.
 func (a *app) engineFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.Var(size(&a.config.CacheMax, 1), "cache-max", "size that the stored results are kept below (default 10GiB)")
 	f.Var(span(&a.config.KeepRuns), "keep-runs", "age at which ended runs are forgotten (default 2160h)")
-	f.Var(number(&a.config.Workers, 1, mostAtOnce), "jobs", "nodes that run at the same time (default: one per CPU)")
+	f.Var(number(&a.config.Workers, 1, daemon.MostAtOnce), "jobs", "nodes that run at the same time (default: one per CPU)")
 	a.config.Isolation = runtime.IsolationProcess
 	f.Var(choice(&a.config.Isolation, runtime.IsolationProcess, runtime.IsolationWeak), "isolation", "process, or weak: goes on without what the kernel lacks (for modules you trust)")
 	a.ceilingFlags(cmd)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -138,15 +137,11 @@ func (a *app) callCommand() *cobra.Command {
 				}
 			}
 			flow, err := d.SingleNode(args[0], ports)
-			var misfit *daemon.CallError
-			if errors.As(err, &misfit) {
-				return failure{daemon.ExitUsage, err}
-			}
 			if err != nil {
 				return err
 			}
 			req := daemon.Request{Why: "levee call"}
-			if err := a.fill(a.drain, d, flow, &req, nil, "in", in); err != nil {
+			if err := a.fill(a.drain, d, flow, &req, givenBy("in", in)); err != nil {
 				return err
 			}
 			return a.runOnce(a.drain, d, flow, req)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -41,10 +40,6 @@ func (a *app) resume(ctx context.Context, d *daemon.Daemon, prefix string, set [
 	}
 	if err == nil && len(set) > 0 {
 		err = d.Answer(ctx, p, set)
-	}
-	var unfit *daemon.ResumeError
-	if errors.As(err, &unfit) {
-		return failure{daemon.ExitUsage, err}
 	}
 	if err != nil {
 		return err

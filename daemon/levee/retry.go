@@ -1,12 +1,9 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
-
-	"levee/daemon"
 )
 
 func (a *app) retryCommand() *cobra.Command {
@@ -24,15 +21,11 @@ func (a *app) retryCommand() *cobra.Command {
 			}
 			defer d.Close()
 			flow, req, edited, err := d.Retry(a.drain, args[0], current)
-			var unfit *daemon.ResumeError
-			if errors.As(err, &unfit) {
-				return failure{daemon.ExitUsage, err}
-			}
 			if err != nil {
 				return err
 			}
 			if err := flow.CheckSites(from); err != nil {
-				return failure{daemon.ExitUsage, err}
+				return err
 			}
 			if edited && !current {
 				fmt.Fprintln(a.err, "the workflow was edited since: this is how it was then (--current runs what lies there now)")

@@ -30,12 +30,13 @@ func (a *app) runCommand() *cobra.Command {
 			"  levee run sums.flow.yaml --input data=@flights.csv",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: workflowFiles,
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
+		RunE: func(cmd *cobra.Command, names []string) (err error) {
+			args := append(givenBy("set", set), givenBy("input", input)...)
 			if detach {
 				if req.Verify || timeout > 0 {
 					return usagef("--detach leaves the run to levee serve: --verify and --timeout are not for it")
 				}
-				return a.detach(args[0], set, input, req)
+				return a.detach(names[0], args, req)
 			}
 			ctx, cancel := context.WithCancelCause(a.drain)
 			defer cancel(nil)
@@ -51,17 +52,15 @@ func (a *app) runCommand() *cobra.Command {
 				return err
 			}
 			defer d.Close()
-			flow, err := load(cmd, d.Checker, args[0])
+			flow, err := load(cmd, d.Checker, names[0])
 			if err != nil {
 				return err
 			}
-			if err := a.fill(ctx, d, flow, &req, set, "input", input); err != nil {
+			if err := a.fill(ctx, d, flow, &req, args); err != nil {
 				return err
 			}
-			for _, sites := range [][]string{req.Only, req.From} {
-				if err := flow.CheckSites(sites); err != nil {
-					return failure{daemon.ExitUsage, err}
-				}
+			if err := flow.CheckSites(req.Only, req.From); err != nil {
+				return err
 			}
 			req.Why = "levee run"
 			return a.runOnce(ctx, d, flow, req)
@@ -110,17 +109,27 @@ func workflowFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompD
 	return []string{"yaml", "yml", "json"}, cobra.ShellCompDirectiveFilterFileExt
 }
 
+// given is a value from the command line: --set NAME=VALUE or --input NAME=@FILE.
+type given struct{ flag, text string }
+
+func givenBy(flag string, texts []string) (list []given) {
+	for _, text := range texts {
+		list = append(list, given{flag, text})
+	}
+	return list
+}
+
 // fill gives the request its inputs and files.
-func (a *app) fill(ctx context.Context, d *daemon.Daemon, flow *daemon.Workflow, req *daemon.Request, set []string, inputFlag string, input []string) (err error) {
+func (a *app) fill(ctx context.Context, d *daemon.Daemon, flow *daemon.Workflow, req *daemon.Request, args []given) (err error) {
 	req.Inputs = make(map[string]value.Value)
 	files := map[string][]string{} // of inputs that are lists of files
-	give := func(flag, arg string) error {
-		port, text, err := inputOf(flow, flag, arg)
+	for _, arg := range args {
+		port, text, err := inputOf(flow, arg)
 		if err != nil {
 			return err
 		}
 		var v value.Value
-		switch file, isFile := fileOf(port, text, flag == inputFlag); {
+		switch file, isFile := fileOf(port, text, arg.flag); {
 		case isFile && port.Type == filesType:
 			files[port.Name] = append(files[port.Name], file)
 			v, err = d.InputFiles(ctx, files[port.Name])
@@ -130,20 +139,9 @@ func (a *app) fill(ctx context.Context, d *daemon.Daemon, flow *daemon.Workflow,
 			v, err = d.InputText(ctx, port, text)
 		}
 		if err != nil {
-			return usagef("--%s %s: %w", flag, port.Name, err)
+			return usagef("--%s %s: %w", arg.flag, port.Name, err)
 		}
 		req.Inputs[port.Name] = v
-		return nil
-	}
-	for _, arg := range set {
-		if err := give("set", arg); err != nil {
-			return err
-		}
-	}
-	for _, arg := range input {
-		if err := give(inputFlag, arg); err != nil {
-			return err
-		}
 	}
 	for _, p := range flow.Graph.Inputs {
 		if _, ok := req.Inputs[p.Name]; !ok && p.Required() {
@@ -165,21 +163,21 @@ func (a *app) fill(ctx context.Context, d *daemon.Daemon, flow *daemon.Workflow,
 var filesType = value.ListOf(value.Bytes)
 
 // inputOf splits NAME=VALUE, and finds the input of that name.
-func inputOf(flow *daemon.Workflow, flag, arg string) (*value.Port, string, error) {
-	name, text, ok := strings.Cut(arg, "=")
+func inputOf(flow *daemon.Workflow, arg given) (*value.Port, string, error) {
+	name, text, ok := strings.Cut(arg.text, "=")
 	if !ok {
-		return nil, "", usagef("--%s %s: wants NAME=VALUE", flag, arg)
+		return nil, "", usagef("--%s %s: wants NAME=VALUE", arg.flag, arg.text)
 	}
 	port, ok := flow.Input(name)
 	if !ok {
-		return nil, "", usagef("--%s %s: %sthe workflow has no input %q%s", flag, arg, noInputNode(flow, name), name, inputNames(flow))
+		return nil, "", usagef("--%s %s: %sthe workflow has no input %q%s", arg.flag, arg.text, noInputNode(flow, name), name, inputNames(flow))
 	}
 	return port, text, nil
 }
 
-// fileOf is the file that @FILE names. A table can also be given so by --set: no table begins with an @.
-func fileOf(port *value.Port, text string, file bool) (name string, ok bool) {
-	if name, ok = strings.CutPrefix(text, "@"); !ok || !file && port.Type != value.Table {
+// fileOf is the file that @FILE names. Only a table can also be given so by --set: no table begins with an @.
+func fileOf(port *value.Port, text, flag string) (name string, ok bool) {
+	if name, ok = strings.CutPrefix(text, "@"); !ok || flag == "set" && port.Type != value.Table {
 		return "", false
 	}
 	return name, true

@@ -67,7 +67,7 @@ func (a *app) serveCommand() *cobra.Command {
 	f := cmd.Flags()
 	opts.Settle = 250 * time.Millisecond
 	f.Var(span(&opts.Settle), "settle", "how long a file must be quiet before it is read (default 250ms)")
-	f.Var(number(&a.config.Runs, 1, mostAtOnce), "runs", "runs that go on at the same time (default 8)")
+	f.Var(number(&a.config.Runs, 1, daemon.MostAtOnce), "runs", "runs that go on at the same time (default 8)")
 	f.BoolVar(&opts.Once, "once", false, "do what there is to do, then end")
 	a.engineFlags(cmd)
 	a.mapFlag(cmd)

@@ -118,51 +118,52 @@ func (a *app) inspectCommand() *cobra.Command {
 			if output != "" {
 				return a.writeOutput(h, run, output)
 			}
-			node := ""
-			if len(args) == 2 {
-				node = args[1]
-			}
-			invs, err := h.Invocations(a.drain, run.ID, node)
-			if err != nil {
-				return err
-			}
-			children, err := h.Children(a.drain, run.ID)
-			if err != nil {
-				return err
-			}
-			state, err := h.Now(a.drain, run)
-			if err != nil {
-				return err
-			}
-			if a.json {
-				a.printJSON(state)
-				for i := range invs {
-					a.printJSON(invs[i])
-				}
-				for i := range children {
-					a.printJSON(children[i])
-				}
-				return nil
-			}
-			a.showRun(run, invs)
-			if state.Position > 0 {
-				fmt.Fprintf(a.out, "place %d in the queue\n", state.Position)
-			}
-			if state.Running {
-				fmt.Fprintf(a.out, "%d of %d so far", state.Progress.Done, state.Progress.Total)
-				if len(state.Current) > 0 {
-					fmt.Fprintf(a.out, ", at work: %s", daemon.Printable(listText(state.Current, 5)))
-				}
-				fmt.Fprintln(a.out)
-			}
-			if node == "" {
-				a.showChildren(children)
-			}
-			return nil
+			return a.inspect(h, run, strings.Join(args[1:], ""))
 		},
 	}
 	cmd.Flags().StringVar(&output, "output", "", "write this output's bytes to stdout instead")
 	return cmd
+}
+
+// inspect shows a run, or one node of it.
+func (a *app) inspect(h *daemon.History, run journal.Run, node string) error {
+	invs, err := h.Invocations(a.drain, run.ID, node)
+	if err != nil {
+		return err
+	}
+	children, err := h.Children(a.drain, run.ID)
+	if err != nil {
+		return err
+	}
+	state, err := h.Now(a.drain, run)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		a.printJSON(state)
+		for i := range invs {
+			a.printJSON(invs[i])
+		}
+		for i := range children {
+			a.printJSON(children[i])
+		}
+		return nil
+	}
+	a.showRun(run, invs)
+	if state.Position > 0 {
+		fmt.Fprintf(a.out, "place %d in the queue\n", state.Position)
+	}
+	if state.Running {
+		fmt.Fprintf(a.out, "%d of %d so far", state.Progress.Done, state.Progress.Total)
+		if len(state.Current) > 0 {
+			fmt.Fprintf(a.out, ", at work: %s", daemon.Printable(listText(state.Current, 5)))
+		}
+		fmt.Fprintln(a.out)
+	}
+	if node == "" {
+		a.showChildren(children)
+	}
+	return nil
 }
 
 // writeOutput writes the encoding of an output: texts, bytes and JSON as they are.
