@@ -10,7 +10,7 @@ DEMO    ?= demo
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: all help run build test race fuzz soak bench lint check nodes clean toolchain
+.PHONY: all help run build test race fuzz soak bench lint check nodes clean
 
 all: build
 

@@ -77,12 +77,12 @@ func showCell(cell any) string {
 	case nil:
 		return ""
 	case float64:
-		size := math.Abs(x)
-		if size != 0 && (size < 1e-4 || size >= 1e15) {
-			return strconv.FormatFloat(x, 'g', -1, 64)
+		format := byte('f')
+		if size := math.Abs(x); size != 0 && (size < 1e-4 || size >= 1e15) {
+			format = 'g'
 		}
-		text := strconv.FormatFloat(x, 'f', -1, 64)
-		if len(text) > 10 && size < 1e6 {
+		text := strconv.FormatFloat(x, format, -1, 64)
+		if len(text) > 10 && (format == 'g' || math.Abs(x) < 1e6) {
 			text = strconv.FormatFloat(x, 'g', 7, 64)
 		}
 		return text

@@ -24,7 +24,7 @@ func TestLongCellPushesOnlyItsOwnRow(t *testing.T) {
 
 func TestCellsShowNumbersAsPeopleReadThem(t *testing.T) {
 	for want, cell := range map[string]any{
-		"": nil, "13.4546": 13.454602184087364, "19.861875": 19.861875, "123456789.125": 123456789.125, "1e-17": 1e-17, "7": int64(7), "a b": "a\nb",
+		"": nil, "13.4546": 13.454602184087364, "19.861875": 19.861875, "123456789.125": 123456789.125, "1e-17": 1e-17, "7.152557e-07": 7.152557373046875e-07, "1.234568e+20": 123456789012345678901.0, "7": int64(7), "a b": "a\nb",
 	} {
 		require.Equal(t, want, showCell(cell))
 	}
