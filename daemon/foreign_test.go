@@ -73,25 +73,35 @@ func valuesOf(r *daemon.Result) map[string]value.Digest {
 	return all
 }
 
-// TestForeignPage checks the workflow on the page, and that levee says of an unknown type what the page shows.
+// TestForeignPage checks the workflows on the page, what the first one is imported as, and that levee says of an unknown type what the
+// page shows.
 func TestForeignPage(t *testing.T) {
 	b := newBox(t)
 	checker, err := daemon.NewChecker(b.cfg)
 	require.NoError(t, err)
 	var examples, messages int
+	var imported []byte
 	for _, block := range blocks(page(t, "nodetool.md")) {
 		switch {
 		case block.kind == "yaml":
 			examples++
 			_, err := checker.LoadText(b.path("example.flow.yaml"), []byte(block.text))
 			require.NoError(t, err)
+		case block.kind == "json greeting.json":
+			flow, err := checker.LoadText(b.path("greeting.json"), []byte(block.text))
+			require.NoError(t, err)
+			imported, err = flow.Import()
+			require.NoError(t, err)
+		case block.kind == "yaml greeting.flow.yaml":
+			examples++
+			require.Equal(t, block.text, "# Made of greeting.json by levee import.\n"+string(imported))
 		case strings.HasPrefix(block.text, "unknown.json:"):
 			messages++
 			_, err := checker.LoadText(b.path("unknown.json"), []byte("{\"nodes\": [\n  {\"id\": \"a\", \"type\": \"acme.Blur\", \"data\": {\"radius\": 3}}\n], \"edges\": []}\n"))
 			require.Equal(t, strings.TrimSuffix(block.text, "\n"), err.Error())
 		}
 	}
-	require.Equal(t, 1, examples)
+	require.Equal(t, 2, examples)
 	require.Equal(t, 1, messages)
 }
 

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-
-	"golang.org/x/sys/unix"
 )
 
 // heldMemory counts the memory in which the daemon holds the files that guests opened: each is a copy that nobody can change,
@@ -21,11 +19,7 @@ func (h *heldMemory) limit() int64 {
 	if h.max > 0 {
 		return h.max
 	}
-	var info unix.Sysinfo_t
-	if unix.Sysinfo(&info) != nil {
-		return 1 << 30
-	}
-	return int64(info.Totalram) * int64(info.Unit) / 2
+	return machineMemory() / 2
 }
 
 // callHeld is what one call holds.
