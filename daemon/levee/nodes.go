@@ -87,9 +87,12 @@ func (a *app) packCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if _, err := nodes.ParseManifest(manifest); err != nil {
+				return fmt.Errorf("%s: %w", args[1], err)
+			}
 			packed, err := nodes.Pack(module, manifest)
 			if err != nil {
-				return fmt.Errorf("%s: %w", args[1], err)
+				return fmt.Errorf("%s: %w", args[0], err)
 			}
 			m, err := nodes.ReadModule(args[0], packed, nil)
 			if err != nil {
