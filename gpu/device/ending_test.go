@@ -1,6 +1,7 @@
 package device
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -29,16 +30,41 @@ func long(t *testing.T, s *Session, launches int64) (uint64, error) {
 
 // A session for which nobody is there any more stops waiting, and puts no more of a long map into its stream: what it holds is others' soon.
 func TestNobodyWaits(t *testing.T) {
-	s := fakeSession(t, 1<<28, "SLOW=500", "QUEUE=2")
-	fence, err := long(t, s, 4)
+	s := fakeSession(t, 1<<28, "SLOW=250", "QUEUE=6")
+	fence, err := long(t, s, 8)
 	require.NoError(t, err)
 	s.Gone = func() bool { return true }
 	require.Equal(t, errNobody, s.Wait(fence, -1))
 	launched := s.Launched.Load()
 	_, err = long(t, s, 30)
-	require.ErrorIs(t, err, errNobody)
+	require.Equal(t, errNobody, err)
 	require.Less(t, s.Launched.Load(), launched+30)
 	require.NoError(t, s.Close(), "the end of a session asks nobody")
+}
+
+// Nor does it go on with a graph of many launches, none of which takes long.
+func TestNobodyWaitsForAGraph(t *testing.T) {
+	s := fakeSession(t, 1<<20, "SLOW=250", "QUEUE=2")
+	s.Gone = func() bool { return true }
+	a, err := s.Alloc(op.Desc{DType: op.I32, Shape: []int64{2, 3}})
+	require.NoError(t, err)
+	out, err := s.Alloc(op.Desc{DType: op.I32, Shape: []int64{2, 1}})
+	require.NoError(t, err)
+	g := op.Graph{Tensors: []op.Tensor{{Handle: a}, {Handle: out}}}
+	for range 60 {
+		g.Ops = append(g.Ops, op.Op{Code: op.Reduce, In: []uint16{0}, Out: []uint16{1}, Params: []uint64{op.Sum, 1}})
+	}
+	const looked = 60 // each op counts once, and each launch
+	_, err = s.Submit(g.Append(nil))
+	require.Equal(t, errNobody, err)
+	require.Less(t, s.Launched.Load(), int64(2*looked))
+	require.NoError(t, s.Close())
+}
+
+// What a watchdog is told does not run over, however much a node submits.
+func TestPatienceHasAnEnd(t *testing.T) {
+	s := &Session{fences: fences{pending: []mark{{most: math.MaxInt64 / 2}, {most: math.MaxInt64 / 2}}}}
+	require.Equal(t, time.Duration(math.MaxInt64/4), s.Patience())
 }
 
 // A session that cannot be ended takes its device with it: what it holds would be nobody's for as long as the process lives.

@@ -1,6 +1,7 @@
 package device
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -209,8 +210,9 @@ func (s *Session) reap() error {
 // Patience is how long what is in the stream may still take, at most: whoever watches over the session from outside knows by it that the
 // session itself is stuck.
 func (s *Session) Patience() (most time.Duration) {
+	const ever = math.MaxInt64 / 4
 	for _, m := range s.pending {
-		most += m.most
+		most = min(most+min(m.most, ever), ever)
 	}
 	return most
 }

@@ -1,7 +1,6 @@
 package device
 
 import (
-	"errors"
 	"slices"
 	"time"
 
@@ -258,6 +257,9 @@ func (l *lower) launchFunction(f *function, grid, block dim, shared int, args *c
 func (l *lower) play() error {
 	begun := time.Now()
 	for i := range l.list {
+		if l.s.gone(begun) { // the driver holds up the launches of long work
+			return errNobody
+		}
 		c := &l.list[i]
 		var err error
 		switch c.kind {
@@ -284,9 +286,6 @@ func (l *lower) play() error {
 			}
 			if err == nil {
 				err = l.s.put(mark{fence: l.s.last + 1, most: most})
-			}
-			if err == nil && l.s.gone(begun) { // the driver holds up the launches of long work
-				err = errors.Join(errNobody, l.s.put(mark{fence: l.s.last + 1, most: most, loops: l.loops}))
 			}
 		}
 		if err != nil {

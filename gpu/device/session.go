@@ -1,6 +1,7 @@
 package device
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"sync/atomic"
@@ -241,7 +242,9 @@ func (s *Session) Submit(graph []byte) (uint64, error) {
 	defer s.dev.code.RUnlock()
 	s.arena.hold = true // what is given out from here on is in commands that are not in the stream yet
 	if err = l.graph(); err == nil {
-		err = s.dev.fault(l.play())
+		if err = s.dev.fault(l.play()); err != nil && s.dev.Lost() == nil { // what of it is in the stream takes its time, which says nothing
+			err = cmp.Or(s.put(mark{fence: s.last, most: max(patience, l.most()), loops: l.loops}), err)
+		}
 	}
 	s.arena.letGo()
 	if err != nil {
