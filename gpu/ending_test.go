@@ -1,8 +1,10 @@
 package gpu
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -121,4 +123,64 @@ func TestPoolForgets(t *testing.T) {
 	host("new")
 	require.Len(t, p.hosts, 3)
 	require.Same(t, failed, host("failed"))
+}
+
+// held is what a process has: descriptors, and staging memory.
+func held(t *testing.T, pid int) (files, staging int) {
+	t.Helper()
+	list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	require.NoError(t, err)
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
+	require.NoError(t, err)
+	return len(list), strings.Count(string(text), "levee-staging")
+}
+
+// Sessions leave nothing in the worker nor here, however they end.
+func TestSessionsLeaveNothing(t *testing.T) {
+	p := newPool(t, fakeDriver(t))
+	_, stays := session(t, p, "a")
+	ends := []func(l *Lease){
+		func(l *Lease) { // used, and ended
+			e, err := Dial(int(l.File.Fd()))
+			require.NoError(t, err)
+			require.NoError(t, sums(t, e))
+			require.NoError(t, e.Close())
+		},
+		func(l *Lease) {}, // nobody ever greeted
+		func(l *Lease) { // nonsense
+			_, err := l.File.Write(make([]byte, 2*requestSize))
+			require.NoError(t, err)
+		},
+		func(l *Lease) { // staging memory pinned, and kernels
+			e, err := Dial(int(l.File.Fd()))
+			require.NoError(t, err)
+			h, err := e.Alloc(op.Desc{DType: op.U8, Shape: []int64{pinFrom + half}})
+			require.NoError(t, err)
+			require.NoError(t, e.Upload(h, 0, make([]byte, pinFrom+half)))
+			require.NoError(t, e.Wait(spin(t, e, 1, spinner(1, 1)), -1))
+			require.NoError(t, e.Close())
+		},
+	}
+	round := func() {
+		for _, end := range ends {
+			l, err := p.Session(t.Context(), Request{Device: "fake", Owner: "a", Memory: testMemory})
+			require.NoError(t, err)
+			end(l)
+			l.Close()
+			<-l.Ended()
+		}
+	}
+	round() // what is kept for the next ones is there
+	worker := stays.on.proc.Pid
+	files, staging := held(t, worker)
+	ours, _ := held(t, os.Getpid())
+	for range 5 {
+		round()
+	}
+	again, mapped := held(t, worker)
+	require.LessOrEqual(t, again, files+1, "one may be on its way to be closed")
+	require.LessOrEqual(t, mapped, staging)
+	again, mapped = held(t, os.Getpid())
+	require.LessOrEqual(t, again, ours)
+	require.Equal(t, 1, mapped, "that of the session that stays")
 }

@@ -129,3 +129,41 @@ func TestTheCompilerIsNotDone(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 45*time.Second, (&Compiler{Most: 30 * time.Second}).most(string(make([]byte, 32<<10))))
 }
+
+// Sessions leave nothing of the device's memory behind, whatever went wrong in them.
+func TestSessionsLeaveNoMemory(t *testing.T) {
+	s := fakeSession(t, 1<<20, "MEMORY=256")
+	d := s.dev
+	round := func() {
+		s, err := d.Session(100<<20, 1<<62)
+		require.NoError(t, err)
+		x, err := s.Alloc(op.Desc{DType: op.U8, Shape: []int64{40 << 20}})
+		require.NoError(t, err)
+		_, err = s.Alloc(op.Desc{DType: op.U8, Shape: []int64{90 << 20}})
+		require.ErrorContains(t, err, "over quota")
+		require.NoError(t, s.Keep(x, make([]byte, 8)), "it is too large, which is no failure")
+		y, err := s.Alloc(op.Desc{DType: op.U8, Shape: []int64{128 << 10}})
+		require.NoError(t, err)
+		require.NoError(t, s.Keep(y, make([]byte, 8)))
+		for range 2 {
+			_, ok, err := s.Offer(y, make([]byte, 12))
+			require.NoError(t, err)
+			require.True(t, ok)
+		}
+		_, err = long(t, s, 2)
+		require.NoError(t, err)
+		require.NoError(t, s.Close())
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		require.NoError(t, d.freeSlabs())
+	}
+	round()
+	before, err := d.Available()
+	require.NoError(t, err)
+	for range 3 {
+		round()
+	}
+	after, err := d.Available()
+	require.NoError(t, err)
+	require.Equal(t, before, after)
+}
