@@ -81,14 +81,13 @@ func random(r *run) error {
 		for i := from; i < to; {
 			at := offset + uint64(i)
 			words := philox(seed, at/4)
-			part := words[at%4:]
-			n := copy(out[i:to], part)
-			if float {
-				for j, w := range out[i:][:n] {
-					out[i+int64(j)] = math.Float32bits(float32(w>>8) * (1.0 / (1 << 24)))
+			for _, w := range words[at%4:][:min(4-at%4, uint64(to-i))] {
+				if float {
+					w = math.Float32bits(float32(w>>8) * (1.0 / (1 << 24)))
 				}
+				out[i] = w
+				i++
 			}
-			i += int64(n)
 		}
 	})
 	return nil

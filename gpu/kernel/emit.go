@@ -94,7 +94,7 @@ type parts struct {
 	imports, funcs, memory, exports, code items
 }
 
-func (p *parts) imported(name string, s signature) {
+func (p *parts) importFunc(name string, s signature) {
 	w := p.imports.item()
 	w.name(Imports)
 	w.name(name)
@@ -192,7 +192,7 @@ func (f *Func) minimal() ([]byte, int) {
 		called, ok := f.code[i].calls()
 		if _, known := index[called]; ok && !known {
 			index[called] = uint32(len(index))
-			p.imported(called.function())
+			p.importFunc(called.function())
 		}
 	}
 	var body writer

@@ -133,13 +133,19 @@ func (p *pair) compare(e Entry, f cuda.Function, r *rand.Rand, from, n int) erro
 	if trap[0] != 0 {
 		return Trapped(trap[0])
 	}
+	return p.differ(sig.Results, from, n, outs, device, word)
+}
+
+// differ looks at what both places have made: the companion at outs, the device at device, its trap word at word.
+func (p *pair) differ(results []op.DType, from, n int, outs []uint32, device []uint64, word uint64) error {
+	mem, gpu := p.cpu.mod.Memory(), p.gpu
 	if err := gpu.fetch(gpu.pinned[:8], cuda.Ptr(word)); err != nil {
 		return err
 	}
 	if trap := binary.LittleEndian.Uint64(gpu.pinned); trap != math.MaxUint64 {
 		return op.Errorf(op.Lost, "the device trapped: %#x", trap)
 	}
-	for i, d := range sig.Results {
+	for i, d := range results {
 		want, _ := mem.Read(outs[i], uint32(n)*uint32(d.Size()))
 		if err := gpu.fetch(gpu.pinned[:len(want)], cuda.Ptr(device[i])); err != nil {
 			return err

@@ -296,9 +296,9 @@ func (m *maker) begin(first uint32) {
 // randomModule is a module of n random kernels.
 func randomModule(r *rand.Rand, n int) []byte {
 	var p parts
-	p.imported(imported{}.function())
+	p.importFunc(imported{}.function())
 	for i, t := range numbers {
-		p.imported(imported{t, uint32(i)}.function())
+		p.importFunc(imported{t, uint32(i)}.function())
 	}
 	for i := range n {
 		m := &maker{r: r, types: &p.types, slots: numbers[:], budget: 150}

@@ -58,12 +58,7 @@ func atomicOp(op string, t typ) func(old, x, y uint64) uint64 {
 	case op == "add" && t.integer() && t != types["s64"]:
 		return func(old, x, _ uint64) uint64 { return (old + x) & t.mask() }
 	case (op == "min" || op == "max") && t.integer():
-		return func(old, x, _ uint64) uint64 {
-			if less(t, x, old) == (op == "min") {
-				return x
-			}
-			return old
-		}
+		return func(old, x, _ uint64) uint64 { return pick(t, x, old, op == "min") & t.mask() }
 	case (op == "inc" || op == "dec") && t == types["u32"]:
 		return func(old, x, _ uint64) uint64 {
 			switch {
@@ -80,13 +75,6 @@ func atomicOp(op string, t typ) func(old, x, y uint64) uint64 {
 		return atomicBits(op)
 	}
 	return nil
-}
-
-func less(t typ, x, y uint64) bool {
-	if t.kind == signed {
-		return int64(t.extend(x)) < int64(t.extend(y))
-	}
-	return x < y
 }
 
 func atomicBits(op string) func(old, x, y uint64) uint64 {

@@ -2,7 +2,7 @@ package ptx
 
 import "math/bits"
 
-// integerOps are those that also exist for floats under the same name too: these are sent on.
+// integerOps are integers' own, and those that floats have under the same name: these are sent on.
 var integerOps = map[string]func(d *decoder){
 	"add": func(d *decoder) { d.arithmetic(func(x, y uint64) uint64 { return x + y }) },
 	"sub": func(d *decoder) { d.arithmetic(func(x, y uint64) uint64 { return x - y }) },
@@ -16,11 +16,8 @@ var integerOps = map[string]func(d *decoder){
 	"neg": func(d *decoder) { d.negate(func(x uint64) uint64 { return -x }, false) },
 	"sad": func(d *decoder) {
 		t := d.only("u16", "u32", "u64", "s16", "s32", "s64")
-		d.integers3(t, func(x, y, z uint64) uint64 {
-			if t.kind == signed && int64(x) < int64(y) || t.kind != signed && x < y {
-				x, y = y, x
-			}
-			return x - y + z
+		d.compute3(t, t, t, t, func(x, y, z uint64) uint64 {
+			return (pick(t, x, y, false) - pick(t, x, y, true) + z) & t.mask()
 		})
 	},
 	"dp4a": (*decoder).dotBytes,
@@ -39,12 +36,6 @@ func (d *decoder) integers2(t typ, f func(x, y uint64) uint64) {
 		g = func(x, y uint64) uint64 { return f(t.extend(x), t.extend(y)) & mask }
 	}
 	d.compute2(t, t, t, g)
-}
-
-func (d *decoder) integers3(t typ, f func(x, y, z uint64) uint64) {
-	d.compute3(t, t, t, t, func(x, y, z uint64) uint64 {
-		return f(t.extend(x), t.extend(y), t.extend(z)) & t.mask()
-	})
 }
 
 // dotBytes adds the products of four pairs of bytes, each side with signs or without.
@@ -238,10 +229,10 @@ func (d *decoder) extremum(least bool) {
 
 // pick gives the lesser or the greater of two integers.
 func pick(t typ, x, y uint64, least bool) uint64 {
-	a, b := t.extend(x), t.extend(y)
-	less := a < b
+	x, y = t.extend(x), t.extend(y)
+	less := x < y
 	if t.kind == signed {
-		less = int64(a) < int64(b)
+		less = int64(x) < int64(y)
 	}
 	if less == least {
 		return x
