@@ -8,15 +8,16 @@ import (
 // The files of other systems. One is turned into a tree of our own format whose parts keep their places in the foreign file;
 // the ordinary parser, checker and runner do the rest, so that a foreign file and its import behave alike.
 //
-//	foreign_read.go   the forms of files -> nodes and edges
+//	foreign_read.go   the forms of files -> nodes and edges; foreign_request.go what of a request is kept
 //	foreign_table.go  the table of node types
 //	foreign_name.go   names that wires can use
-//	foreign_group.go  loops and groups
-//	foreign_wire.go   where an edge comes from
-//	foreign_node.go   nodes as a tree, foreign_literal.go their saved values, foreign_input.go inputs, foreign_io.go outputs
-//	foreign_cast.go   conversions that the foreign system does on its own
+//	foreign_group.go  loops and groups; foreign_stream.go For Each and Collect, foreign_zip.go Zip and Cross, foreign_repeat.go turns
+//	foreign_wire.go   where an edge comes from; foreign_route.go which loops that leads through
+//	foreign_node.go   nodes as a tree, foreign_tree.go what that is made of
+//	foreign_literal.go saved values, foreign_ref.go files and other content that they name
+//	foreign_input.go  inputs, foreign_io.go outputs
+//	foreign_cast.go   conversions that the foreign system does on its own; foreign_translate.go values that are called otherwise
 //	foreign_order.go  nodes behind those whose values they take
-//	foreign_stream.go For Each and Collect
 //	foreign_make.go   values that pass through other nodes first, and files that are written; foreign_variable.go variables
 //	foreign_field.go  outputs of any name; foreign_folder.go the files of a folder
 //	foreign_say.go    messages in the words of the other system

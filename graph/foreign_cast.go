@@ -285,10 +285,8 @@ func (x *foreign) insertLiterals(at placed, name string) {
 			continue
 		}
 		with.fields = slices.Delete(with.fields, i, i+1)
-		cast, node, lit := x.names.free(slug(name+"_"+f.key)), mapAt(f.pos), mapAt(f.pos)
-		node.add("uses", f.pos, textAt("json/from_any", f.pos))
-		lit.add("value", f.pos, f.value)
-		node.add("with", f.pos, lit)
+		cast, node := x.names.free(slug(name+"_"+f.key)), taskAt("json/from_any", f.pos)
+		node.add("with", f.pos, oneAt(f.pos, "value", f.value))
 		x.insertBefore(at, name, cast, node)
 		if at.node.get("in") == nil {
 			at.node.add("in", f.pos, mapAt(f.pos))
@@ -336,14 +334,10 @@ func (x *foreign) insertCast(at placed, name, to string, w *tree) (wire string) 
 		made = "json"
 	}
 	cast := x.names.free(slug(source + "_as_" + made))
-	node, in := mapAt(w.pos), mapAt(w.pos)
-	node.add("uses", w.pos, textAt(uses, w.pos))
-	in.add("value", w.pos, textAt(text, w.pos))
-	node.add("in", w.pos, in)
+	node := taskAt(uses, w.pos)
+	node.add("in", w.pos, oneAt(w.pos, "value", textAt(text, w.pos)))
 	if uses == "math/to_int" {
-		with := mapAt(w.pos)
-		with.add("mode", w.pos, textAt("zero", w.pos))
-		node.add("with", w.pos, with)
+		node.add("with", w.pos, oneAt(w.pos, "mode", textAt("zero", w.pos)))
 	}
 	x.insertBefore(at, name, cast, node)
 	return cast + "." + out

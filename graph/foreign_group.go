@@ -189,7 +189,7 @@ func (x *foreign) loopOver(loop, in *foreignNode, siblings *tree) *tree {
 	}
 	for _, key := range []string{in.name, "input"} {
 		if t := loop.get(key); t != nil && t.kind != scalarTree {
-			return x.constant(t, loop.name+"_"+in.name, loop.loop, siblings)
+			return x.constant(t, loop.name+"_"+in.name, siblings)
 		}
 	}
 	x.report.add(in.pos, "missing", "Input data must be a list: nothing is wired to %s of %s", in.name, loop.what())
@@ -199,7 +199,7 @@ func (x *foreign) loopOver(loop, in *foreignNode, siblings *tree) *tree {
 // after is the list of nodes that control edges name.
 func (x *foreign) after(n *foreignNode) *tree {
 	var names []string
-	list := &tree{kind: listTree, pos: n.pos}
+	list := listAt(n.pos)
 	for _, e := range x.controls {
 		if e.target != n && (!n.is(loopKind) && !n.opens() || !within(e.target.loop, n)) {
 			continue

@@ -144,16 +144,13 @@ func (n *foreignNode) makes(handles map[string]bool) bool {
 func (x *foreign) pictures(n *foreignNode, nodes *tree) {
 	n.behind = x.names.free(n.name)
 	picture, as := x.names.free(n.name+"_picture"), x.names.free("element")
-	group, decode, in, body, out := mapAt(n.pos), mapAt(n.pos), mapAt(n.pos), mapAt(n.pos), mapAt(n.pos)
-	in.add("data", n.pos, textAt(as+".value", n.pos))
+	decode, group := mapAt(n.pos), mapAt(n.pos)
 	decode.add("uses", n.typePos, textAt("image/decode", n.typePos))
-	decode.add("in", n.pos, in)
-	body.add(picture, n.pos, decode)
-	out.add("list", n.pos, textAt(picture+".image", n.pos))
+	decode.add("in", n.pos, oneAt(n.pos, "data", textAt(as+".value", n.pos)))
 	group.add("each", n.pos, textAt("inputs."+n.name, n.pos))
 	group.add("as", n.pos, textAt(as, n.pos))
-	group.add("nodes", n.pos, body)
-	group.add("out", n.pos, out)
+	group.add("nodes", n.pos, oneAt(n.pos, picture, decode))
+	group.add("out", n.pos, oneAt(n.pos, "list", textAt(picture+".image", n.pos)))
 	nodes.add(n.behind, n.pos, group)
 }
 
@@ -198,7 +195,7 @@ func (x *foreign) inputValue(n *foreignNode, typ value.Type, v *tree) *tree {
 	case typ == value.Table:
 		return x.tableValue(n, v)
 	case typ == value.ListOf(value.Bytes) && v.kind == listTree:
-		list := &tree{kind: listTree, pos: v.pos}
+		list := listAt(v.pos)
 		for _, item := range v.list {
 			data := savedBytes(item)
 			if data == nil {

@@ -65,7 +65,7 @@ func (x *foreign) outputsTree(nodes *tree) *tree {
 		x.outputs[n.name] = given
 		w := x.outputWire(n)
 		if v := n.get("value"); w == nil && v != nil && !isEmptyRef(v) && !slices.ContainsFunc(n.in, func(e *foreignEdge) bool { return !e.control }) {
-			w = x.constant(v, n.name, nil, nodes)
+			w = x.constant(v, n.name, nodes)
 		}
 		if w != nil {
 			t.add(n.name, n.pos, w)

@@ -122,7 +122,7 @@ func (x *foreign) literal(n *foreignNode, f field, portName string) *tree {
 
 // splitTree makes a list of a text that lists, or a map where names and values stand in it.
 func splitTree(s, between string, pos Pos) *tree {
-	list := &tree{kind: listTree, pos: pos}
+	list := listAt(pos)
 	if between == "" {
 		list.list = []*tree{textAt(s, pos)}
 		return list
@@ -242,8 +242,8 @@ func zeroTree(typ value.Type, pos Pos) *tree {
 		t.kind = mapTree
 	case "table":
 		t.kind = mapTree
-		t.add("columns", pos, &tree{kind: listTree, pos: pos})
-		t.add("rows", pos, &tree{kind: listTree, pos: pos})
+		t.add("columns", pos, listAt(pos))
+		t.add("rows", pos, listAt(pos))
 	}
 	return t
 }

@@ -38,7 +38,7 @@ func (x *foreign) splitWire(n *foreignNode, e *foreignEdge, w, siblings *tree) *
 	name := n.name + "_" + slug(e.targetHandle)
 	between := n.rule.Split[e.targetHandle]
 	if between == "" {
-		one := &tree{kind: listTree, pos: e.pos, list: []*tree{w}}
+		one := listAt(e.pos, w)
 		return x.between(name, loneCollect.Uses, "items", one, nil, siblings, "list")
 	}
 	with := mapAt(e.pos)

@@ -179,13 +179,13 @@ func (x *foreign) collect(n *foreignNode, in *tree, port string, e *foreignEdge,
 			return
 		}
 		if f.value.kind != listTree {
-			f.value = &tree{kind: listTree, pos: f.pos, list: []*tree{f.value}}
+			f.value = listAt(f.pos, f.value)
 		}
 		f.value.list = append(f.value.list, w)
 		return
 	}
 	if n.lone && n.takesItems(e.targetHandle) {
-		w = &tree{kind: listTree, pos: e.pos, list: []*tree{w}}
+		w = listAt(e.pos, w)
 	}
 	in.add(port, e.pos, w)
 }

@@ -217,7 +217,7 @@ func (x *foreign) frame(n *foreignNode, v *tree) bool {
 		}
 		return false
 	}
-	names, rows, doc := &tree{kind: listTree, pos: columns.pos}, &tree{kind: listTree, pos: data.pos}, mapAt(v.pos)
+	names, rows, doc := listAt(columns.pos), listAt(data.pos), mapAt(v.pos)
 	floats := map[int]bool{}
 	for i, c := range columns.list {
 		name, ok := c.textOf("name")
@@ -237,7 +237,7 @@ func (x *foreign) frame(n *foreignNode, v *tree) bool {
 			x.report.add(row.pos, "shape", "%s: there are %d columns, a row is a list of as many cells", n.what(), len(names.list))
 			return false
 		}
-		cells := &tree{kind: listTree, pos: row.pos}
+		cells := listAt(row.pos)
 		for i, cell := range row.list {
 			if whole, ok := cell.scalar.(int64); ok && floats[i] {
 				cell = &tree{pos: cell.pos, scalar: float64(whole)}
@@ -276,9 +276,9 @@ func (x *foreign) refTask(n *foreignNode, siblings *tree) *tree {
 	case constantUses, "table/from_json":
 		put("value", n.refs[0], "", "")
 	case "convert/to_list":
-		with.add("value", n.pos, &tree{kind: listTree, pos: n.pos})
+		with.add("value", n.pos, listAt(n.pos))
 	default:
-		items := &tree{kind: listTree, pos: n.pos}
+		items := listAt(n.pos)
 		for _, r := range n.refs {
 			items.list = append(items.list, x.refItem(n, r, siblings))
 		}
@@ -312,17 +312,6 @@ func (x *foreign) fileNode(n *foreignNode, r reference, uses, out string, siblin
 	return x.literalNode(n.name+"_file", uses, "path", r.file, siblings, out)
 }
 
-// literalNode adds a node with one literal, and returns the wire to what it gives.
-func (x *foreign) literalNode(name, uses, port string, literal, siblings *tree, out string) *tree {
-	name = x.names.free(slug(name))
-	node, with := mapAt(literal.pos), mapAt(literal.pos)
-	node.add("uses", literal.pos, textAt(uses, literal.pos))
-	with.add(port, literal.pos, literal)
-	node.add("with", literal.pos, with)
-	siblings.add(name, literal.pos, node)
-	return textAt(name+"."+out, literal.pos)
-}
-
 // grantRead lets the workflow read the folder of a file.
 func (x *foreign) grantRead(file *tree) {
 	text, _ := file.text()
@@ -332,7 +321,7 @@ func (x *foreign) grantRead(file *tree) {
 // grant adds a folder to those of a list.
 func grant(list *tree, folder string, pos Pos) *tree {
 	if list == nil {
-		list = &tree{kind: listTree, pos: pos}
+		list = listAt(pos)
 	}
 	if !slices.ContainsFunc(list.list, func(t *tree) bool { return t.scalar == folder }) {
 		list.list = append(list.list, textAt(folder, pos))

@@ -45,17 +45,14 @@ func (x *foreign) repeatTree(n *foreignNode, siblings *tree) *tree {
 	if !typed {
 		next = x.between(n.name+"_next", "json/from_any", "value", copyText(last), nil, body, "value")
 	}
-	carried, carry, repeat := mapAt(n.pos), mapAt(n.pos), mapAt(n.pos)
-	carried.add("from", n.pos, from)
+	carried, repeat := oneAt(n.pos, "from", from), oneAt(n.pos, "max", x.turns(n))
 	carried.add("next", in["next"].pos, next)
-	carry.add("value", n.pos, carried)
-	repeat.add("max", n.pos, x.turns(n))
 	if e := in["condition"]; e != nil {
 		if w := x.wire(e, n); w != nil {
 			repeat.add("until", e.pos, x.between(n.name+"_ends", "math/not", "value", w, nil, body, "result"))
 		}
 	}
-	repeat.add("carry", n.pos, carry)
+	repeat.add("carry", n.pos, oneAt(n.pos, "value", carried))
 	t.add("repeat", n.pos, repeat)
 	t.add("as", n.pos, textAt(n.as, n.pos))
 	t.some("after", n.pos, x.after(n))
@@ -77,12 +74,7 @@ func (x *foreign) initial(n *foreignNode, e *foreignEdge, siblings *tree) (w *tr
 		if v == nil {
 			v = &tree{pos: n.pos}
 		}
-		name, node, with := x.names.free(slug(n.name+"_initial")), mapAt(v.pos), mapAt(v.pos)
-		node.add("uses", v.pos, textAt("json/from_any", v.pos))
-		with.add("value", v.pos, v)
-		node.add("with", v.pos, with)
-		siblings.add(name, v.pos, node)
-		return textAt(name+".value", v.pos), false
+		return x.literalNode(n.name+"_initial", "json/from_any", "value", v, siblings, "value"), false
 	}
 	if w = x.wire(e, n.loop); w == nil {
 		return nil, false

@@ -30,21 +30,5 @@ func (x *foreign) translate(n *foreignNode, e *foreignEdge, w, siblings *tree) *
 	if typ == "" || typ.HasVar() || typ == value.Bool || typ == value.Int || typ == value.Float {
 		w = x.between(name+"_text", "convert/to_string", "value", w, nil, siblings, "value")
 	}
-	with := mapAt(e.pos)
-	with.add("map", e.pos, table)
-	return x.between(name, "map/get", "key", w, with, siblings, "value")
-}
-
-// between adds a node that makes something of a wire, and returns the wire behind it.
-func (x *foreign) between(name, uses, port string, w, with, siblings *tree, out string) *tree {
-	name = x.names.free(slug(name))
-	node, in := mapAt(w.pos), mapAt(w.pos)
-	node.add("uses", w.pos, textAt(uses, w.pos))
-	if with != nil {
-		node.add("with", w.pos, with)
-	}
-	in.add(port, w.pos, w)
-	node.add("in", w.pos, in)
-	siblings.add(name, w.pos, node)
-	return textAt(name+"."+out, w.pos)
+	return x.between(name, "map/get", "key", w, oneAt(e.pos, "map", table), siblings, "value")
 }

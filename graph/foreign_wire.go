@@ -2,29 +2,9 @@ package graph
 
 import (
 	"slices"
-	"strings"
 
 	"levee/graph/value"
 )
-
-func mapAt(pos Pos) *tree { return &tree{kind: mapTree, pos: pos} }
-
-func textAt(s string, pos Pos) *tree { return &tree{pos: pos, scalar: s} }
-
-// add appends a field.
-func (t *tree) add(key string, pos Pos, v *tree) {
-	t.fields = append(t.fields, field{key: key, pos: pos, value: v})
-}
-
-// made adds what was made of a node, behind the nodes that it needed.
-func (t *tree) made(n *foreignNode, v *tree) { t.add(n.name, n.pos, v) }
-
-// some adds a map or list if there is anything in it.
-func (t *tree) some(key string, pos Pos, v *tree) {
-	if len(v.fields)+len(v.list) > 0 {
-		t.add(key, pos, v)
-	}
-}
 
 // origin follows an edge back to the node that makes its value: through previews, outputs, plain groups and what is
 // bypassed. It is nil when nothing comes along the edge.
@@ -204,18 +184,6 @@ func (x *foreign) wire(e *foreignEdge, place *foreignNode) *tree {
 		return nil
 	}
 	return textAt(text, e.pos)
-}
-
-// constant adds a node that gives a literal, and returns the wire from it.
-func (x *foreign) constant(literal *tree, name string, place *foreignNode, siblings *tree) *tree {
-	name = x.names.free(slug(strings.ReplaceAll(name, "-", "_")))
-	with := mapAt(literal.pos)
-	with.add("value", literal.pos, literal)
-	node := mapAt(literal.pos)
-	node.add("uses", literal.pos, textAt(constantUses, literal.pos))
-	node.add("with", literal.pos, with)
-	siblings.add(name, literal.pos, node)
-	return textAt(name+".value", literal.pos)
 }
 
 // isEmptyRef reports whether a literal is a reference to nothing, as the editor saves for what is not set.

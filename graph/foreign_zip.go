@@ -53,7 +53,7 @@ func (x *foreign) zipTree(n *foreignNode, siblings *tree) *tree {
 				continue
 			}
 			if w != nil && n.single[e.targetHandle] {
-				one := &tree{kind: listTree, pos: e.pos, list: []*tree{w}}
+				one := listAt(e.pos, w)
 				w = x.between(n.name+"_"+e.targetHandle, loneCollect.Uses, "items", one, nil, siblings, "list")
 			}
 			if w != nil {
@@ -90,10 +90,8 @@ func (x *foreign) zipTree(n *foreignNode, siblings *tree) *tree {
 // pairs adds the node that makes two lists of equal length of the two of a Cross.
 func (x *foreign) pairs(n *foreignNode, over, with, siblings *tree) *tree {
 	name := x.names.free(slug(n.name + "_pairs"))
-	node, in, both := mapAt(n.pos), mapAt(n.pos), mapAt(n.pos)
-	in.add("a", n.pos, over.get("left"))
+	node, in, both := taskAt(n.rule.Uses, n.pos), oneAt(n.pos, "a", over.get("left")), mapAt(n.pos)
 	in.add("b", n.pos, over.get("right"))
-	node.add("uses", n.pos, textAt(n.rule.Uses, n.pos))
 	node.add("with", n.pos, with)
 	node.add("in", n.pos, in)
 	siblings.add(name, n.pos, node)
