@@ -373,7 +373,8 @@ func (w *process) died(words string) {
 		w.lost = words
 	}
 	reason := w.lost
-	bad := !w.leaving || (w.leases > 0 || said) && !p.closed // it may be told to leave while it dies
+	short := w.refused != nil && w.refused.Fault == op.OverQuota         // which passes, and is nobody's failure
+	bad := !short && (!w.leaving || (w.leases > 0 || said) && !p.closed) // it may be told to leave while it dies
 	if bad {
 		h.failed(p.cfg.Backoff, reason)
 	} else if h.failures == 0 {
@@ -390,6 +391,9 @@ func (w *process) died(words string) {
 	w.endsAll()
 	p.changed()
 	p.mu.Unlock()
+	if short {
+		p.cfg.Log.Warn("a GPU has no memory for a worker", "device", h.key.device, "owner", h.key.owner, "why", reason)
+	}
 	if bad {
 		p.cfg.Log.Warn("a GPU worker died", "device", h.key.device, "owner", h.key.owner, "why", reason)
 		p.cfg.OnLost(h.key.device, reason)

@@ -31,9 +31,13 @@ func TestPoolRefusals(t *testing.T) {
 			}
 			p.mu.Lock()
 			defer p.mu.Unlock()
-			if w := p.hosts[hostKey{"fake", "a"}].now; w != nil {
-				require.Zero(t, w.leases)
-				require.Empty(t, w.begins)
+			h := p.hosts[hostKey{"fake", "a"}]
+			if want.fault == op.OverQuota && h != nil {
+				require.Zero(t, h.failures, "memory that is short is no failure")
+			}
+			if h != nil && h.now != nil {
+				require.Zero(t, h.now.leases)
+				require.Empty(t, h.now.begins)
 			}
 		})
 	}
