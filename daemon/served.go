@@ -44,7 +44,7 @@ func (f *folder) removed(p string) {
 
 // loadChanged loads the workflows that a batch touches, by their own file or by one that they use, and returns those that are another version now.
 func (f *folder) loadChanged(changed, removed []string) (fresh []*served) {
-	touched := map[string]bool{}
+	touched := map[string]bool{} // true: by its own file
 	for _, p := range changed {
 		if IsWorkflow(p) {
 			touched[p] = true
@@ -55,8 +55,8 @@ func (f *folder) loadChanged(changed, removed []string) (fresh []*served) {
 			continue
 		}
 		for _, s := range f.flows {
-			if s.broken != "" || s.good == nil || s.uses(p) {
-				touched[s.path] = touched[s.path] // false: by another file
+			if _, own := touched[s.path]; !own && (s.broken != "" || s.good == nil || s.uses(p)) {
+				touched[s.path] = false
 			}
 		}
 	}
