@@ -115,7 +115,7 @@ func (fs *flights) board(ctx context.Context, k Key, fn func(context.Context) (*
 //
 //go:noinline
 func deepen() {
-	var room [10 << 10]byte
+	var room [3 << 10]byte
 	goruntime.KeepAlive(&room[0])
 }
 
