@@ -8,6 +8,8 @@ import (
 // joinGap is the most zeros that are written between two data segments to make them one: a segment of its own costs as much.
 const joinGap = 64
 
+var zeros [joinGap]byte
+
 // run is data segments that are one.
 type run struct {
 	at   uint64
@@ -55,7 +57,7 @@ func JoinData(b []byte, info *Info) ([]byte, error) {
 func joined(b []byte, pos int, memory uint64) (runs []run, ok bool) {
 	r := reader{b: b, pos: pos}
 	n := int(r.u32())
-	zeros := 0
+	room := len(b) // for zeros
 	for range n {
 		form, op := r.u32(), r.u8()
 		at := uint64(uint32(r.signed(32)))
@@ -68,14 +70,16 @@ func joined(b []byte, pos int, memory uint64) (runs []run, ok bool) {
 		if len(runs) > 0 {
 			last := &runs[len(runs)-1]
 			if gap := at - last.end(); at >= last.end() && gap <= joinGap {
-				zeros += int(gap)
-				last.data = append(append(last.data, make([]byte, gap)...), data...)
+				if room -= int(gap); room < 0 {
+					return nil, false
+				}
+				last.data = append(append(last.data, zeros[:gap]...), data...)
 				continue
 			}
 		}
 		runs = append(runs, run{at, slices.Clip(data)})
 	}
-	if zeros > len(b) || len(runs) == n {
+	if len(runs) == n {
 		return nil, false
 	}
 	sorted := slices.Clone(runs)
