@@ -82,7 +82,7 @@ type child struct {
 	ext   *Extension
 	guest *guest
 	msg   callMsg
-	held  time.Duration // spent on calls whose answers are held back
+	held  time.Time // since when answers are held back; zero: there are none
 }
 
 // serve returns only with an error, io.EOF when the daemon closed the socket.
@@ -141,7 +141,11 @@ func (c *child) onCall(payload []byte, fds []int) error {
 		if c.conn.another() {
 			return nil
 		}
+		c.held = time.Time{}
 		return c.conn.flush(nil)
+	}
+	if c.held.IsZero() {
+		c.held = time.Now()
 	}
 	res := c.guest.run(&c.msg)
 	var values []int
@@ -154,10 +158,9 @@ func (c *child) onCall(payload []byte, fds []int) error {
 		b, start := beginFrame(b, frameResult)
 		return endFrame(res.append(b), start, len(values))
 	})
-	c.held += res.elapsed
 	var err error
-	if len(values) > 0 || c.held > maxHeld || !c.conn.another() || len(c.conn.out) > maxHeldBytes {
-		c.held = 0
+	if len(values) > 0 || !c.conn.another() || len(c.conn.out) > maxHeldBytes || time.Since(c.held) > maxHeld {
+		c.held = time.Time{}
 		err = c.conn.flush(values)
 	}
 	for _, fd := range values {
