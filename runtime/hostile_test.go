@@ -44,7 +44,7 @@ func (h *heartbeat) end() time.Duration { close(h.stop); h.done.Wait(); return h
 
 // TestHostileModules gives the engine everything of the corpus that is for it.
 func TestHostileModules(t *testing.T) {
-	e := newEngine(t, func(c *Config) { c.CompileTime = 4 * time.Second })
+	e := newEngine(t, func(c *Config) { c.CompileTime = min(compilerSlowdown, 3) * 4 * time.Second })
 	h := newHeartbeat()
 	for _, hm := range hostile.Modules() {
 		if hm.Stage == hostile.Compile && testing.Short() {
