@@ -129,6 +129,9 @@ func (f *folder) control() http.Handler {
 		answer(w, now, err)
 	})
 	mux.HandleFunc("GET /runs/{run}/messages", h.serveMessages)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, nil, fmt.Errorf("%w: %s %s", errNoRequest, r.Method, clip(Printable(r.URL.Path), 100)))
+	})
 	return mux
 }
 
@@ -158,6 +161,8 @@ func answer(w http.ResponseWriter, v any, err error) {
 	json.NewEncoder(w).Encode(v)
 }
 
+var errNoRequest = errors.New("there is no such request")
+
 func statusCode(err error) int {
 	var ask *AskError
 	var none *journal.NotFoundError
@@ -166,7 +171,7 @@ func statusCode(err error) int {
 	switch {
 	case errors.As(err, &ask):
 		return http.StatusBadRequest
-	case errors.As(err, &none):
+	case errors.As(err, &none), errors.Is(err, errNoRequest):
 		return http.StatusNotFound
 	case errors.As(err, &ended):
 		return http.StatusConflict

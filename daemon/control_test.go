@@ -133,7 +133,11 @@ func TestWrongRequestsAreRefused(t *testing.T) {
 	} {
 		code, text := a.ask("GET", path, "")
 		require.Equal(t, want, code, "%s: %s", path, text)
+		require.Equal(t, want != 200, strings.HasPrefix(text, `{"error":"`), "%s: %s", path, text)
 	}
+	code, text = a.ask("DELETE", "/runs", "")
+	require.Equal(t, 404, code)
+	require.JSONEq(t, `{"error":"there is no such request: DELETE /runs"}`, text)
 	require.Empty(t, b.runs())
 	s.stop()
 }
