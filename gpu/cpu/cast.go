@@ -58,8 +58,8 @@ func convert[D, S number](dst []D, src []S) {
 		copy(dst, same)
 		return
 	}
-	for i, v := range src[:len(dst)] {
-		dst[i] = D(v)
+	for i := range dst {
+		dst[i] = D(src[i])
 	}
 }
 
