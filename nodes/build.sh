@@ -40,7 +40,9 @@ fi
 check=no out=$core
 if [ "${1:-}" = --check ]; then check=yes; shift; fi
 if [ $# -gt 0 ]; then packs="$*"; fi
-if [ $check = yes ]; then out=$(mktemp -d); trap 'rm -rf "$out"' EXIT; fi
+if [ $check = yes ]; then out=$(mktemp -d); fi
+beside=""
+trap '[ -z "$beside" ] || kill "$beside" 2>/dev/null || true; [ "$out" = "$core" ] || rm -rf "$out"' EXIT
 
 # No path of this machine may reach the modules: panics name source files.
 crates=${CARGO_HOME:-$HOME/.cargo}
@@ -49,18 +51,29 @@ remap="--remap-path-prefix=$here=/nodes --remap-path-prefix=$crates=/cargo --rem
 
 export RUSTC RUSTC_BOOTSTRAP=1 # -Zbuild-std is an unstable option of a stable compiler
 cd "$core"
-for pack in $packs; do
-    case $pack in image) level=3 ;; table) level=2 ;; *) level=s ;; esac # pixels and rows are loops, the rest is short
+
+build() { # pack, target directory
+    case $1 in image) level=3 ;; table) level=2 ;; *) level=s ;; esac # pixels and rows are loops, the rest is short
     stack=262144 more=""
     # An interpreter calls itself; and its source of random numbers has to be named, though nothing asks it.
-    case $pack in script) stack=16777216 more='--cfg getrandom_backend="custom"' ;; esac
+    case $1 in script) stack=16777216 more='--cfg getrandom_backend="custom"' ;; esac
     export RUSTFLAGS="-C linker=$linker -C link-arg=-zstack-size=$stack -C target-feature=+simd128 $remap $more"
     export CARGO_PROFILE_RELEASE_OPT_LEVEL=$level
     # One crate per call, so that no pack gets the features that another one asks of a shared crate.
-    "$cargo" build --quiet --release --locked -p "levee-$pack" -Zbuild-std=std,panic_abort --target wasm32-unknown-unknown --target-dir "${LEVEE_NODES_TARGET:-target}"
-    cp "${LEVEE_NODES_TARGET:-target}/wasm32-unknown-unknown/release/$pack.wasm" "$out/$pack.wasm"
-    chmod 644 "$out/$pack.wasm"
+    "$cargo" build --quiet --release --locked -p "levee-$1" -Zbuild-std=std,panic_abort --target wasm32-unknown-unknown --target-dir "$2"
+    cp "$2/wasm32-unknown-unknown/release/$1.wasm" "$out/$1.wasm"
+    chmod 644 "$out/$1.wasm"
+}
+
+# The interpreter takes as long as all others, and shares nothing with them: it is built beside them.
+target=${LEVEE_NODES_TARGET:-target}
+for pack in $packs; do
+    case $pack in script) build script "$target/beside" & beside=$! ;; esac
 done
+for pack in $packs; do
+    case $pack in script) ;; *) build "$pack" "$target" ;; esac
+done
+[ -z "$beside" ] || wait "$beside"
 
 if [ $check = yes ]; then
     bad=no
