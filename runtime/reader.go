@@ -96,7 +96,6 @@ func (e *Engine) readFor(w *worker, j *job) {
 	if j.ctx.Done() != nil {
 		defer context.AfterFunc(j.ctx, func() { e.cancel(j) })()
 	}
-	w.linger()
 	for {
 		err := w.readOnce()
 		if err == nil && !j.hasEnded() {
@@ -112,17 +111,6 @@ func (e *Engine) readFor(w *worker, j *job) {
 		e.mu.Unlock()
 		return
 	}
-}
-
-// lingerTime is how long a caller waits for its answer by itself, holding on to its thread, before it goes through Go's poller.
-const lingerTime = 200 * time.Microsecond
-
-// linger waits a short time for something from the worker.
-func (w *worker) linger() {
-	_ = w.raw.Control(func(fd uintptr) {
-		timeout := unix.NsecToTimespec(int64(lingerTime))
-		_, _ = unix.Ppoll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, &timeout, nil)
-	})
 }
 
 // dislodge makes a caller that reads leave it, though the worker has nothing to say.
