@@ -37,3 +37,16 @@ func TestDescriptorsOfNonsenseAreClosed(t *testing.T) {
 		})
 	}
 }
+
+// A worker that ends with a message unread leaves an error that comes before what it has said.
+func TestLastWordsAreHeardBehindAnUnreadMessage(t *testing.T) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	require.NoError(t, err)
+	w := &process{pool: &Pool{}, control: pair[0]}
+	require.NoError(t, sendControl(pair[0], control{Ping: 1}, -1))
+	require.NoError(t, sendControl(pair[1], control{Ping: 7}, -1))
+	require.NoError(t, unix.Close(pair[1]))
+	w.listen()
+	require.Equal(t, uint64(7), w.pong)
+	require.NoError(t, unix.Close(pair[0]))
+}

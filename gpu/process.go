@@ -1,6 +1,7 @@
 package gpu
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -128,8 +129,12 @@ func (w *process) wait(proc *os.Process) (*os.ProcessState, error) {
 
 // listen takes what the worker says, to its end.
 func (w *process) listen() {
-	for {
+	for reset := false; ; {
 		m, handed, err := receiveControl(w.control)
+		if errors.Is(err, unix.ECONNRESET) && !reset { // it ended with something unread, which is told before what it said last
+			reset = true
+			continue
+		}
 		if err != nil {
 			return
 		}
