@@ -31,6 +31,17 @@ func withGPU(t *testing.T, macros ...string) *fake.CUDA {
 	return c
 }
 
+// launchesWait has each launch say that it has begun, and wait until goOn is closed.
+func launchesWait(c *fake.CUDA) (begun, goOn chan struct{}) {
+	begun, goOn = make(chan struct{}, 100), make(chan struct{})
+	c.OnLaunch(func(int, string) int {
+		begun <- struct{}{}
+		<-goOn
+		return 0
+	})
+	return begun, goOn
+}
+
 const products = `levee: 1
 nodes:
   m: { uses: tensor/from_lists, with: { rows: [[1, 2, 0.1], [3, 4, 0.2], [5, 6, 0.3]] } }
@@ -228,12 +239,7 @@ func TestMemoryIsGivenBackWhenItIsFree(t *testing.T) {
 	free := filepath.Join(t.TempDir(), "free")
 	require.NoError(t, os.WriteFile(free, []byte("6000"), 0o600)) // room for one such node
 	t.Setenv("LD_LIBRARY_PATH", c.Dir+":"+fake.NVML(t, `FREE="`+free+`"`))
-	begun, goOn := make(chan struct{}, 100), make(chan struct{})
-	c.OnLaunch(func(int, string) int {
-		begun <- struct{}{}
-		<-goOn
-		return 0
-	})
+	begun, goOn := launchesWait(c)
 	b := newBox(t)
 	for _, name := range []string{"a", "b"} {
 		b.drop(name+".flow.yaml", "levee: 1\nnodes:\n  m: { uses: tensor/from_lists, with: { rows: [[7], ["+fmt.Sprint(name[0])+"]] } }\n"+

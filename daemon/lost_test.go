@@ -133,12 +133,7 @@ func TestLeveeIsKilledBeforeItsValuesAreStored(t *testing.T) {
 func TestEqualWorkOnAGPUIsJoined(t *testing.T) {
 	for _, leaves := range []bool{false, true} {
 		c := withGPU(t)
-		begun, goOn := make(chan struct{}, 100), make(chan struct{})
-		c.OnLaunch(func(int, string) int {
-			begun <- struct{}{}
-			<-goOn
-			return 0
-		})
+		begun, goOn := launchesWait(c)
 		b := newBox(t)
 		referring(b, "a.flow.yaml")
 		referring(b, "b.flow.yaml")

@@ -298,16 +298,20 @@ func TestNativeCodeIsBounded(t *testing.T) {
 	require.NoError(t, s.verify(c))
 }
 
+// afterARun looks at an engine of its own, whose folder is dir, once a module has run in it.
+func afterARun(t *testing.T, dir string, m *Module, look func(e *Engine)) {
+	t.Helper()
+	e, err := New(Config{Dir: dir})
+	require.NoError(t, err)
+	defer e.Close()
+	_, err = run(t, e, m, "silent")
+	require.NoError(t, err)
+	look(e)
+}
+
 func TestChangedNativeCode(t *testing.T) {
 	dir, m := t.TempDir(), guestModule(t)
-	in := func(f func(e *Engine)) {
-		e, err := New(Config{Dir: dir})
-		require.NoError(t, err)
-		defer e.Close()
-		_, err = run(t, e, m, "silent")
-		require.NoError(t, err)
-		f(e)
-	}
+	in := func(f func(e *Engine)) { afterARun(t, dir, m, f) }
 	code := func() string {
 		names, err := filepath.Glob(dir + "/native/*/*/*")
 		require.NoError(t, err)
@@ -418,14 +422,7 @@ func TestEngineVersionIsThatOfTheModule(t *testing.T) {
 // Native code that is not found with the stub of a module is made again: the stub alone would be a module that traps.
 func TestStubWithoutItsNativeCode(t *testing.T) {
 	dir, m := t.TempDir(), guestModule(t)
-	in := func(f func(e *Engine)) {
-		e, err := New(Config{Dir: dir})
-		require.NoError(t, err)
-		defer e.Close()
-		_, err = run(t, e, m, "silent")
-		require.NoError(t, err)
-		f(e)
-	}
+	in := func(f func(e *Engine)) { afterARun(t, dir, m, f) }
 	in(func(e *Engine) {
 		require.Equal(t, int64(1), e.Stats().Compiled)
 		require.Eventually(t, func() bool { return e.native.has(m.Hash) }, 10*time.Second, time.Millisecond)
