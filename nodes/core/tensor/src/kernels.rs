@@ -17,13 +17,7 @@ fn divide(a: i64, b: i64) -> (i64, i64) {
     ((a / b) as i64, (a % b) as i64)
 }
 
-/// x * x, for lengths.
-#[no_mangle]
-pub extern "C" fn kernel_square(x: f32) -> f32 {
-    x * x
-}
-
-/// The same, exactly.
+/// x * x, exactly, for lengths.
 #[no_mangle]
 pub extern "C" fn kernel_wide_square(x: f32) -> f64 {
     x as f64 * x as f64
@@ -37,12 +31,11 @@ pub extern "C" fn kernel_distance(product: f64, points: i64) -> f32 {
     if squared <= 0.0 { 0.0 } else { squared.sqrt() as f32 } // what rounding left below zero
 }
 
-/// The cosine of the angle between query and point, from their product and their squared lengths; 0 where one has none.
+/// A number of a row as long as 1: slot 0 holds the squared lengths of the rows.
 #[no_mangle]
-pub extern "C" fn kernel_cosine(product: f32, points: i64) -> f32 {
-    let (query, point) = divide(unsafe { gid() }, points);
-    let length = unsafe { f32_0(query).sqrt() * f32_1(point).sqrt() };
-    if length == 0.0 { 0.0 } else { product / length }
+pub extern "C" fn kernel_direction(x: f32, columns: i64) -> f32 {
+    let squared = unsafe { f64_0(divide(gid(), columns).0) };
+    if squared == 0.0 { x } else { (x as f64 / squared.sqrt()) as f32 }
 }
 
 /// The length of a complex number.

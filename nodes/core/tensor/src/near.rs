@@ -13,32 +13,61 @@ struct Found {
     score: Vec<f32>,
 }
 
-/// How a metric is computed. The square of a distance is what is left of the squares of two lengths, in which f32 loses what is near
-/// together far from 0: it takes f64.
-struct Metric {
-    sum: DType,
-    alpha: f64,
-    square: Kernel,
-    value: Option<Kernel>, // of a product and both squared lengths
-    most_first: bool,
+/// The points of a distance, and their squared lengths. The square of a distance is what is left of the squares of two lengths, in which f32
+/// loses what is near together far from 0: it takes f64.
+struct Far {
+    points: Tensor,
+    lengths: Tensor,
+    count: Tensor, // of the points
 }
 
-impl Metric {
-    fn named(name: &str) -> Metric {
-        let of = |sum, alpha, square, value: Option<&str>, most_first| Metric { sum, alpha, square: Kernel::named(square), value: value.map(Kernel::named), most_first };
-        match name {
-            "euclidean" => of(F64, -2.0, "kernel_wide_square", Some("kernel_distance"), false),
-            "cosine" => of(F32, 1.0, "kernel_square", Some("kernel_cosine"), true),
-            _ => of(F32, 1.0, "kernel_square", None, true),
-        }
+impl Far {
+    fn of(points: &Tensor) -> Far {
+        let lengths = Tensor::new(F64, &[points.shape()[0], 1]);
+        let mut g = Graph::new();
+        let (p, l) = (g.tensor(points), g.tensor(&lengths));
+        squared_lengths(&mut g, p, l, points.shape());
+        g.run();
+        Far { points: cast(points, F64), lengths, count: number(points.shape()[0]) }
     }
 
-    /// The sum of squares of each row.
-    fn squared_lengths(&self, g: &mut Graph, from: Place, to: Place, rows: u64, columns: u64) {
-        let squares = g.temporary(self.sum, &[rows, columns]);
-        g.op(MAP, &[from], &[squares], &[self.square.param()]);
-        g.op(REDUCE, &[squares], &[to], &[SUM, 1]);
+    /// The distance of each of the queries to each point.
+    fn distances(&self, g: &mut Graph, queries: Place, value: Place, shape: &[u64]) {
+        let (count, n) = (shape[0], self.points.shape()[0]);
+        let lengths = g.temporary(F64, &[count, 1]);
+        squared_lengths(g, queries, lengths, shape);
+        let (wide, product) = (g.temporary(F64, shape), g.temporary(F64, &[count, n]));
+        g.op(CAST, &[queries], &[wide], &[]);
+        let (points, of_points, columns) = (g.tensor(&self.points), g.tensor(&self.lengths), g.tensor(&self.count));
+        g.op(GEMM, &[wide, points], &[product], &[0, 1, float(-2.0), 0]);
+        g.op(MAP, &[product, columns, lengths, of_points], &[value], &[Kernel::named("kernel_distance").param()]);
     }
+}
+
+/// The sum of squares of each row.
+fn squared_lengths(g: &mut Graph, from: Place, to: Place, shape: &[u64]) {
+    let squares = g.temporary(F64, shape);
+    g.op(MAP, &[from], &[squares], &[Kernel::named("kernel_wide_square").param()]);
+    g.op(REDUCE, &[squares], &[to], &[SUM, 1]);
+}
+
+/// The rows, each as long as 1: their product is the cosine of the angle between them. A row of zeros stays one.
+fn units(rows: &Tensor) -> Tensor {
+    let made = Tensor::new(F32, rows.shape());
+    let mut g = Graph::new();
+    let of_row = number(rows.shape()[1]);
+    let (r, m, columns) = (g.tensor(rows), g.tensor(&made), g.tensor(&of_row));
+    let lengths = g.temporary(F64, &[rows.shape()[0], 1]);
+    squared_lengths(&mut g, r, lengths, rows.shape());
+    g.op(MAP, &[r, columns, lengths], &[m], &[Kernel::named("kernel_direction").param()]);
+    g.run();
+    made
+}
+
+fn number(n: u64) -> Tensor {
+    let made = Tensor::new(I64, &[1]);
+    made.write(0, &n.to_le_bytes());
+    made
 }
 
 /// For each query the k points that are nearest by the metric, best first.
@@ -49,43 +78,27 @@ fn search(points: &Tensor, queries: &Tensor, k: u64, metric: &str) -> Found {
         fail!("the queries have {} numbers each, the points {d}", queries.shape()[1]);
     }
     let k = k.min(n);
-    let m = Metric::named(metric);
-    let lengths = Tensor::new(m.sum, &[n, 1]);
-    let mut g = Graph::new();
-    let (p, l) = (g.tensor(points), g.tensor(&lengths));
-    m.squared_lengths(&mut g, p, l, n, d);
-    g.run();
-    let wide = (m.sum != F32).then(|| cast(points, m.sum));
-    let points = wide.as_ref().unwrap_or(points);
-    let step = (PART / m.sum.size() as u64 / n).clamp(1, all);
+    let far = (metric == "euclidean").then(|| Far::of(points));
+    let unit = (metric == "cosine").then(|| (units(points), units(queries)));
+    let (points, queries) = unit.as_ref().map_or((points, queries), |(p, q)| (p, q));
+    let step = (PART / F64.size() as u64 / n).clamp(1, all);
     let mut found = Found { index: Vec::new(), score: Vec::new() };
     let mut at = 0;
     while at < all {
         let count = step.min(all - at);
         let (index, score) = (Tensor::new(I32, &[count, k]), Tensor::new(F32, &[count, k]));
-        let columns = Tensor::new(I64, &[1]);
-        columns.write(0, &n.to_le_bytes());
         let mut g = Graph::new();
-        let (p, l, c) = (g.tensor(points), g.tensor(&lengths), g.tensor(&columns));
-        let (i, s) = (g.tensor(&index), g.tensor(&score));
-        let whole = g.tensor(queries);
-        let part = g.temporary(F32, &[count, d]);
+        let (whole, i, s) = (g.tensor(queries), g.tensor(&index), g.tensor(&score));
+        let (part, value) = (g.temporary(F32, &[count, d]), g.temporary(F32, &[count, n]));
         g.op(SLICE, &[whole], &[part], &[at, 0, 1, 1]);
-        let ql = g.temporary(m.sum, &[count, 1]);
-        m.squared_lengths(&mut g, part, ql, count, d);
-        let mut q = part;
-        if m.sum != F32 {
-            q = g.temporary(m.sum, &[count, d]);
-            g.op(CAST, &[part], &[q], &[]);
+        match &far {
+            Some(far) => far.distances(&mut g, part, value, &[count, d]),
+            None => {
+                let p = g.tensor(points);
+                g.op(GEMM, &[part, p], &[value], &[0, 1, float(1.0), 0]);
+            }
         }
-        let product = g.temporary(m.sum, &[count, n]);
-        g.op(GEMM, &[q, p], &[product], &[0, 1, float(m.alpha), 0]);
-        let mut value = product;
-        if let Some(kernel) = m.value {
-            value = g.temporary(F32, &[count, n]);
-            g.op(MAP, &[product, c, ql, l], &[value], &[kernel.param()]);
-        }
-        g.op(SORT, &[value], &[s, i], &[m.most_first as u64]);
+        g.op(SORT, &[value], &[s, i], &[far.is_none() as u64]); // of products the greatest come first
         g.run();
         found.index.extend(index.to_ints());
         found.score.extend(score.to_floats());
