@@ -30,6 +30,14 @@ func (c *Compiler) most(ptx string) time.Duration {
 	return c.Most + time.Duration(float64(c.Most)*float64(len(ptx))/compileStep).Round(time.Millisecond)
 }
 
+// notBefore says when a text may be given to the compiler again, if that is not yet.
+func (c *Compiler) notBefore(ptx string) (until time.Time, slow bool) {
+	if len(c.Until) > 0 {
+		until = c.Until[codeName(ptx)]
+	}
+	return until, time.Now().Before(until)
+}
+
 // Busy says whether the compiler is at something: other calls of the driver may wait for it.
 func (c *Compiler) Busy() bool { return c.busy.Load() > 0 }
 
@@ -52,8 +60,7 @@ func codeName(ptx string) string {
 // compile has the driver compile PTX with one kernel, which takes milliseconds to tenths of a second. called is for people. A text that takes
 // longer than any may costs the device: the driver cannot be told to stop.
 func (d *Device) compile(ptx, name, called string) (*function, error) {
-	until, slow := d.Compiler.Until[codeName(ptx)]
-	if slow && time.Now().Before(until) {
+	if until, slow := d.Compiler.notBefore(ptx); slow {
 		return nil, op.Errorf(op.Unavailable, "%s is not given to the driver before %s: its compiler was not done with it after %v", called, until.Format(time.TimeOnly), d.Compiler.most(ptx))
 	}
 	type compiled struct {

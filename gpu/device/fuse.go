@@ -1,6 +1,7 @@
 package device
 
 import (
+	"errors"
 	"slices"
 
 	"levee/gpu/builtin"
@@ -52,7 +53,10 @@ func (l *lower) pays(o *op.Op, k *mapKernel) bool {
 	return k.Signature().Flops <= fusedWork && (o.Code != op.Gemm || o.GemmShape(a, b).K <= fusedDepth)
 }
 
-// fused lowers a product with the map behind it.
+// errApart says that a product and its map are lowered one after the other.
+var errApart = errors.New("no fusion")
+
+// fused lowers a product with the map behind it. What is in the list before errApart writes nothing but what the map writes again.
 func (l *lower) fused(o, next *op.Op, f *fusion) error {
 	l.fusion = f
 	defer func() { l.fusion = nil }()
@@ -70,8 +74,14 @@ func (l *lower) launchProduct(file, kernel string, grid, block dim, shared int, 
 		if !ok {
 			return nil, op.Errorf(op.Unavailable, "no kernel can be put into %s of %s", kernel, file)
 		}
+		if _, slow := l.dev.Compiler.notBefore(ptx); slow {
+			return nil, errApart // the compiler may be done with each alone
+		}
 		return l.dev.compile(ptx, kernel, "kernel "+kernel+" of "+file+" with "+f.called)
 	})
+	if err == errApart {
+		return err
+	}
 	if err != nil {
 		return l.dev.fault(err)
 	}

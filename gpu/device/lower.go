@@ -104,11 +104,13 @@ func (l *lower) graph() error {
 	for next := 0; next < len(ops); {
 		i := next
 		next++
-		var err error
+		err := errApart
 		if f := l.fusable(i); f != nil {
 			next++
 			err = l.fused(&ops[i], &ops[i+1], f)
-		} else {
+		}
+		if err == errApart {
+			next = i + 1
 			err = l.op(&ops[i], ops[i].Out)
 		}
 		if err != nil {
