@@ -3,6 +3,7 @@ package daemon_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -125,12 +126,9 @@ func (b *caseBench) report(t *testing.T) {
 
 // runAll runs the cases of a folder as sub-tests; node types with a path are read from the folder.
 func (b *caseBench) runAll(t *testing.T, dir string) {
-	cases, err := nodes.ReadCases(os.DirFS(dir), "cases.json")
-	require.NoError(t, err)
-	require.NotEmpty(t, cases)
-	read := func(rel string) ([]byte, error) { return os.ReadFile(filepath.Join(dir, rel)) }
+	cases := readCases(t, dir)
 	for i, c := range cases {
-		typ, err := b.registry.Resolve(c.Node, read)
+		typ, err := b.registry.Resolve(c.Node, readIn(dir))
 		require.NoError(t, err, c.Node)
 		b.cases[typ.FullName]++
 		name := fmt.Sprintf("%s/%d", typ.FullName, i)
@@ -139,8 +137,8 @@ func (b *caseBench) runAll(t *testing.T, dir string) {
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			first, again := b.run(t, c, read), b.run(t, c, read)
-			first.check(t, c)
+			first, again := b.run(t, dir, c), b.run(t, dir, c)
+			first.check(t, dir, typ, c)
 			require.Equal(t, first.digests(), again.digests(), "the second run gave something else")
 			b.mu.Lock()
 			defer b.mu.Unlock()
@@ -171,41 +169,35 @@ func (r *caseResult) digests() map[string]string {
 	return names
 }
 
-func (r *caseResult) check(t *testing.T, c nodes.Case) {
+func (r *caseResult) check(t *testing.T, dir string, typ *nodes.NodeType, c nodeCase) {
 	if c.WantError != "" {
 		require.ErrorContains(t, r.err, c.WantError)
 		return
 	}
 	require.NoError(t, r.err)
 	for port, want := range c.Want {
-		v, ok := r.outputs[port]
-		if want.Absent {
-			require.False(t, ok, "an output %s", port)
-			continue
-		}
-		require.True(t, ok, "no output %s", port)
-		enc, ok := v.Inline()
-		require.True(t, ok)
-		require.NoError(t, want.Check(v.Type, enc, c.Tolerance), "output %s", port)
+		_, ok := typ.Output(port)
+		require.True(t, ok, "%s has no output %s", c.Node, port)
+		checkOutput(t, dir, port, want, r.outputs[port], c.Tolerance)
 	}
 	for path, want := range c.WantFiles {
 		got, ok := r.files[path]
 		require.True(t, ok, "no file %s", path)
-		require.Equal(t, want, got, "file %s", path)
+		require.Equal(t, fileContent(t, dir, want), got, "file %s", path)
 	}
 }
 
-// run runs a case in a fresh folder.
-func (b *caseBench) run(t *testing.T, c nodes.Case, read func(string) ([]byte, error)) *caseResult {
+// run runs a case of the folder src in a fresh folder.
+func (b *caseBench) run(t *testing.T, src string, c nodeCase) *caseResult {
 	folder := t.TempDir()
 	for path, data := range c.Files {
 		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(folder, path)), 0o755))
-		require.NoError(t, os.WriteFile(filepath.Join(folder, path), data, 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(folder, path), fileContent(t, src, data), 0o600))
 	}
 	dir, err := watch.OpenDir(folder)
 	require.NoError(t, err)
 	defer dir.Close()
-	call := &caseCall{bench: b, dir: dir, read: read}
+	call := &caseCall{bench: b, dir: dir, src: src}
 	r := &caseResult{files: map[string][]byte{}}
 	r.outputs, r.err = call.node(t.Context(), c.Node, c.Inputs)
 	paths, err := dir.Glob("**", 0)
@@ -219,16 +211,21 @@ func (b *caseBench) run(t *testing.T, c nodes.Case, read func(string) ([]byte, e
 
 const maxCaseFile = 64 << 20
 
-// caseCall is one run of a case: its folder, and where modules with a path are.
+// caseCall is one run of a case: its folder, and the one that it comes from.
 type caseCall struct {
 	bench *caseBench
 	dir   *watch.Dir
-	read  func(string) ([]byte, error)
+	src   string
+}
+
+// readIn reads modules with a path, which lie in dir.
+func readIn(dir string) func(string) ([]byte, error) {
+	return func(rel string) ([]byte, error) { return os.ReadFile(filepath.Join(dir, rel)) }
 }
 
 // node runs a node type with these arguments as a workflow would.
-func (c *caseCall) node(ctx context.Context, uses string, args map[string]nodes.Arg) (map[string]value.Value, error) {
-	typ, err := c.bench.registry.Resolve(uses, c.read)
+func (c *caseCall) node(ctx context.Context, uses string, args map[string]json.RawMessage) (map[string]value.Value, error) {
+	typ, err := c.bench.registry.Resolve(uses, readIn(c.src))
 	if err != nil {
 		return nil, err
 	}
@@ -295,15 +292,16 @@ func take(t value.Type, out runtime.Output) (value.Value, error) {
 
 // inputs makes the inputs of a call by port, as the checker of workflows and a run do: the type variables are bound by all
 // arguments together, then every argument becomes what its port wants.
-func (c *caseCall) inputs(ctx context.Context, typ *nodes.NodeType, args map[string]nodes.Arg) ([]runtime.Input, map[value.Type]value.Type, error) {
-	values, vars := make([]value.Value, len(typ.Inputs)), map[value.Type]value.Type{}
+func (c *caseCall) inputs(ctx context.Context, typ *nodes.NodeType, args map[string]json.RawMessage) ([]runtime.Input, map[value.Type]value.Type, error) {
+	values, vars, given := make([]value.Value, len(typ.Inputs)), map[value.Type]value.Type{}, 0
 	for i, p := range typ.Inputs {
-		arg, given := args[p.Name]
-		if !given {
+		arg, ok := args[p.Name]
+		if !ok {
 			continue
 		}
-		v, err := arg.Value(p.Type, func(n *nodes.Call) (value.Value, error) {
-			outputs, err := c.node(ctx, n.Node, n.Inputs)
+		given++
+		v, err := argument(c.src, arg, p.Type, func(n *otherNode) (value.Value, error) {
+			outputs, err := c.node(ctx, n.Node, n.In)
 			if err != nil {
 				return value.Value{}, err
 			}
@@ -319,6 +317,9 @@ func (c *caseCall) inputs(ctx context.Context, typ *nodes.NodeType, args map[str
 			return nil, nil, fmt.Errorf("input %s wants %s, got %s", p.Name, p.Type, v.Type)
 		}
 		values[i] = v
+	}
+	if given < len(args) {
+		return nil, nil, fmt.Errorf("%s has fewer inputs than the case names", typ.FullName)
 	}
 	inputs := make([]runtime.Input, len(values))
 	for i := range values {
