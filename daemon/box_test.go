@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io/fs"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -193,7 +194,7 @@ func (b *box) checkEnds() {
 	runs, err := h.Runs(context.Background(), journal.Filter{Children: true, Last: 200})
 	require.NoError(b.t, err)
 	for _, r := range runs {
-		events, err := h.LastEvents(context.Background(), r.ID, 500)
+		events, err := h.Events(context.Background(), r.ID, 0, math.MaxInt)
 		require.NoError(b.t, err)
 		ends := 0
 		for i, e := range events {

@@ -23,7 +23,7 @@ func (h *History) Messages(ctx context.Context, id string, after int64, follow b
 			return err
 		}
 		left := follow && rec.Status != journal.Suspended && !h.InHand(&rec)
-		page, err := h.EventsPage(ctx, id, after, messagesPage)
+		page, err := h.Events(ctx, id, after, messagesPage)
 		if err != nil {
 			return err
 		}
@@ -76,7 +76,7 @@ func (h *History) State(ctx context.Context, rec *journal.Run) (State, error) {
 		return s, err
 	}
 	for after := last.Seq; ; {
-		page, err := h.EventsPage(ctx, rec.ID, after, messagesPage)
+		page, err := h.Events(ctx, rec.ID, after, messagesPage)
 		if err != nil {
 			return s, err
 		}

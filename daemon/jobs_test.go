@@ -2,6 +2,7 @@ package daemon_test
 
 import (
 	"encoding/json"
+	"math"
 	"testing"
 	"time"
 
@@ -18,7 +19,7 @@ func (b *box) told(run string) (list []journal.Status) {
 	h, err := daemon.OpenHistory(b.t.Context(), b.cfg)
 	require.NoError(b.t, err)
 	defer h.Close()
-	events, err := h.Events(b.t.Context(), run, 0)
+	events, err := h.Events(b.t.Context(), run, 0, math.MaxInt)
 	require.NoError(b.t, err)
 	for _, e := range events {
 		var m struct{ Status journal.Status }

@@ -2,6 +2,7 @@ package daemon_test
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"sync"
@@ -166,7 +167,7 @@ func TestRunsEndWithoutCompany(t *testing.T) {
 		require.Equal(t, "job_update", told[len(told)-1])
 		h, err := daemon.OpenHistory(t.Context(), cfg)
 		require.NoError(t, err)
-		events, err := h.Events(t.Context(), res.ID, 0)
+		events, err := h.Events(t.Context(), res.ID, 0, math.MaxInt)
 		require.NoError(t, err)
 		require.NoError(t, h.Close())
 		require.Len(t, events, len(told), "all is written")

@@ -2,6 +2,7 @@ package daemon_test
 
 import (
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -253,7 +254,7 @@ func (b *box) statuses(run string) (list []string) {
 	h, err := daemon.OpenHistory(b.t.Context(), b.cfg)
 	require.NoError(b.t, err)
 	defer h.Close()
-	events, err := h.Events(b.t.Context(), run, 0)
+	events, err := h.Events(b.t.Context(), run, 0, math.MaxInt)
 	require.NoError(b.t, err)
 	for _, e := range events {
 		if e.Type == "job_update" {

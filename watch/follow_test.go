@@ -36,8 +36,8 @@ func followWith(t *testing.T, opt Options, busy func()) *follower {
 	t.Helper()
 	f := &follower{t: t, root: opt.Root, files: map[string]Signature{}, more: make(chan struct{}, 1)}
 	opt.Settle = 60 * time.Millisecond
-	if opt.Rescan == 0 {
-		opt.Rescan = time.Hour // so that only events, or what the test provokes, can have found something
+	if opt.rescan == 0 {
+		opt.rescan = time.Hour // so that only events, or what the test provokes, can have found something
 	}
 	opt.Log = func(err error) {
 		f.mu.Lock()

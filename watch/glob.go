@@ -11,7 +11,7 @@ import (
 
 const (
 	defaultMaxFiles = 10_000
-	defaultMaxDepth = 16
+	maxDepth        = 16
 	maxPattern      = 512
 	// maxAlternatives bounds the plain patterns that the braces of one pattern stand for, since each is tried on each file.
 	maxAlternatives = 64
@@ -98,7 +98,7 @@ func (d *Dir) Glob(pattern string, limit int) ([]string, error) {
 		}
 		switch st.Mode & unix.S_IFMT {
 		case unix.S_IFDIR:
-			return strings.Count(rel, "/") < defaultMaxDepth, nil
+			return strings.Count(rel, "/") < maxDepth, nil
 		case unix.S_IFREG:
 			if doublestar.MatchUnvalidated(pattern, rel) {
 				found = append(found, rel)
@@ -109,7 +109,7 @@ func (d *Dir) Glob(pattern string, limit int) ([]string, error) {
 		}
 		return false, nil
 	}
-	err := d.walk(base, visit, func(string, error) error { return nil })
+	err := d.walk(base, visit, func(string, error) {})
 	if err != nil {
 		return nil, err
 	}

@@ -53,6 +53,6 @@ func TestGlobDepth(t *testing.T) {
 		}
 		got, err := d.Glob("**/f*", 0)
 		require.NoError(t, err)
-		require.Len(t, got, defaultMaxDepth+1)
+		require.Len(t, got, maxDepth+1)
 	})
 }

@@ -100,10 +100,10 @@ func (h *hints) take() touched {
 }
 
 func (h *hints) run() {
-	events, errs := h.fsn.Events, h.fsn.Errors
-	for events != nil {
+	errs := h.fsn.Errors
+	for {
 		select {
-		case ev, ok := <-events:
+		case ev, ok := <-h.fsn.Events:
 			if !ok {
 				return
 			}

@@ -8,8 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pollEvery replaces Options.Rescan where events are missing.
-const pollEvery = 5 * time.Second
+const (
+	rescanEvery = time.Minute     // everything is looked at, events or not
+	pollEvery   = 5 * time.Second // the same where events are missing
+)
 
 // checkRoot finds out whether the folder that is open still has its name.
 func (t *tree) checkRoot() {
@@ -57,12 +59,10 @@ func (t *tree) renew() {
 	t.rescans.wanted = true
 	real, err := filepath.EvalSymlinks(t.named)
 	if err != nil {
-		real = t.named // gone; it may come back
+		real, err = t.named, nil // gone; it may come back
 	}
 	if t.opt.faults.hints != nil {
 		err = t.opt.faults.hints()
-	} else {
-		err = nil
 	}
 	if err == nil {
 		t.hints, err = newHints(t.named, real, t.dir == nil, t.opt.faults.drop)
@@ -92,7 +92,9 @@ func (t *tree) watch(rel string) {
 		t.told.say(&WatchError{filepath.Join(t.named, rel), err})
 	}
 	t.unwatched = true
-	t.rescans.at = earlier(t.rescans.at, time.Now().Add(pollEvery))
+	if soon := time.Now().Add(pollEvery); soon.Before(t.rescans.at) {
+		t.rescans.at = soon
+	}
 }
 
 // eventsMissing reports whether the folder lies on a file system where others can change files without an event here.

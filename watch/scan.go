@@ -28,7 +28,7 @@ type tree struct {
 
 	beginBy   time.Time // when the initial batch goes out at the latest; zero: it is out
 	replaced  bool      // to be told
-	over      bool      // at the last rescan there were more than MaxFiles
+	over      bool      // at the last rescan there were too many files
 	unwatched bool      // at the last rescan some folder could not be watched
 }
 
@@ -127,8 +127,8 @@ func (t *tree) entry(now time.Time, rel string, st *unix.Stat_t, isTouched bool,
 		refused = refuseKind(rel, st.Mode)
 	}
 	isFolder := st.Mode&unix.S_IFMT == unix.S_IFDIR
-	if isFolder && refused == nil && strings.Count(rel, "/") >= t.opt.MaxDepth {
-		t.told.say(&LimitError{"folders deep", t.opt.MaxDepth, filepath.Join(t.named, rel)})
+	if isFolder && refused == nil && strings.Count(rel, "/") >= maxDepth {
+		t.told.say(&LimitError{"folders deep", maxDepth, filepath.Join(t.named, rel)})
 		isFolder = false
 	}
 	switch {
@@ -152,9 +152,9 @@ func (t *tree) entry(now time.Time, rel string, st *unix.Stat_t, isTouched bool,
 }
 
 func (t *tree) file(now time.Time, rel string, sig Signature, isTouched bool) {
-	if !t.settler.tracks(rel) && t.settler.size() >= t.opt.MaxFiles {
+	if !t.settler.tracks(rel) && t.settler.size() >= t.opt.maxFiles {
 		t.over = true
-		t.told.say(&LimitError{"files", t.opt.MaxFiles, t.named})
+		t.told.say(&LimitError{"files", t.opt.maxFiles, t.named})
 		return
 	}
 	t.settler.observe(now, rel, sig, isTouched)
@@ -193,7 +193,7 @@ func (t *tree) lookAtAll(now time.Time, touched map[string]struct{}) {
 	if !trouble && !hadTrouble {
 		clear(t.told.said)
 	}
-	every := t.opt.Rescan
+	every := t.opt.rescan
 	// An empty folder that is removed says nothing, because it is open here.
 	if t.unwatched || t.hints == nil || t.dir == nil || t.dir.eventsMissing() || t.settler.size() == 0 {
 		every = min(every, pollEvery)
@@ -206,13 +206,13 @@ func (t *tree) lookAtAll(now time.Time, touched map[string]struct{}) {
 func (t *tree) walk(now time.Time, rel string, touched map[string]struct{}, seen map[string]bool) {
 	visits := 0
 	visit := func(rel string, st *unix.Stat_t) (bool, error) {
-		if visits++; visits > t.opt.MaxFiles*visitsPerFile {
-			return false, &LimitError{"entries to look through", t.opt.MaxFiles * visitsPerFile, t.named}
+		if visits++; visits > t.opt.maxFiles*visitsPerFile {
+			return false, &LimitError{"entries to look through", t.opt.maxFiles * visitsPerFile, t.named}
 		}
 		_, isTouched := touched[rel]
 		return t.entry(now, rel, st, isTouched, seen), nil
 	}
-	unreadable := func(rel string, err error) error {
+	unreadable := func(rel string, err error) {
 		switch {
 		case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
 			t.told.refuse(&RefusedError{rel, Unreadable, "this folder cannot be opened: " + err.Error()})
@@ -222,17 +222,9 @@ func (t *tree) walk(now time.Time, rel string, touched map[string]struct{}, seen
 			t.rescans.wanted = true
 			t.told.say(t.dir.openError(rel, err))
 		}
-		return nil
 	}
 	if err := t.dir.walk(rel, visit, unreadable); err != nil {
 		t.over = true
 		t.told.say(err)
 	}
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
 }

@@ -156,7 +156,7 @@ func (s *settler) take(now time.Time) (Batch, bool) {
 			continue
 		}
 		_, isKnown := s.known[path]
-		entry := Entry{Path: path, Signature: c.seen, Size: c.seen.Size, ModTime: time.Unix(0, c.seen.ModTime)}
+		entry := Entry{Path: path, Signature: c.seen}
 		switch {
 		case c.seen == (Signature{}):
 			b.Removed = append(b.Removed, path)

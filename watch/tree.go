@@ -3,23 +3,22 @@ package watch
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"path/filepath"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
 )
 
-// Options of Tree. Zero values stand for the defaults.
+// Options of Tree.
 type Options struct {
-	Root     string        // the folder; must exist at the start
-	Settle   time.Duration // how long a file must be quiet: 250 ms
-	Rescan   time.Duration // how often everything is looked at, events or not: 60 s; 5 s at most where events cannot be relied on
-	MaxFiles int           // more are left out and Log is told: 10,000
-	MaxDepth int           // folders below folders: 16
-	Log      func(error)   // what makes the watch less than whole: *LimitError, *WatchError, fs errors. Each once while it lasts
+	Root   string        // the folder; must exist at the start
+	Settle time.Duration // how long a file must be quiet; 0: 250 ms
+	Log    func(error)   // what makes the watch less than whole: *LimitError, *WatchError, fs errors. Each once while it lasts
 
-	faults faults
+	// For tests; 0 is what Tree has.
+	rescan   time.Duration
+	maxFiles int // more are left out and Log is told
+	faults   faults
 }
 
 // faults break the parts of the system that tests cannot break from outside.
@@ -33,8 +32,6 @@ type faults struct {
 // and SignatureOf what it opened differs from Signature if the file has changed since; then a batch with it will follow.
 type Entry struct {
 	Path      string // relative to the folder, with slashes; passes CheckPath
-	Size      int64
-	ModTime   time.Time
 	Signature Signature
 }
 
@@ -77,12 +74,8 @@ func Tree(ctx context.Context, opt Options, deliver func(Batch)) error {
 
 func newTree(opt Options) (*tree, error) {
 	opt.Settle = cmp.Or(opt.Settle, 250*time.Millisecond)
-	opt.Rescan = cmp.Or(opt.Rescan, time.Minute)
-	opt.MaxFiles = cmp.Or(opt.MaxFiles, defaultMaxFiles)
-	opt.MaxDepth = cmp.Or(opt.MaxDepth, defaultMaxDepth)
-	if opt.Settle < 0 || opt.Rescan < 0 || opt.MaxFiles < 0 || opt.MaxDepth < 0 {
-		return nil, fmt.Errorf("watch %s: negative option", opt.Root)
-	}
+	opt.rescan = cmp.Or(opt.rescan, rescanEvery)
+	opt.maxFiles = cmp.Or(opt.maxFiles, defaultMaxFiles)
 	named, err := filepath.Abs(opt.Root)
 	if err != nil {
 		return nil, err

@@ -49,7 +49,7 @@ func TestTreeReplacedRoot(t *testing.T) {
 func TestTreeReplacedWhileResting(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "served")
 	require.NoError(t, os.Mkdir(root, 0o755))
-	tr, err := newTree(Options{Root: root, Rescan: time.Hour})
+	tr, err := newTree(Options{Root: root, rescan: time.Hour})
 	require.NoError(t, err)
 	defer tr.close()
 	tr.pass(time.Now())
@@ -65,7 +65,7 @@ func TestTreeReplacedWhileResting(t *testing.T) {
 // All events are lost, as when the queue has overflowed for good: rescans find everything.
 func TestTreeLostEvents(t *testing.T) {
 	root := t.TempDir()
-	f := follow(t, Options{Root: root, Rescan: 100 * time.Millisecond, faults: faults{drop: func(fsnotify.Event) bool { return true }}})
+	f := follow(t, Options{Root: root, rescan: 100 * time.Millisecond, faults: faults{drop: func(fsnotify.Event) bool { return true }}})
 	for i := range 100 {
 		write(t, filepath.Join(root, fmt.Sprintf("d%d/f", i%10), fmt.Sprint(i)), "x")
 	}
@@ -78,7 +78,7 @@ func TestTreeLostEvents(t *testing.T) {
 // The queue overflows once: the looks that follow find what the lost events would have told.
 func TestTreeOverflow(t *testing.T) {
 	root := t.TempDir()
-	tr, err := newTree(Options{Root: root, Rescan: time.Hour, faults: faults{drop: func(fsnotify.Event) bool { return true }}})
+	tr, err := newTree(Options{Root: root, rescan: time.Hour, faults: faults{drop: func(fsnotify.Event) bool { return true }}})
 	require.NoError(t, err)
 	defer tr.close()
 	tr.pass(time.Now())
@@ -113,7 +113,7 @@ func TestTreeWithoutWatches(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()
 			write(t, filepath.Join(root, "a/b/c"), "x")
-			f := follow(t, Options{Root: root, Rescan: 100 * time.Millisecond, faults: broken})
+			f := follow(t, Options{Root: root, rescan: 100 * time.Millisecond, faults: broken})
 			write(t, filepath.Join(root, "a/b/d"), "x")
 			f.settled()
 			write(t, filepath.Join(root, "a/b/d"), "longer")

@@ -22,7 +22,7 @@ func TestTreeInitial(t *testing.T) {
 	write(t, filepath.Join(root, ".git/x"), "x")
 	f := follow(t, Options{Root: root})
 	require.Equal(t, []string{"a.txt", "b/c.txt"}, added(f.batches[0]))
-	require.EqualValues(t, 1, f.batches[0].Added[0].Size)
+	require.EqualValues(t, 1, f.batches[0].Added[0].Signature.Size)
 
 	write(t, filepath.Join(root, "a.txt"), "longer")
 	require.NoError(t, os.RemoveAll(filepath.Join(root, "b")))
@@ -33,7 +33,6 @@ func TestTreeEmpty(t *testing.T) {
 	f := follow(t, Options{Root: t.TempDir()})
 	require.Empty(t, f.batches[0].Added)
 	require.Error(t, Tree(t.Context(), Options{Root: filepath.Join(f.root, "absent")}, nil))
-	require.Error(t, Tree(t.Context(), Options{Root: f.root, Settle: -1}, nil))
 }
 
 // A thousand files, written in pieces as cp does, and a thousand renamed into place from a neighbour folder:
@@ -170,7 +169,7 @@ func TestTreeRefusesAndLimits(t *testing.T) {
 	at := func(name string) string { return filepath.Join(root, name) }
 	write(t, at("a"), "x")
 	require.NoError(t, os.Symlink(root, at("self")))
-	f := follow(t, Options{Root: root, MaxFiles: 3})
+	f := follow(t, Options{Root: root, maxFiles: 3})
 	require.Len(t, f.batches[0].Refused, 1)
 	require.Equal(t, Symlink, f.batches[0].Refused[0].Reason)
 
@@ -203,7 +202,7 @@ func TestTreeRefusesAndLimits(t *testing.T) {
 func TestTreeIdles(t *testing.T) {
 	root := t.TempDir()
 	write(t, filepath.Join(root, "a/b"), "x")
-	tr, err := newTree(Options{Root: root, Settle: time.Millisecond, Rescan: time.Hour})
+	tr, err := newTree(Options{Root: root, Settle: time.Millisecond, rescan: time.Hour})
 	require.NoError(t, err)
 	defer tr.close()
 	now := time.Now()
@@ -242,7 +241,7 @@ func BenchmarkRescan(b *testing.B) {
 		require.NoError(b, os.MkdirAll(filepath.Dir(name), 0o755))
 		require.NoError(b, os.WriteFile(name, []byte("x"), 0o644))
 	}
-	tr, err := newTree(Options{Root: root, Rescan: time.Hour})
+	tr, err := newTree(Options{Root: root, rescan: time.Hour})
 	require.NoError(b, err)
 	defer tr.close()
 	tr.lookAtAll(time.Now(), nil)

@@ -10,19 +10,20 @@ import (
 
 // walk calls visit for everything below the folder rel ("." for all), folders before what is in them, in no
 // order. It goes into a folder when visit says so, never through a link or a mount point. What vanishes meanwhile
-// is left out. A folder that cannot be read goes to unreadable; its error, or visit's, ends the walk.
-func (d *Dir) walk(rel string, visit func(rel string, st *unix.Stat_t) (enter bool, err error), unreadable func(rel string, err error) error) error {
+// is left out. A folder that cannot be read goes to unreadable. An error of visit ends the walk.
+func (d *Dir) walk(rel string, visit func(rel string, st *unix.Stat_t) (enter bool, err error), unreadable func(rel string, err error)) error {
 	fd, err := d.openat(rel, unix.O_RDONLY|unix.O_DIRECTORY)
 	return d.walkFolder(fd, err, rel, visit, unreadable)
 }
 
-func (d *Dir) walkFolder(fd int, err error, rel string, visit func(string, *unix.Stat_t) (bool, error), unreadable func(string, error) error) error {
+func (d *Dir) walkFolder(fd int, err error, rel string, visit func(string, *unix.Stat_t) (bool, error), unreadable func(string, error)) error {
 	switch err {
 	case nil:
 	case unix.ENOENT, unix.ENOTDIR, unix.ELOOP: // it was removed, or replaced by something that is no folder
 		return nil
 	default:
-		return unreadable(rel, err)
+		unreadable(rel, err)
+		return nil
 	}
 	f := os.NewFile(uintptr(fd), rel)
 	defer f.Close()
@@ -49,7 +50,8 @@ func (d *Dir) walkFolder(fd int, err error, rel string, visit func(string, *unix
 			return nil
 		}
 		if err != nil {
-			return unreadable(rel, err)
+			unreadable(rel, err)
+			return nil
 		}
 	}
 }

@@ -55,7 +55,6 @@ func (j *Journal) Answer(ctx context.Context, answers ...Answer) error {
 // Answers are what was answered to the nodes of a run.
 func (j *Journal) Answers(ctx context.Context, run string) (list []Answer, err error) {
 	err = j.read(func(db *sql.DB) error {
-		list = nil
 		rows, err := db.QueryContext(ctx, `SELECT answer.path, answer.name, answer.value FROM answer JOIN run ON run.num=answer.run WHERE run.id=? ORDER BY answer.path, answer.name`, run)
 		if err != nil {
 			return err

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -28,7 +29,7 @@ func TestSuspendedRunIsNobodysUntilItIsClaimed(t *testing.T) {
 	orphans, err := j.Orphans(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, orphans)
-	events, err := j.Events(t.Context(), r.ID, 0)
+	events, err := j.Events(t.Context(), r.ID, 0, math.MaxInt)
 	require.NoError(t, err)
 	require.Equal(t, "job_update", events[len(events)-1].Type)
 

@@ -26,7 +26,6 @@ func (j *Journal) Children(ctx context.Context, id string) ([]Run, error) {
 // CancelAsked returns the open runs whose end somebody asked for.
 func (j *Journal) CancelAsked(ctx context.Context) (ids []string, err error) {
 	err = j.read(func(db *sql.DB) error {
-		ids = nil
 		rows, err := db.QueryContext(ctx, `SELECT id FROM run WHERE finished IS NULL AND cancelled IS NOT NULL`)
 		if err != nil {
 			return err

@@ -1,13 +1,10 @@
 package journal
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"math"
-	"slices"
 	"time"
 )
 
@@ -18,24 +15,36 @@ const selectEvents = `SELECT seq, at, type, node, data, NULL AS site, NULL AS na
 	UNION ALL
 	SELECT seq, ended, status, path, NULL, site, name, attempt, started, compile, peak, error, code, cause, type, outputs, log, began, properties FROM invocation
 	WHERE run=?1 AND seq>?2 AND status<>'started'
-	ORDER BY seq`
+	ORDER BY seq LIMIT ?3`
 
-// Events returns what happened in a run after a sequence number, in order, one by one.
-func (j *Journal) Events(ctx context.Context, run string, after int64) ([]Event, error) {
-	return j.events(ctx, run, after, selectEvents, math.MaxInt)
-}
-
-// EventsPage is Events up to a number of them: the next page is after the last one's Seq.
-func (j *Journal) EventsPage(ctx context.Context, run string, after int64, limit int) ([]Event, error) {
-	list, err := j.events(ctx, run, after, selectEvents+` LIMIT ?3`, limit)
+// Events returns what happened in a run after a sequence number, in order, one by one, up to a number of them: the next page is
+// after the last one's Seq.
+func (j *Journal) Events(ctx context.Context, run string, after int64, limit int) (list []Event, err error) {
+	err = j.read(func(db *sql.DB) error {
+		num, workflow, err := number(ctx, db, run)
+		if err != nil {
+			return err
+		}
+		rows, err := db.QueryContext(ctx, selectEvents, num, max(after, 0), limit)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			events, err := scanEvents(rows, run)
+			if err != nil {
+				return err
+			}
+			for _, e := range events { // of a row that is several, some may have been on the page before
+				if e.Seq > after {
+					e.Workflow = workflow
+					list = append(list, e)
+				}
+			}
+		}
+		return rows.Err()
+	})
 	return list[:min(len(list), limit)], err
-}
-
-// LastEvents returns the last n of Events, in order.
-func (j *Journal) LastEvents(ctx context.Context, run string, n int) ([]Event, error) {
-	list, err := j.events(ctx, run, 0, selectEvents+` DESC LIMIT ?3`, n)
-	slices.SortFunc(list, func(a, b Event) int { return cmp.Compare(a.Seq, b.Seq) })
-	return list[max(0, len(list)-n):], err
 }
 
 // LastProgress is the last event that tells how far the run as a whole is; one without a number when there is none.
@@ -52,35 +61,6 @@ func (j *Journal) LastProgress(ctx context.Context, run string) (e Event, err er
 		return err
 	})
 	return e, err
-}
-
-// events reads rows; a row is one event or several, of which only those after the number are meant.
-func (j *Journal) events(ctx context.Context, run string, after int64, query string, limit int) (list []Event, err error) {
-	err = j.read(func(db *sql.DB) error {
-		num, workflow, err := number(ctx, db, run)
-		if err != nil {
-			return err
-		}
-		rows, err := db.QueryContext(ctx, query, num, max(after, 0), limit)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			events, err := scanEvents(rows, run)
-			if err != nil {
-				return err
-			}
-			for _, e := range events {
-				if e.Seq > after {
-					e.Workflow = workflow
-					list = append(list, e)
-				}
-			}
-		}
-		return rows.Err()
-	})
-	return list, err
 }
 
 func scanEvents(row scanner, run string) ([]Event, error) {

@@ -28,6 +28,24 @@ func told(e Event) Event {
 	return e
 }
 
+// Record writes the ends of invocations.
+func (j *Journal) Record(ctx context.Context, invs ...*Invocation) error {
+	entries := make([]Entry, len(invs))
+	for i, inv := range invs {
+		entries[i].Invocation = inv
+	}
+	return j.Write(ctx, entries...)
+}
+
+// Append writes events.
+func (j *Journal) Append(ctx context.Context, events ...*Event) error {
+	entries := make([]Entry, len(events))
+	for i, e := range events {
+		entries[i].Event = e
+	}
+	return j.Write(ctx, entries...)
+}
+
 func TestMain(m *testing.M) {
 	if role := os.Getenv(childEnv); role != "" {
 		if err := beChild(role, os.Getenv(childDir)); err != nil {

@@ -95,8 +95,8 @@ func (i *Invocation) event(at time.Time, kind string, data any) Event {
 	return Event{Run: i.Run, Seq: i.Seq, At: at, Type: kind, Node: i.Path, Data: raw}
 }
 
-// Event is the end of the invocation as an event.
-func (i *Invocation) Event() Event {
+// end is the message that the invocation has ended.
+func (i *Invocation) end() Event {
 	status, known := messageStatus[i.Status]
 	if !known {
 		status = string(i.Status)
@@ -135,7 +135,7 @@ func (i *Invocation) messages() int64 {
 
 // Messages are the beginning, if its row is this one, the log and the end. The last has the invocation's number.
 func (i *Invocation) Messages() []Event {
-	end := i.Event()
+	end := i.end()
 	if i.Kept {
 		return []Event{end}
 	}

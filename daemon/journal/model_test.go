@@ -2,6 +2,7 @@ package journal
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"testing"
@@ -174,7 +175,7 @@ func (m *machine) check(t *rapid.T) {
 			}
 		}
 		slices.SortFunc(events, func(a, b Event) int { return int(a.Seq - b.Seq) })
-		got, err := m.j.Events(ctx, run.run.ID, 0)
+		got, err := m.j.Events(ctx, run.run.ID, 0, math.MaxInt)
 		require.NoError(t, err)
 		require.Equal(t, len(events), len(got))
 		for n := range events {

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"math"
 	mathrand "math/rand/v2"
 	"os"
 	"strconv"
@@ -178,7 +179,7 @@ func (l *ledger) check(t *testing.T, j *Journal) {
 		require.Equal(t, at, fmt.Sprint(have[id].Finished.UnixMicro()))
 	}
 	for id, seqs := range l.seqs {
-		events, err := j.Events(t.Context(), id, 0)
+		events, err := j.Events(t.Context(), id, 0, math.MaxInt)
 		require.NoError(t, err)
 		stored := map[int64]string{}
 		for i, e := range events {

@@ -120,10 +120,10 @@ func (j *Journal) Run(ctx context.Context, prefix string) (Run, error) {
 		return Run{}, &NotFoundError{Prefix: prefix}
 	}
 	list, err := j.runs(ctx, `WHERE id >= ?1 AND id < ?1 || 'g' LIMIT 5`, prefix)
-	if err != nil || len(list) == 1 {
-		if err != nil {
-			return Run{}, err
-		}
+	switch {
+	case err != nil:
+		return Run{}, err
+	case len(list) == 1:
 		return list[0], nil
 	}
 	e := &NotFoundError{Prefix: prefix}
@@ -175,16 +175,14 @@ func (j *Journal) Invocations(ctx context.Context, run, under string) (list []In
 		const order = ` ORDER BY seq`
 		const byPath = ` ORDER BY +seq` // sorted afterwards
 		if under == "" {
-			if list, err = invocations(ctx, db, run, order, num); err == nil {
-				list, err = withoutPast(ctx, db, num, list)
+			list, err = invocations(ctx, db, run, order, num)
+		} else {
+			// What the path finds is all there is: were a site of this name inside a loop, the path would have the index of an element
+			// where this one has none. The range of the index is wider than what lies below; left alone, SQLite would go by seq.
+			list, err = invocations(ctx, db, run, ` AND path>=?2 AND path<?2||'\' AND `+below("path")+byPath, num, under)
+			if err == nil && len(list) == 0 && !strings.Contains(under, "[") {
+				list, err = invocations(ctx, db, run, ` AND `+below("site")+order, num, under)
 			}
-			return err
-		}
-		// What the path finds is all there is: were a site of this name inside a loop, the path would have the index of an element
-		// where this one has none. The range of the index is wider than what lies below; left alone, SQLite would go by seq.
-		list, err = invocations(ctx, db, run, ` AND path>=?2 AND path<?2||'\' AND `+below("path")+byPath, num, under)
-		if err == nil && len(list) == 0 && !strings.Contains(under, "[") {
-			list, err = invocations(ctx, db, run, ` AND `+below("site")+order, num, under)
 		}
 		if err == nil {
 			list, err = withoutPast(ctx, db, num, list)
@@ -255,10 +253,7 @@ func scanInvocation(row scanner, run string) (Invocation, error) {
 	if i.Status == Started {
 		i.Seq = 0
 	}
-	i.Started, i.Compile = time.UnixMicro(started), time.Duration(compile)*time.Microsecond
-	if ended.Valid {
-		i.Ended = time.UnixMicro(ended.Int64)
-	}
+	i.Started, i.Ended, i.Compile = time.UnixMicro(started), fromMicros(ended), time.Duration(compile)*time.Microsecond
 	var err error
 	if len(outputs) > 0 {
 		i.Outputs, err = decodeNamed(outputs)

@@ -126,7 +126,7 @@ type Invocation struct {
 
 	// Began says that nobody was told of its beginning before its end: one row is both.
 	Began bool `json:"-"`
-	// Kept is set by Record when an earlier end of the same invocation stays, and this one is not recorded.
+	// Kept is set by Write when an earlier end of the same invocation stays, and this one is not recorded.
 	Kept bool `json:"-"`
 }
 

@@ -89,7 +89,7 @@ func (j *Journal) openSound(ctx context.Context, check, acceptLoss bool) (s *sto
 // probe uses each table once.
 func probe(ctx context.Context, db *sql.DB) error {
 	for _, q := range []string{
-		`SELECT ` + runColumns + ` FROM run LIMIT 1`, `SELECT ` + invocationColumns + ` FROM invocation LIMIT 1`, strings.NewReplacer("?1", "0", "?2", "0").Replace(selectEvents) + ` LIMIT 1`,
+		`SELECT ` + runColumns + ` FROM run LIMIT 1`, `SELECT ` + invocationColumns + ` FROM invocation LIMIT 1`, strings.NewReplacer("?1", "0", "?2", "0", "?3", "1").Replace(selectEvents),
 		`SELECT num FROM doomed LIMIT 1`, `SELECT run, path, name, value, at FROM answer LIMIT 1`,
 		`SELECT workflow, spec, version, dealt FROM schedule LIMIT 1`,
 	} {

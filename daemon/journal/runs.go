@@ -89,15 +89,11 @@ func (j *Journal) Start(ctx context.Context, r *Run, events ...*Event) error {
 	return err
 }
 
-// SetStatus says what an open run is about. One that is suspended is in nobody's hand from then on.
+// SetStatus says what an open run is about.
 func (j *Journal) SetStatus(ctx context.Context, r *Run, s Status, events ...*Event) error {
-	owner := r.Owner
-	if s == Suspended {
-		owner = ""
-	}
-	err := j.change(ctx, r, events, `UPDATE run SET status=?, owner=? WHERE id=? AND epoch=? AND finished IS NULL`, s, owner, r.ID, r.Epoch)
+	err := j.change(ctx, r, events, `UPDATE run SET status=? WHERE id=? AND epoch=? AND finished IS NULL`, s, r.ID, r.Epoch)
 	if err == nil {
-		r.Status, r.Owner = s, owner
+		r.Status = s
 	}
 	return err
 }

@@ -21,7 +21,7 @@ func message(r *Run, status Status) *Event {
 
 func statuses(t *testing.T, j *Journal, run string) (list []string) {
 	t.Helper()
-	events, err := j.Events(t.Context(), run, 0)
+	events, err := j.Events(t.Context(), run, 0, math.MaxInt)
 	require.NoError(t, err)
 	for _, e := range events {
 		list = append(list, string(e.Data))
@@ -136,7 +136,7 @@ func TestQueueKeepsItsOrder(t *testing.T) {
 		require.NoError(t, j.Accept(t.Context(), r))
 		switch n {
 		case 1: // it waits for a person
-			require.NoError(t, j.SetStatus(t.Context(), r, Suspended))
+			require.NoError(t, j.Suspend(t.Context(), r))
 			require.Empty(t, r.Owner)
 		case 3:
 			require.NoError(t, j.Finish(t.Context(), end(r, Cancelled)))

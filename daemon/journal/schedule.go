@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 )
 
@@ -18,21 +19,18 @@ type Schedule struct {
 func (j *Journal) Schedule(ctx context.Context, workflow string) (s Schedule, known bool, err error) {
 	s.Workflow = workflow
 	err = j.read(func(db *sql.DB) error {
-		var version sql.RawBytes
-		rows, err := db.QueryContext(ctx, `SELECT spec, version, dealt FROM schedule WHERE workflow=?`, workflow)
-		if err != nil {
+		var version []byte
+		var dealt int64
+		err := db.QueryRowContext(ctx, `SELECT spec, version, dealt FROM schedule WHERE workflow=?`, workflow).Scan(&s.Spec, &version, &dealt)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			return nil
+		case err != nil:
 			return err
 		}
-		defer rows.Close()
-		for rows.Next() {
-			var dealt int64
-			if err := rows.Scan(&s.Spec, &version, &dealt); err != nil {
-				return err
-			}
-			copy(s.Version[:], version)
-			s.Dealt, known = time.UnixMicro(dealt), true
-		}
-		return rows.Err()
+		copy(s.Version[:], version)
+		s.Dealt, known = time.UnixMicro(dealt), true
+		return nil
 	})
 	return s, known, err
 }

@@ -118,7 +118,7 @@ func (t *tx) forget(num int64) error {
 	if last && !bare {
 		query = `UPDATE run SET bare=1, source=NULL, inputs=NULL, files=NULL, outputs=NULL, options=NULL WHERE num=?`
 	}
-	for _, q := range []string{query, `DELETE FROM answer WHERE run=?`, `INSERT OR IGNORE INTO doomed(num) VALUES(?)`, `DELETE FROM answer WHERE run=?`} {
+	for _, q := range []string{query, `DELETE FROM answer WHERE run=?`, `INSERT OR IGNORE INTO doomed(num) VALUES(?)`} {
 		if _, err := t.Exec(q, num); err != nil {
 			return err
 		}
@@ -262,7 +262,6 @@ func (j *Journal) OldestOpen(ctx context.Context) (at time.Time, open bool, err 
 	}
 	var list []openRun
 	err = j.read(func(db *sql.DB) error {
-		list = nil
 		rows, err := db.QueryContext(ctx, `SELECT accepted, owner FROM run WHERE finished IS NULL ORDER BY accepted`)
 		if err != nil {
 			return err

@@ -26,7 +26,7 @@ func TestFullDiskKeepsWhatIsThere(t *testing.T) {
 	}
 	require.ErrorIs(t, err, ErrFull)
 	require.NoFileExists(t, j.path(reserveName), "it was given to the disk")
-	events, err := j.Events(t.Context(), r.ID, 0)
+	events, err := j.Events(t.Context(), r.ID, 0, math.MaxInt)
 	require.NoError(t, err)
 	require.Len(t, events, n-1, "reading goes on, and no number is lost")
 	require.Equal(t, int64(n-1), events[n-2].Seq)

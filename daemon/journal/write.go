@@ -12,7 +12,7 @@ import (
 // Begin makes it durable that an invocation with effects is about to run.
 func (j *Journal) Begin(ctx context.Context, inv Invocation) error {
 	inv.Status = Started
-	return j.Record(ctx, &inv)
+	return j.Write(ctx, Entry{Invocation: &inv})
 }
 
 // maxLog bounds what is kept of an invocation's log.
@@ -22,24 +22,6 @@ const maxLog = 64 << 10
 type Entry struct {
 	Event      *Event
 	Invocation *Invocation
-}
-
-// Record writes the ends of invocations; see Write.
-func (j *Journal) Record(ctx context.Context, invs ...*Invocation) error {
-	entries := make([]Entry, len(invs))
-	for i, inv := range invs {
-		entries[i].Invocation = inv
-	}
-	return j.Write(ctx, entries...)
-}
-
-// Append writes events; see Write.
-func (j *Journal) Append(ctx context.Context, events ...*Event) error {
-	entries := make([]Entry, len(events))
-	for i, e := range events {
-		entries[i].Event = e
-	}
-	return j.Write(ctx, entries...)
 }
 
 // Write stores events and the ends of invocations in one transaction and sets their Seq, in order. It is idempotent: an end that

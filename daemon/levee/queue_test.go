@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -194,7 +195,7 @@ func (c *crowd) check(cancelled map[string]bool) {
 			order[r.Workflow] = append(order[r.Workflow], r)
 		}
 		ends := 0
-		events, err := h.Events(t.Context(), r.ID, 0)
+		events, err := h.Events(t.Context(), r.ID, 0, math.MaxInt)
 		require.NoError(t, err)
 		for i, e := range events {
 			var m struct{ Status journal.Status }

@@ -89,7 +89,9 @@ func (d *Device) unloadMaps() error {
 	if n < maxMaps {
 		return nil
 	}
-	for tries := 0; !d.code.TryLock(); tries++ { // somebody puts a graph into a stream, which may take as long as the device is busy
+	// Somebody who puts a graph into a stream holds the lock for as long as the device is busy, and to wait in Lock would keep out the
+	// graphs of all others meanwhile: so it is asked for now and then.
+	for tries := 0; !d.code.TryLock(); tries++ {
 		if n < 2*maxMaps {
 			return nil
 		}
