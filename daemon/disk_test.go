@@ -71,6 +71,21 @@ func TestFullDiskLosesNothing(t *testing.T) {
 	require.Zero(t, s.executions())
 }
 
+// A result that cannot be stored is not called the node's fault.
+func TestDiskThatTakesNoValuesIsNamed(t *testing.T) {
+	b := newBox(t)
+	b.drop("w.flow.yaml", "levee: 1\nnodes:\n  much: { uses: text/pad, with: { text: x, width: 1000000 } }\noutputs: { text: much.text }\n")
+	d := b.open()
+	values := filepath.Join(b.cfg.CacheDir, "values")
+	require.NoError(t, os.RemoveAll(values))
+	require.NoError(t, os.WriteFile(values, nil, 0o600))
+	res := d.run("w.flow.yaml")
+	require.Equal(t, journal.Failed, res.Status)
+	require.ErrorContains(t, res.Err, "output text: cache: ")
+	require.ErrorContains(t, res.Err, "not a directory")
+	require.NotContains(t, res.Err.Error(), "is no string")
+}
+
 // fill writes until there is no room left.
 func fill(t *testing.T, name string) {
 	t.Helper()

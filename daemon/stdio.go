@@ -3,8 +3,10 @@ package daemon
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
+	"levee/cache"
 	"levee/graph/value"
 	"levee/nodes"
 	"levee/runtime"
@@ -122,7 +124,7 @@ func (c *invocation) take(ctx context.Context, res *runtime.Result) ([]value.Val
 		}
 		v, err := c.run.output(ctx, p.Type, out)
 		if err != nil {
-			return nil, c.badOutput(p, err.Error())
+			return nil, c.outputError(p, "", err)
 		}
 		values[i] = v
 	}
@@ -139,6 +141,14 @@ func (c *invocation) badOutput(p value.Port, why string) error {
 	return &runtime.Error{Code: codeValue, Module: c.typ.Module.Name, Detail: fmt.Sprintf("output %s is no %s: %s", p.Name, p.Type, why)}
 }
 
+// outputError is for an error of Run.output: what is wrong with the bytes is the node's, the rest is the disk's.
+func (c *invocation) outputError(p value.Port, where string, err error) error {
+	if wrong, ok := errors.AsType[*cache.EncodingError](err); ok {
+		return c.badOutput(p, where+wrong.Err.Error())
+	}
+	return fmt.Errorf("output %s: %w", p.Name, err)
+}
+
 func (c *invocation) takeJSON(ctx context.Context, res *runtime.Result) ([]value.Value, error) {
 	ports := c.Node.Outputs
 	if len(ports) == 0 {
@@ -146,7 +156,7 @@ func (c *invocation) takeJSON(ctx context.Context, res *runtime.Result) ([]value
 	}
 	stdout, err := c.run.output(ctx, value.JSON, res.Outputs[0])
 	if err != nil {
-		return nil, c.badOutput(ports[0], "stdout: "+err.Error())
+		return nil, c.outputError(ports[0], "stdout: ", err)
 	}
 	text, err := c.run.load(ctx, stdout)
 	if err != nil {

@@ -74,26 +74,26 @@ func checkTensor(t Type, enc []byte) error {
 	}
 	head := 4 + 8*len(shape)
 	if len(enc) < head || int(binary.LittleEndian.Uint32(enc)) != len(shape) {
-		return fmt.Errorf("%s: rank is not %d, or cut short", t, len(shape))
+		return fmt.Errorf("rank is not %d, or cut short", len(shape))
 	}
 	want := uint64(DTypes[dtype])
 	for i, d := range shape {
 		n := binary.LittleEndian.Uint64(enc[4+8*i:])
 		if d != -1 && n != uint64(d) {
-			return fmt.Errorf("%s: dimension %d is %d", t, i, n)
+			return fmt.Errorf("dimension %d is %d", i, n)
 		}
 		if n > math.MaxInt32 || (n != 0 && want > math.MaxInt64/n) {
-			return fmt.Errorf("%s: dimension %d is %d, too large", t, i, n)
+			return fmt.Errorf("dimension %d is %d, too large", i, n)
 		}
 		want *= n
 	}
 	if want != uint64(len(enc)-head) {
-		return fmt.Errorf("%s: %d bytes of elements, want %d", t, len(enc)-head, want)
+		return fmt.Errorf("%d bytes of elements, want %d", len(enc)-head, want)
 	}
 	if dtype == "bool" {
 		for i, b := range enc[head:] {
 			if b > 1 {
-				return fmt.Errorf("%s: element %d is %d, want 0 or 1", t, i, b)
+				return fmt.Errorf("element %d is %d, want 0 or 1", i, b)
 			}
 		}
 	}
