@@ -33,9 +33,9 @@ build:
 test:
 	$(GO) test ./...
 
-# race runs all tests under the race detector.
+# race runs all tests under the race detector. On two busy cores those of gpu take longer than the 10 minutes that go test allows.
 race:
-	$(GO) test -race ./...
+	$(GO) test -race -timeout 30m ./...
 
 # fuzz gives every fuzz target FUZZTIME.
 FUZZTIME ?= 60s

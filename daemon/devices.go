@@ -26,7 +26,7 @@ type devices struct {
 }
 
 func newDevices(declared map[string]int) *devices {
-	d := &devices{slots: make(map[string]*slots, len(declared)), gpus: newGPUs(inventory.New(inventory.Options{}))}
+	d := &devices{slots: make(map[string]*slots, len(declared)), gpus: newGPUs(inventory.New("/"))}
 	for name, n := range declared {
 		d.slots[name] = &slots{free: n}
 	}

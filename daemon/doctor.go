@@ -109,7 +109,7 @@ func examineWatches() Finding {
 
 // examineGPU finds nothing bad in a machine without a GPU: nodes run on its processors.
 func examineGPU(ctx context.Context) Finding {
-	r := inventory.New(inventory.Options{}).Report(ctx)
+	r := inventory.New("/").Report(ctx)
 	f := Finding{Name: "GPU", OK: r.Outcome == inventory.Present || r.Outcome == inventory.None, Detail: r.Reason}
 	if r.Outcome == inventory.None {
 		f.Detail = "none: " + r.Reason

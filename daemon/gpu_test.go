@@ -213,7 +213,7 @@ func TestAChainOnTheGPU(t *testing.T) {
 
 // TestAChainOnAGPU says how long nodes take that hand a large matrix on, on a real GPU, with everything stored in the end.
 func TestAChainOnAGPU(t *testing.T) {
-	if r := inventory.New(inventory.Options{}).Report(t.Context()); r.Outcome != inventory.Present {
+	if r := inventory.New("/").Report(t.Context()); r.Outcome != inventory.Present {
 		t.Skipf("no GPU here: %s", r.Reason)
 	}
 	b := newBox(t)

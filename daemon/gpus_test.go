@@ -25,7 +25,7 @@ func gib(free ...int64) inventory.Report {
 
 // quietGPUs are some that never look again by themselves.
 func quietGPUs() *gpus {
-	g := newGPUs(inventory.New(inventory.Options{Root: "/nowhere"}))
+	g := newGPUs(inventory.New("/nowhere"))
 	g.again = 10000 * time.Hour
 	return g
 }

@@ -33,5 +33,5 @@ func executor(c *runtime.ExtensionCall) (gpu.Executor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return gpu.OnCPU(machine, c.Module(), c.CompanionLimit())
+	return gpu.OnCPU(machine, c.Module(), c.CompanionLimit()), nil
 }

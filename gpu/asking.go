@@ -72,7 +72,7 @@ func (m *control) fault() op.Fault {
 func (w *process) watch() {
 	if !w.watched {
 		w.watched = true
-		time.AfterFunc(w.pool.cfg.Stuck/2, w.look)
+		time.AfterFunc(w.pool.cfg.stuck/2, w.look)
 	}
 }
 
@@ -90,7 +90,7 @@ func (w *process) look() {
 	}
 	w.ping++
 	_ = sendControl(w.control, control{Ping: w.ping}, -1)
-	time.AfterFunc(p.cfg.Stuck/2, w.look)
+	time.AfterFunc(p.cfg.stuck/2, w.look)
 }
 
 // settling marks the pings of Settle.
@@ -115,7 +115,7 @@ func (l *Lease) Settle(ctx context.Context) (lost string) {
 		}
 	}
 	// One that said nothing has ended, or is about to: how, its end tells. What does not end has been killed by then.
-	for until := time.Now().Add(6 * p.cfg.Dying); w.doomed && w.lost == "" && time.Now().Before(until); {
+	for until := time.Now().Add(6 * p.cfg.dying); w.doomed && w.lost == "" && time.Now().Before(until); {
 		if w.await(ctx, time.Until(until)) != nil {
 			break
 		}

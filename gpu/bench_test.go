@@ -8,7 +8,7 @@ import (
 
 // BenchmarkRoundTrip is what a wait costs on top of what it waits for: from one process to another and back.
 func BenchmarkRoundTrip(b *testing.B) {
-	p := NewPool(PoolConfig{Library: fakeDriver(b).Library()})
+	p := NewPool(PoolConfig{library: fakeDriver(b).Library()})
 	defer p.Close()
 	l, err := p.Session(b.Context(), Request{Device: "fake", Owner: "a", Memory: testMemory})
 	if err != nil {
@@ -29,7 +29,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 
 // BenchmarkTransfer moves 64 MiB to the worker and back; the device is the machine's memory.
 func BenchmarkTransfer(b *testing.B) {
-	p := NewPool(PoolConfig{Library: fakeDriver(b).Library()})
+	p := NewPool(PoolConfig{library: fakeDriver(b).Library()})
 	defer p.Close()
 	l, err := p.Session(b.Context(), Request{Device: "fake", Owner: "a", Memory: 2 * testMemory})
 	if err != nil {
@@ -58,7 +58,7 @@ func BenchmarkTransfer(b *testing.B) {
 
 // BenchmarkSession is what a call pays for a session in a worker that is there: to open, to begin and to end it.
 func BenchmarkSession(b *testing.B) {
-	p := NewPool(PoolConfig{Library: fakeDriver(b).Library()})
+	p := NewPool(PoolConfig{library: fakeDriver(b).Library()})
 	defer p.Close()
 	for b.Loop() {
 		l, err := p.Session(b.Context(), Request{Device: "fake", Owner: "a", Memory: testMemory})

@@ -162,6 +162,28 @@ func (c *client) ask(r *request) (reply, error) {
 	if err := c.send(r); err != nil {
 		return reply{}, err
 	}
+	return c.answer()
+}
+
+// sendWith sends a request with bytes that belong to it; askWith waits for its reply too.
+func (c *client) sendWith(v verb, a uint64, p []byte) error {
+	b, at, err := c.stage(len(p))
+	if err != nil {
+		return err
+	}
+	copy(b, p)
+	return c.send(&request{verb: v, a: a, at: at, size: uint32(len(p))})
+}
+
+func (c *client) askWith(v verb, a uint64, p []byte) (reply, error) {
+	if err := c.sendWith(v, a, p); err != nil {
+		return reply{}, err
+	}
+	return c.answer()
+}
+
+// answer waits for the reply to what was sent last.
+func (c *client) answer() (reply, error) {
 	for ; c.owed > 0; c.owed-- {
 		if _, err := c.receive(); err != nil {
 			return reply{}, err

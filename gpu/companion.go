@@ -18,6 +18,6 @@ func Companion(module []byte) ([]byte, error) {
 }
 
 // OnCPU is an executor on the processors: tensors lie in the memory of the companion of the guest's module.
-func OnCPU(companion cpu.Machine, module []byte, quota int64) (Executor, error) {
-	return cpu.New(companion, module, op.Info{Kind: "cpu", Name: "processors"}, quota, maxWork), nil
+func OnCPU(companion cpu.Machine, module []byte, quota int64) Executor {
+	return cpu.New(companion, module, op.Info{Kind: "cpu", Name: "processors"}, quota, maxWork)
 }

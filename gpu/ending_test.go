@@ -23,7 +23,7 @@ func TestPoolSessionEnds(t *testing.T) {
 		<-goOn
 		return 0
 	})
-	p := newPool(t, c, func(c *PoolConfig) { c.Stuck = time.Minute })
+	p := newPool(t, c, func(c *PoolConfig) { c.stuck = time.Minute })
 	l, err := p.Session(t.Context(), Request{Device: "fake", Owner: "a", Memory: testMemory})
 	require.NoError(t, err)
 	e := dial(t, l)
@@ -68,7 +68,7 @@ func TestHungUp(t *testing.T) {
 // A process that its driver left behind does not keep a worker from having ended, and ends with it.
 func TestPoolHelpers(t *testing.T) {
 	lock := filepath.Join(t.TempDir(), "lock")
-	p := newPool(t, fakeDriver(t, `HELPER="`+lock+`"`), func(c *PoolConfig) { c.Dying = time.Hour })
+	p := newPool(t, fakeDriver(t, `HELPER="`+lock+`"`), func(c *PoolConfig) { c.dying = time.Hour })
 	e, l := session(t, p, "a")
 	require.NoError(t, sums(t, e))
 	l.Close()
@@ -118,7 +118,7 @@ func TestPoolForgets(t *testing.T) {
 	host("waits").failures = 0
 	host("failed long ago").last = time.Now().Add(-2 * slowFor)
 	failed := host("failed")
-	failed.failed(p.cfg.Backoff, "it was killed")
+	failed.failed(p.cfg.backoff, "it was killed")
 	host("works").now = &process{}
 	host("new")
 	require.Len(t, p.hosts, 3)

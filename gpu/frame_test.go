@@ -88,9 +88,7 @@ func FuzzSession(f *testing.F) {
 	f.Fuzz(func(t *testing.T, sent, staged []byte) {
 		pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 		require.NoError(t, err)
-		exec, err := OnCPU(&testMachine{}, nil, 1<<16)
-		require.NoError(t, err)
-		s := &server{fd: pair[1], mem: mem, exec: exec, work: 1 << 20, patience: func() time.Duration { return 0 }}
+		s := &server{fd: pair[1], mem: mem, exec: OnCPU(&testMachine{}, nil, 1<<16), work: 1 << 20, patience: func() time.Duration { return 0 }}
 		clear(mem[copy(mem[:1<<16], staged) : 1<<16])
 		ended := make(chan error, 1)
 		go func() { ended <- s.run(); _ = unix.Close(pair[1]) }()

@@ -19,7 +19,7 @@ import (
 // realPool makes a pool over the machine's driver, and opens the first session of owner a.
 func realPool(t *testing.T, change ...func(*PoolConfig)) (*Pool, Executor, *Lease) {
 	t.Helper()
-	cfg := PoolConfig{Idle: time.Second}
+	cfg := PoolConfig{idle: time.Second}
 	for _, c := range change {
 		c(&cfg)
 	}

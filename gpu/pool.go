@@ -19,19 +19,20 @@ import (
 
 // PoolConfig is what a pool is made of. The zero value of a field means what its comment says.
 type PoolConfig struct {
-	Executable string        // the program that becomes a worker, and must call WorkerMain; "": this one
-	Library    string        // of the driver; "": cuda.Library, which the loader finds
-	Cache      string        // folder where the driver keeps what it compiled; "": where it likes
-	Idle       time.Duration // how long a worker without sessions stays; 0: a minute
-	Stuck      time.Duration // how long a call of the driver may take; 0: 20 s
-	Compile    time.Duration // how long it may take to compile a kernel, and as long again for each 64 KiB of it; 0: 30 s
-	Start      time.Duration // how long a worker may take to open its device; 0: a minute
-	Dying      time.Duration // how long a worker may take to die, when it says that it does, and when it is killed; 0: 2 s
-	Turn       time.Duration // how long an owner waits until a worker of others, which is never without sessions, gets no more; 0: 10 s
-	Backoff    []time.Duration
+	Cache string // folder where the driver keeps what it compiled; "": where it likes
 	// OnLost is called when a worker died, and with it everything that its sessions held on the device.
 	OnLost func(device, reason string)
 	Log    *slog.Logger // nil: nothing is logged
+
+	// Tests have other ones.
+	library string          // of the driver; "": cuda.Library, which the loader finds
+	idle    time.Duration   // how long a worker without sessions stays; 0: a minute
+	stuck   time.Duration   // how long a call of the driver may take; 0: 20 s
+	compile time.Duration   // how long it may take to compile a kernel, and as long again for each 64 KiB of it; 0: 30 s
+	start   time.Duration   // how long a worker may take to open its device; 0: a minute
+	dying   time.Duration   // how long a worker may take to die, when it says that it does, and when it is killed; 0: 2 s
+	turn    time.Duration   // how long an owner waits until a worker of others, which is never without sessions, gets no more; 0: 10 s
+	backoff []time.Duration // between workers that die
 }
 
 // Pool starts, feeds and ends GPU workers: one for each device and owner, so that owners share no process and no context.
@@ -84,18 +85,17 @@ type Lease struct {
 // Ended is closed when nothing of the session is left on the device, some time after the lease was closed: what it held is free then.
 func (l *Lease) Ended() <-chan struct{} { return l.ended }
 
-// NewPool makes a pool. It starts nothing.
+// NewPool makes a pool. It starts nothing; the workers are this program, which must call WorkerMain.
 func NewPool(cfg PoolConfig) *Pool {
-	cfg.Executable = cmp.Or(cfg.Executable, "/proc/self/exe")
-	cfg.Library = cmp.Or(cfg.Library, cuda.Library)
-	cfg.Idle = cmp.Or(cfg.Idle, time.Minute)
-	cfg.Stuck = cmp.Or(cfg.Stuck, 20*time.Second)
-	cfg.Compile = cmp.Or(cfg.Compile, device.CompileTime)
-	cfg.Start = cmp.Or(cfg.Start, time.Minute)
-	cfg.Turn = cmp.Or(cfg.Turn, 10*time.Second)
-	cfg.Dying = cmp.Or(cfg.Dying, 2*time.Second)
-	if cfg.Backoff == nil {
-		cfg.Backoff = []time.Duration{time.Second, 4 * time.Second, 16 * time.Second}
+	cfg.library = cmp.Or(cfg.library, cuda.Library)
+	cfg.idle = cmp.Or(cfg.idle, time.Minute)
+	cfg.stuck = cmp.Or(cfg.stuck, 20*time.Second)
+	cfg.compile = cmp.Or(cfg.compile, device.CompileTime)
+	cfg.start = cmp.Or(cfg.start, time.Minute)
+	cfg.turn = cmp.Or(cfg.turn, 10*time.Second)
+	cfg.dying = cmp.Or(cfg.dying, 2*time.Second)
+	if cfg.backoff == nil {
+		cfg.backoff = []time.Duration{time.Second, 4 * time.Second, 16 * time.Second}
 	}
 	if cfg.OnLost == nil {
 		cfg.OnLost = func(string, string) {}
@@ -147,10 +147,10 @@ func (p *Pool) again(ctx context.Context, err error, tries *int) error {
 		return nil
 	}
 	var fault *op.Error
-	if !errors.As(err, &fault) || fault.Fault != op.OverQuota || *tries >= len(p.cfg.Backoff) {
+	if !errors.As(err, &fault) || fault.Fault != op.OverQuota || *tries >= len(p.cfg.backoff) {
 		return err
 	}
-	wait := pause{after: p.cfg.Backoff[*tries]}
+	wait := pause{after: p.cfg.backoff[*tries]}
 	*tries++
 	return wait.over(ctx)
 }
@@ -191,14 +191,14 @@ func (p *Pool) reserve(r Request, waited time.Duration) (*process, *pause, error
 	}
 	h := p.host(hostKey{r.Device, r.Owner})
 	if h.now == nil {
-		wait, err := h.resting(p.cfg.Backoff)
+		wait, err := h.resting(p.cfg.backoff)
 		switch {
 		case err != nil:
 			return nil, nil, err
 		case wait > 0:
 			return nil, &pause{after: wait, change: p.change}, nil
 		case !p.makeRoom(&r, waited):
-			return nil, &pause{after: p.cfg.Turn - waited, change: p.change}, nil
+			return nil, &pause{after: p.cfg.turn - waited, change: p.change}, nil
 		}
 		h.now = p.start(h, &r)
 		p.hasTurn(r)
@@ -246,7 +246,7 @@ func (p *Pool) makeRoom(r *Request, waited time.Duration) bool {
 	}
 	if gives != nil {
 		gives.leave()
-	} else if waited >= p.cfg.Turn {
+	} else if waited >= p.cfg.turn {
 		busy.yields = true
 		p.next[r.Device] = r.Owner
 	}
@@ -309,7 +309,7 @@ func (p *Pool) release(w *process) {
 	defer p.mu.Unlock()
 	w.leases--
 	if w.leases == 0 && !w.gone {
-		if w.idle.Reset(p.cfg.Idle); w.yields {
+		if w.idle.Reset(p.cfg.idle); w.yields {
 			w.leave()
 		}
 		p.changed()

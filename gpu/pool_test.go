@@ -41,7 +41,7 @@ func fakeDriver(t testing.TB, macros ...string) *fake.CUDA {
 // newPool makes a pool over a fake driver. It is as patient as a slow machine needs and a test can bear.
 func newPool(t *testing.T, f *fake.CUDA, change ...func(*PoolConfig)) *Pool {
 	t.Helper()
-	cfg := PoolConfig{Library: f.Library(), Stuck: 2 * time.Second, Backoff: []time.Duration{time.Millisecond}}
+	cfg := PoolConfig{library: f.Library(), stuck: 2 * time.Second, backoff: []time.Duration{time.Millisecond}}
 	for _, c := range change {
 		c(&cfg)
 	}
@@ -229,7 +229,7 @@ func TestPoolRestarts(t *testing.T) {
 		lost := make(chan string, 9)
 		p := newPool(t, fakeDriver(t, macros...), func(c *PoolConfig) {
 			c.OnLost = func(_, reason string) { lost <- reason }
-			c.Backoff = []time.Duration{time.Millisecond, time.Millisecond}
+			c.backoff = []time.Duration{time.Millisecond, time.Millisecond}
 		})
 		e, _ := session(t, p, "a")
 		var err error
@@ -290,14 +290,14 @@ func TestPoolNoDevice(t *testing.T) {
 	} {
 		p := newPool(t, fakeDriver(t, tc.macro), func(c *PoolConfig) {
 			if tc.library != "" {
-				c.Library = tc.library
+				c.library = tc.library
 			}
 		})
 		_, err := p.Session(t.Context(), Request{Device: "fake", Owner: "a", Memory: testMemory})
 		requireFault(t, op.Unavailable, err)
 		require.ErrorContains(t, err, tc.want)
 	}
-	p := newPool(t, fakeDriver(t, "INITHANG"), func(c *PoolConfig) { c.Start = 300 * time.Millisecond })
+	p := newPool(t, fakeDriver(t, "INITHANG"), func(c *PoolConfig) { c.start = 300 * time.Millisecond })
 	_, err := p.Session(t.Context(), Request{Device: "fake", Owner: "a", Memory: testMemory})
 	requireFault(t, op.Unavailable, err)
 	require.ErrorContains(t, err, "had not opened the device after 300ms")
@@ -320,7 +320,7 @@ func TestPoolTurns(t *testing.T) {
 
 // An owner whose sessions overlap for ever does not keep a device for itself.
 func TestPoolYields(t *testing.T) {
-	p := newPool(t, fakeDriver(t), func(c *PoolConfig) { c.Turn, c.Idle = time.Nanosecond, time.Hour })
+	p := newPool(t, fakeDriver(t), func(c *PoolConfig) { c.turn, c.idle = time.Nanosecond, time.Hour })
 	request := func(owner string) Request {
 		return Request{Device: "fake", Owner: owner, Memory: testMemory, Alone: true}
 	}
@@ -367,7 +367,7 @@ func TestPoolYields(t *testing.T) {
 }
 
 func TestPoolIdle(t *testing.T) {
-	p := newPool(t, fakeDriver(t), func(c *PoolConfig) { c.Idle = time.Millisecond })
+	p := newPool(t, fakeDriver(t), func(c *PoolConfig) { c.idle = time.Millisecond })
 	e, l := session(t, p, "a")
 	require.NoError(t, sums(t, e))
 	l.Close()
@@ -379,7 +379,7 @@ func TestPoolIdle(t *testing.T) {
 
 // A device that one process does not let go of gets no work, whatever becomes of others at it.
 func TestPoolUndead(t *testing.T) {
-	p := newPool(t, fakeDriver(t), func(c *PoolConfig) { c.Idle = time.Millisecond })
+	p := newPool(t, fakeDriver(t), func(c *PoolConfig) { c.idle = time.Millisecond })
 	_, l := session(t, p, "a")
 	undead := &process{pool: p, host: &host{key: hostKey{"fake", "b"}}, lost: "it hangs", opened: true, idle: time.NewTimer(time.Hour)}
 	p.mu.Lock()

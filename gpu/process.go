@@ -47,7 +47,7 @@ type process struct {
 func (p *Pool) start(h *host, r *Request) *process {
 	w := &process{pool: p, host: h, control: -1, ready: make(chan struct{}), begun: time.Now(), slow: maps.Clone(h.slow),
 		begins: map[uint64]chan error{}, ends: map[uint64]chan struct{}{}}
-	w.idle = time.AfterFunc(p.cfg.Idle, func() {
+	w.idle = time.AfterFunc(p.cfg.idle, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if w.leases == 0 {
@@ -90,12 +90,12 @@ func (w *process) run(r Request) {
 	if leaving {
 		w.kill("") // it was told to go before it was there
 	}
-	late := time.AfterFunc(p.cfg.Start, func() {
+	late := time.AfterFunc(p.cfg.start, func() {
 		p.mu.Lock()
 		opened := w.opened
 		p.mu.Unlock()
 		if !opened {
-			w.kill(fmt.Sprintf("it had not opened the device after %v", p.cfg.Start))
+			w.kill(fmt.Sprintf("it had not opened the device after %v", p.cfg.start))
 		}
 	})
 	defer late.Stop()
@@ -104,7 +104,7 @@ func (w *process) run(r Request) {
 		defer close(heard)
 		w.listen()
 	}()
-	first := &deviceMsg{Library: p.cfg.Library, Index: r.index(), Stuck: p.cfg.Stuck.Milliseconds(), Compile: p.cfg.Compile.Milliseconds(), Slow: w.slow}
+	first := &deviceMsg{Library: p.cfg.library, Index: r.index(), Stuck: p.cfg.stuck.Milliseconds(), Compile: p.cfg.compile.Milliseconds(), Slow: w.slow}
 	_ = sendControl(fd, control{Device: first}, -1) // if it has died already we hear of it
 	state, err := w.wait(proc)
 	_ = unix.Shutdown(fd, unix.SHUT_RDWR) // what was said is still heard
@@ -181,7 +181,7 @@ func (w *process) heard(m *control) {
 
 // dies kills a worker that has said that it dies, unless it does so soon. Called with the lock held.
 func (w *process) dies() {
-	time.AfterFunc(w.pool.cfg.Dying, func() { w.kill("") })
+	time.AfterFunc(w.pool.cfg.dying, func() { w.kill("") })
 }
 
 // leave tells a worker to go. Called with the lock held.
@@ -209,7 +209,7 @@ func (w *process) kill(reason string) {
 	}
 	w.doomed = true
 	_ = w.proc.Kill()
-	time.AfterFunc(5*p.cfg.Dying, func() {
+	time.AfterFunc(5*p.cfg.dying, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if !w.gone {
@@ -235,7 +235,7 @@ func (w *process) died(words string) {
 	short := w.refused != nil && w.refused.Fault == op.OverQuota         // which passes, and is nobody's failure
 	bad := !short && (!w.leaving || (w.leases > 0 || said) && !p.closed) // it may be told to leave while it dies
 	if bad {
-		h.failed(p.cfg.Backoff, reason)
+		h.failed(p.cfg.backoff, reason)
 	} else if h.failures == 0 {
 		delete(p.hosts, h.key)
 	}

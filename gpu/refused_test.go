@@ -45,7 +45,7 @@ func TestPoolRefusals(t *testing.T) {
 
 // A session for which there is no memory on the device yet is tried again when others may have given some back.
 func TestPoolWaitsForMemory(t *testing.T) {
-	p := newPool(t, fakeDriver(t, "STREAMS=1"), func(c *PoolConfig) { c.Backoff = slices.Repeat([]time.Duration{time.Millisecond}, 60_000) })
+	p := newPool(t, fakeDriver(t, "STREAMS=1"), func(c *PoolConfig) { c.backoff = slices.Repeat([]time.Duration{time.Millisecond}, 60_000) })
 	e, first := session(t, p, "a")
 	require.NoError(t, sums(t, e))
 	got := make(chan *Lease)

@@ -30,14 +30,7 @@ func (c *client) Alloc(d op.Desc) (op.Handle, error) {
 	if d.Bytes() > c.limits.Temp {
 		return 0, op.Errorf(op.OverQuota, "there is no room for %v: %d bytes, %d of %d are left", d, d.Bytes(), c.limits.Temp, c.info.Memory)
 	}
-	h, err := c.give(doAlloc, 0, appendDesc(nil, d))
-	if err != nil {
-		return 0, err
-	}
-	d.Shape = append([]int64(nil), d.Shape...)
-	c.tensors[h] = d
-	c.limits.Temp -= d.Bytes()
-	return h, nil
+	return c.tensor(doAlloc, 0, appendDesc(nil, d), d)
 }
 
 // Find makes a tensor of what the worker keeps under a digest, if it keeps anything.
@@ -45,44 +38,28 @@ func (c *client) Find(digest [32]byte, head []byte, d op.Desc) (op.Handle, error
 	if d.Bytes() > c.limits.Temp || c.room() != nil {
 		return 0, nil // Alloc says so
 	}
-	p := appendDesc(append(digest[:], head...), d)
-	b, at, err := c.stage(len(p))
-	if err != nil {
-		return 0, err
+	return c.tensor(doFind, uint64(len(head)), appendDesc(append(digest[:], head...), d), d)
+}
+
+// tensor asks for a tensor, which may not be found.
+func (c *client) tensor(v verb, a uint64, p []byte, d op.Desc) (op.Handle, error) {
+	h, err := c.give(v, a, p)
+	if err == nil && h != 0 {
+		d.Shape = append([]int64(nil), d.Shape...)
+		c.tensors[h] = d
+		c.limits.Temp -= d.Bytes()
 	}
-	copy(b, p)
-	r, err := c.ask(&request{verb: doFind, a: uint64(len(head)), at: at, size: uint32(len(p))})
-	if err != nil || r.value == 0 {
-		return 0, err
-	}
-	h := op.Handle(r.value)
-	if !c.fresh(h) {
-		return 0, c.lost(errNonsense)
-	}
-	d.Shape = append([]int64(nil), d.Shape...)
-	c.tensors[h] = d
-	c.limits.Temp -= d.Bytes()
-	return h, nil
+	return h, err
 }
 
 // Keep asks the worker to keep a tensor. Nobody waits for that.
 func (c *client) Keep(h op.Handle, head []byte) error {
-	b, at, err := c.stage(len(head))
-	if err != nil {
-		return err
-	}
-	copy(b, head)
-	return c.send(&request{verb: doKeep, a: uint64(h), at: at, size: uint32(len(head))})
+	return c.sendWith(doKeep, uint64(h), head)
 }
 
 // Offer asks the worker to keep a tensor until it is released, and gives the value's digest.
 func (c *client) Offer(h op.Handle, head []byte) (digest [32]byte, ok bool, err error) {
-	b, at, err := c.stage(len(head))
-	if err != nil {
-		return digest, false, err
-	}
-	copy(b, head)
-	r, err := c.ask(&request{verb: doOffer, a: uint64(h), at: at, size: uint32(len(head))})
+	r, err := c.askWith(doOffer, uint64(h), head)
 	if err != nil || r.text == "" {
 		return digest, false, err
 	}
@@ -111,12 +88,7 @@ func (c *client) fetch(digest [32]byte, off int64) ([]byte, error) {
 
 // release lets the worker drop what was offered.
 func (c *client) release(digest [32]byte) error {
-	b, at, err := c.stage(len(digest))
-	if err != nil {
-		return err
-	}
-	copy(b, digest[:])
-	return c.send(&request{verb: doRelease, at: at, size: uint32(len(b))})
+	return c.sendWith(doRelease, 0, digest[:])
 }
 
 // Retrieve writes a value that the owner's worker keeps to w, over a session's socket, and lets the worker drop it. op.Lost: it is not
@@ -172,15 +144,10 @@ func (c *client) room() error {
 	return nil
 }
 
-// give sends bytes and asks for the handle of what they make.
+// give sends bytes and asks for the handle of what they make, or find.
 func (c *client) give(v verb, a uint64, p []byte) (op.Handle, error) {
-	b, at, err := c.stage(len(p))
-	if err != nil {
-		return 0, err
-	}
-	copy(b, p)
-	r, err := c.ask(&request{verb: v, a: a, at: at, size: uint32(len(p))})
-	if err != nil {
+	r, err := c.askWith(v, a, p)
+	if err != nil || v == doFind && r.value == 0 {
 		return 0, err
 	}
 	h := op.Handle(r.value)
@@ -344,12 +311,7 @@ func (c *client) Submit(graph []byte) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	b, at, err := c.stage(len(graph))
-	if err != nil {
-		return 0, err
-	}
-	copy(b, graph)
-	if err := c.send(&request{verb: doSubmit, a: c.fence + 1, at: at, size: uint32(len(graph))}); err != nil {
+	if err := c.sendWith(doSubmit, c.fence+1, graph); err != nil {
 		return 0, err
 	}
 	c.fence++

@@ -100,7 +100,7 @@ type caller struct {
 
 func newCaller(t *testing.T) *caller {
 	c := &caller{t: t, guest: &testGuest{}, funcs: map[string]Function{}}
-	c.s = NewSession(c.guest, func() (Executor, error) { return OnCPU(&testMachine{}, nil, 1<<20) })
+	c.s = NewSession(c.guest, func() (Executor, error) { return OnCPU(&testMachine{}, nil, 1<<20), nil })
 	for _, f := range Functions() {
 		c.funcs[f.Module+"."+f.Name] = f
 	}

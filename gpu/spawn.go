@@ -53,7 +53,7 @@ func (w *process) spawn(r Request, stderr int) (*os.Process, int, error) {
 	}
 	words := os.NewFile(uintptr(dup), "stderr")
 	defer words.Close()
-	proc, err := os.StartProcess(w.pool.cfg.Executable, []string{"levee-gpu"}, &os.ProcAttr{
+	proc, err := os.StartProcess("/proc/self/exe", []string{"levee-gpu"}, &os.ProcAttr{
 		Dir: "/", Env: w.pool.environment(r), Files: []*os.File{null, words, words, theirs},
 		// A group of its own: an interrupt typed at the daemon's terminal is for the daemon.
 		Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true},
@@ -68,19 +68,7 @@ func (w *process) spawn(r Request, stderr int) (*os.Process, int, error) {
 const maxWords = 64 << 10
 
 // newWords is where a worker's standard error goes, which is memory of ours: a driver that complains without end gets no more of it.
-func newWords() (fd int, err error) {
-	fd, err = unix.MemfdCreate("levee-gpu-stderr", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
-	if err != nil {
-		return -1, err
-	}
-	if err = unix.Ftruncate(fd, maxWords); err == nil {
-		_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_GROW|unix.F_SEAL_SHRINK|unix.F_SEAL_SEAL)
-	}
-	if err != nil {
-		_ = unix.Close(fd)
-	}
-	return fd, err
-}
+func newWords() (fd int, err error) { return sealedMemory("levee-gpu-stderr", maxWords) }
 
 func lastWords(fd int) string {
 	b := make([]byte, 1024)

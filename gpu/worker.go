@@ -120,14 +120,12 @@ func openDevice(m *deviceMsg) (*device.Device, error) {
 func (w *gpuWorker) opened(number uint64, err error) {
 	m := refusal(err)
 	m.Opened = number
-	if err := sendControl(w.control, m, -1); err != nil {
-		w.lose(fmt.Sprintf("the daemon does not listen: %v", err))
-	}
+	w.tell(m)
 }
 
-// ended tells the daemon that nothing of a session is left.
-func (w *gpuWorker) ended(number uint64) {
-	if err := sendControl(w.control, control{Ended: number}, -1); err != nil {
+// tell tells the daemon something of a session.
+func (w *gpuWorker) tell(m control) {
+	if err := sendControl(w.control, m, -1); err != nil {
 		w.lose(fmt.Sprintf("the daemon does not listen: %v", err))
 	}
 }
@@ -164,7 +162,7 @@ func (w *gpuWorker) session(fd int, m *sessionMsg) {
 	s := &server{fd: fd, work: maxWork, pin: w.dev.Pin}
 	s.since.Store(time.Now().UnixNano())
 	w.watch(s)
-	defer w.ended(m.Number)
+	defer w.tell(control{Ended: m.Number})
 	defer w.forget(s)
 	exec, err := w.dev.Session(m.Memory, maxWork)
 	if err != nil {

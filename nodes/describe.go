@@ -21,7 +21,7 @@ func (t *NodeType) Text() string {
 	if extra := t.extras(); extra != "" {
 		fmt.Fprintf(&b, "\n%s\n", extra)
 	}
-	fmt.Fprintf(&b, "\nin a workflow\n%s", indent(t.Example(), "  "))
+	fmt.Fprintf(&b, "\nin a workflow\n%s", indent(t.example(), "  "))
 	return b.String()
 }
 
@@ -114,8 +114,8 @@ func (t *NodeType) extras() string {
 	return strings.Join(lines, "\n")
 }
 
-// Example is a YAML line that uses the node type: wires for its required ports.
-func (t *NodeType) Example() string {
+// example is a YAML line that uses the node type: wires for its required ports.
+func (t *NodeType) example() string {
 	id := strings.ReplaceAll(t.Name, "-", "_")
 	var wires []string
 	for _, p := range t.Inputs {
@@ -133,8 +133,8 @@ func indent(text, by string) string {
 	return by + strings.ReplaceAll(strings.TrimSuffix(text, "\n"), "\n", "\n"+by) + "\n"
 }
 
-// Markdown describes a node type as a section of a page.
-func (t *NodeType) Markdown() string {
+// markdown describes a node type as a section of a page.
+func (t *NodeType) markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### %s\n\n", t.FullName)
 	if t.Doc != "" {
@@ -150,7 +150,7 @@ func (t *NodeType) Markdown() string {
 	if extra := t.extras(); extra != "" {
 		fmt.Fprintf(&b, "\n%s\n", extra)
 	}
-	fmt.Fprintf(&b, "\n```yaml\n%s```\n", t.Example())
+	fmt.Fprintf(&b, "\n```yaml\n%s```\n", t.example())
 	return b.String()
 }
 
@@ -171,7 +171,7 @@ func Page(types []*NodeType) string {
 			last = t.Module
 			fmt.Fprintf(&b, "\n## %s\n\n%s\n", last.Name, mdText(last.Manifest.Doc))
 		}
-		fmt.Fprintf(&b, "\n%s", t.Markdown())
+		fmt.Fprintf(&b, "\n%s", t.markdown())
 	}
 	return b.String()
 }

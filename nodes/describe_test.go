@@ -26,7 +26,7 @@ in a workflow
 	require.Contains(t, upper.Text(), "words/upper 1.2.0  (words.wasm, sha256 ")
 	require.Contains(t, load.Text(), `mode  string  (default "fast"; one of fast, slow)`)
 	require.Contains(t, load.Text(), "allow: {read: [...]}")
-	require.Contains(t, load.Markdown(), "| in `mode` | `string` | (default \"fast\"; one of fast, slow) |\n| out `data` | `bytes` |  |\n")
+	require.Contains(t, load.markdown(), "| in `mode` | `string` | (default \"fast\"; one of fast, slow) |\n| out `data` | `bytes` |  |\n")
 }
 
 func TestMarkdownIsNoMarkup(t *testing.T) {

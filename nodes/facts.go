@@ -107,7 +107,7 @@ func (f *facts) readExports(c *cursor) error {
 // fits reports what a manifest claims and the module does not have.
 func (m *Manifest) fits(f *facts) error {
 	var errs problems
-	wants := map[string]bool{}
+	wants, gpu, streams := map[string]bool{}, false, false
 	for i := range m.Nodes {
 		n := &m.Nodes[i]
 		at := fmt.Sprintf("manifest.nodes[%d] (%s)", i, n.Name)
@@ -120,18 +120,16 @@ func (m *Manifest) fits(f *facts) error {
 		for _, w := range n.Wants {
 			wants[w] = true
 		}
+		gpu = gpu || slices.Contains(n.Devices, "gpu")
+		streams = streams || slices.ContainsFunc(n.Outputs, func(p value.Port) bool { return p.Stream })
 	}
 	for _, name := range f.wanting {
 		if w := wantOf[name]; !wants[w] {
 			errs.add("manifest", "the module imports %s.%s, but no node type states %q in its wants", hostModule, name, w)
 		}
 	}
-	if f.tensors && !slices.ContainsFunc(m.Nodes, func(n Node) bool { return slices.Contains(n.Devices, "gpu") }) {
+	if f.tensors && !gpu {
 		errs.add("manifest", "the module imports %s, but no node type states \"gpu\" in its devices (write [\"gpu\", \"cpu\"]: without a GPU its graphs run on the processors)", tensorModule)
-	}
-	streams := false
-	for i := range m.Nodes {
-		streams = streams || slices.ContainsFunc(m.Nodes[i].Outputs, func(p value.Port) bool { return p.Stream })
 	}
 	switch {
 	case f.items && !streams:

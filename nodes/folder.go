@@ -121,7 +121,7 @@ func (d *folder) manifest(file string, size int64) (*Manifest, error) {
 	}
 	defer f.Close()
 	if r, ok := f.(io.ReaderAt); ok {
-		if m, err := ReadManifest(r, size); m != nil || err != nil {
+		if m, err := readManifest(r, size); m != nil || err != nil {
 			return m, err
 		}
 	}
@@ -198,11 +198,11 @@ func readFile(fsys fs.FS, name string) ([]byte, error) {
 
 func readAll(f io.Reader) ([]byte, error) {
 	var buf bytes.Buffer
-	if _, err := buf.ReadFrom(io.LimitReader(f, MaxModule+1)); err != nil {
+	if _, err := buf.ReadFrom(io.LimitReader(f, maxModule+1)); err != nil {
 		return nil, err
 	}
-	if buf.Len() > MaxModule {
-		return nil, fmt.Errorf("more than %d bytes", MaxModule)
+	if buf.Len() > maxModule {
+		return nil, fmt.Errorf("more than %d bytes", maxModule)
 	}
 	return buf.Bytes(), nil
 }

@@ -70,8 +70,8 @@ var nameForm = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,63}$`)
 
 const nameRule = "must be a lower-case letter, then up to 63 of a-z 0-9 _ -"
 
-// ReadManifest reads the manifest of the module of size bytes in r, without reading the rest of it; nil when it has none.
-func ReadManifest(r io.ReaderAt, size int64) (*Manifest, error) {
+// readManifest reads the manifest of the module of size bytes in r, without reading the rest of it; nil when it has none.
+func readManifest(r io.ReaderAt, size int64) (*Manifest, error) {
 	doc, err := readManifestSection(r, size)
 	if err != nil || doc == nil {
 		return nil, err
@@ -81,8 +81,8 @@ func ReadManifest(r io.ReaderAt, size int64) (*Manifest, error) {
 
 // ParseManifest reads and checks a manifest. The error names every field that is wrong, up to ten.
 func ParseManifest(doc []byte) (*Manifest, error) {
-	if len(doc) > MaxManifest {
-		return nil, fmt.Errorf("manifest of %d bytes, at most %d", len(doc), MaxManifest)
+	if len(doc) > maxManifest {
+		return nil, fmt.Errorf("manifest of %d bytes, at most %d", len(doc), maxManifest)
 	}
 	var errs problems
 	o, err := readObject(doc, "manifest", &errs)

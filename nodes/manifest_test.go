@@ -104,7 +104,7 @@ func TestParseManifestRefuses(t *testing.T) {
 		{"stdio files", with(`,"abi":"stdio","wants":["read"],"outputs":[{"name":"stdout","type":"bytes"}]`), "gets no files"},
 		{"escape codes", with(`,"doc":"\u001b[2J"`), "(n).doc: holds control characters"},
 		{"text direction", with(`,"doc":"\u202e"`), "(n).doc: holds control characters"},
-		{"too large", with(`,"doc":"` + strings.Repeat("x", MaxManifest) + `"`), "at most 262144"},
+		{"too large", with(`,"doc":"` + strings.Repeat("x", maxManifest) + `"`), "at most 262144"},
 		{"deep", with(`,"doc":` + strings.Repeat("[", 200)), "nested deeper"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -158,7 +158,7 @@ func TestNarrow(t *testing.T) {
 		{name: "form", doc: `{"nodes":[]}`, err: "sidecar.levee: must be 1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			n, err := m.Narrow([]byte(c.doc))
+			n, err := m.narrow([]byte(c.doc))
 			if c.err != "" {
 				require.ErrorContains(t, err, c.err)
 				return
@@ -219,7 +219,7 @@ func FuzzManifest(f *testing.F) {
 		}
 		for _, n := range m.Nodes {
 			nt := &NodeType{Node: n, FullName: m.Name + "/" + n.Name, Module: &ModuleFile{Manifest: m}}
-			if nt.Text() == "" || nt.Markdown() == "" {
+			if nt.Text() == "" || nt.markdown() == "" {
 				t.Fatal("no description")
 			}
 			for _, p := range n.Inputs {
@@ -244,7 +244,7 @@ func FuzzNarrow(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, doc []byte) {
-		narrow, err := wide.Narrow(doc)
+		narrow, err := wide.narrow(doc)
 		if err != nil {
 			return
 		}

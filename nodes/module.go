@@ -28,8 +28,8 @@ type NodeType struct {
 	Module   *ModuleFile
 }
 
-// Reference is the uses: text that names exactly this node type of exactly this module.
-func (t *NodeType) Reference() string {
+// reference is the uses: text that names exactly this node type of exactly this module.
+func (t *NodeType) reference() string {
 	return t.FullName + "@sha256:" + hex.EncodeToString(t.Module.Hash[:])
 }
 
@@ -39,7 +39,7 @@ func (t *NodeType) Reference() string {
 func ReadModule(file string, wasm, sidecar []byte) (*ModuleFile, error) {
 	m, err := readModuleManifest(file, wasm)
 	if err == nil && sidecar != nil {
-		m, err = m.Narrow(sidecar)
+		m, err = m.narrow(sidecar)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %v", file, err)

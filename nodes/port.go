@@ -103,15 +103,15 @@ func fitsDefault(p *value.Port) error {
 	return p.CheckRange(v)
 }
 
-// Narrow returns m with what a sidecar leaves of it. A sidecar is JSON beside the module, x.wasm.json, from whoever runs it:
+// narrow returns m with what a sidecar leaves of it. A sidecar is JSON beside the module, x.wasm.json, from whoever runs it:
 //
 //	{"levee": 1, "nodes": [{"name": "resize", "wants": [], "inputs": [{"name": "width", "max": 1024}]}]}
 //
 // When nodes is there, only the node types it names stay; wants, min, max and enum may shrink. Anything wider than the
 // module's own manifest is an error. A default outside of a smaller range goes, so that the port must be given.
-func (m *Manifest) Narrow(sidecar []byte) (*Manifest, error) {
-	if len(sidecar) > MaxManifest {
-		return nil, fmt.Errorf("sidecar of %d bytes, at most %d", len(sidecar), MaxManifest)
+func (m *Manifest) narrow(sidecar []byte) (*Manifest, error) {
+	if len(sidecar) > maxManifest {
+		return nil, fmt.Errorf("sidecar of %d bytes, at most %d", len(sidecar), maxManifest)
 	}
 	var errs problems
 	o, err := readObject(sidecar, "sidecar", &errs)

@@ -166,7 +166,7 @@ func (r *Registry) pick(uses string, ref reference, fits []candidate, broken []e
 		case t == nil:
 			t, best = other, c
 		case other.Module.Hash != t.Module.Hash:
-			return nil, &ResolveError{Uses: uses, Detail: fmt.Sprintf("%s and %s are both %s %s", t.Module.File, m.File, m.Name, m.Version), Hint: "name one by its hash: " + t.Reference()}
+			return nil, &ResolveError{Uses: uses, Detail: fmt.Sprintf("%s and %s are both %s %s", t.Module.File, m.File, m.Name, m.Version), Hint: "name one by its hash: " + t.reference()}
 		}
 	}
 	if t == nil {

@@ -125,7 +125,7 @@ func TestResolveName(t *testing.T) {
 		require.NoError(t, err, uses)
 		require.Equal(t, sum, nt.Module.Hash)
 	}
-	nt, err = reg.Resolve(nt.Reference(), nil)
+	nt, err = reg.Resolve(nt.reference(), nil)
 	require.NoError(t, err)
 	require.Equal(t, "words/load", nt.FullName)
 

@@ -7,17 +7,17 @@ import (
 	"io"
 )
 
-// SectionName is the custom section that holds a module's manifest.
-const SectionName = "levee"
+// sectionName is the custom section that holds a module's manifest.
+const sectionName = "levee"
 
-// MaxModule is the size in bytes of the largest module file that is looked at; the engine's preflight takes no larger one.
-const MaxModule = 32 << 20
+// maxModule is the size in bytes of the largest module file that is looked at; the engine's preflight takes no larger one.
+const maxModule = 32 << 20
 
 // maxSections keeps a file of nothing but section headers from costing a read for each two bytes.
 const maxSections = 10_000
 
-// MaxManifest is the size in bytes of the largest manifest and of the largest sidecar.
-const MaxManifest = 256 << 10
+// maxManifest is the size in bytes of the largest manifest and of the largest sidecar.
+const maxManifest = 256 << 10
 
 // The ids of the sections that are looked into; all others are skipped by their size.
 const (
@@ -38,8 +38,8 @@ type section struct {
 // sections walks over the headers of a module's sections. It reads a few bytes of each and allocates nothing that a size in
 // the file could inflate. Sizes may be padded to 5 bytes of LEB128, as Go's linker does.
 func sections(r io.ReaderAt, size int64, visit func(section) error) error {
-	if size > MaxModule {
-		return fmt.Errorf("the module has %d bytes, at most %d are taken", size, MaxModule)
+	if size > maxModule {
+		return fmt.Errorf("the module has %d bytes, at most %d are taken", size, maxModule)
 	}
 	var head [8]byte
 	if n, err := r.ReadAt(head[:], 0); n < len(head) {
@@ -92,7 +92,7 @@ func notWasm(err error) error {
 
 // customName reads a custom section's name. Only a name as long as ours is read: the others are nobody's business.
 func customName(r io.ReaderAt, s section) (name string, body int64, err error) {
-	var b [5 + len(SectionName)]byte
+	var b [5 + len(sectionName)]byte
 	n, err := r.ReadAt(b[:min(int64(len(b)), s.end-s.body)], s.body)
 	if err != nil && err != io.EOF {
 		return "", 0, err
@@ -102,7 +102,7 @@ func customName(r io.ReaderAt, s section) (name string, body int64, err error) {
 	if width == 0 || body > s.end {
 		return "", 0, fmt.Errorf("custom section at byte %d has a name that is cut short", s.start)
 	}
-	if int(length) == len(SectionName) {
+	if int(length) == len(sectionName) {
 		name = string(b[width : width+int(length)])
 	}
 	return name, body, nil
@@ -135,14 +135,14 @@ func readManifestSection(r io.ReaderAt, size int64) ([]byte, error) {
 	var doc []byte
 	found := false
 	err := sections(r, size, func(s section) error {
-		if s.id != sectionCustom || s.name != SectionName {
+		if s.id != sectionCustom || s.name != sectionName {
 			return nil
 		}
 		if found {
-			return fmt.Errorf("two sections named %s", SectionName)
+			return fmt.Errorf("two sections named %s", sectionName)
 		}
-		if s.end-s.body > MaxManifest {
-			return fmt.Errorf("section %s has %d bytes, at most %d", SectionName, s.end-s.body, MaxManifest)
+		if s.end-s.body > maxManifest {
+			return fmt.Errorf("section %s has %d bytes, at most %d", sectionName, s.end-s.body, maxManifest)
 		}
 		found, doc = true, make([]byte, s.end-s.body)
 		_, err := r.ReadAt(doc, s.body)
@@ -170,7 +170,7 @@ func Pack(wasm, manifest []byte) ([]byte, error) {
 	}
 	out := append(make([]byte, 0, len(wasm)+len(manifest)+16), wasmMagic...)
 	err = sections(bytes.NewReader(wasm), int64(len(wasm)), func(s section) error {
-		if s.id != sectionCustom || s.name != SectionName {
+		if s.id != sectionCustom || s.name != sectionName {
 			out = append(out, wasm[s.start:s.end]...)
 		}
 		return nil
@@ -178,11 +178,11 @@ func Pack(wasm, manifest []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	body := append(appendULEB(nil, uint32(len(SectionName))), SectionName...)
+	body := append(appendULEB(nil, uint32(len(sectionName))), sectionName...)
 	body = append(body, manifest...)
 	out = appendULEB(append(out, sectionCustom), uint32(len(body)))
-	if out = append(out, body...); len(out) > MaxModule {
-		return nil, fmt.Errorf("with its manifest the module has %d bytes, at most %d", len(out), MaxModule)
+	if out = append(out, body...); len(out) > maxModule {
+		return nil, fmt.Errorf("with its manifest the module has %d bytes, at most %d", len(out), maxModule)
 	}
 	return out, nil
 }

@@ -35,7 +35,7 @@ func TestReadManifestSection(t *testing.T) {
 		{name: "padded sizes", wasm: join(base, padded("levee", "{}")), want: "{}"},
 		{name: "padded neighbours", wasm: join(base, padded("go:buildid", "xx"), padded("levee", "{1}")), want: "{1}"},
 		{name: "two", wasm: join(base, custom("levee", "{}"), custom("levee", "{}")), err: "two sections"},
-		{name: "too large", wasm: join(base, custom("levee", string(make([]byte, MaxManifest+1)))), err: "at most 262144"},
+		{name: "too large", wasm: join(base, custom("levee", string(make([]byte, maxManifest+1)))), err: "at most 262144"},
 		{name: "text", wasm: []byte("#!/bin/sh\n"), err: "not a WebAssembly module"},
 		{name: "empty", wasm: nil, err: "not a WebAssembly module"},
 		{name: "component", wasm: []byte("\x00asm\x0d\x00\x01\x00"), err: "components are not supported"},
@@ -62,7 +62,7 @@ func TestPack(t *testing.T) {
 	once, err := Pack(join(base, padded("producers", "go")), []byte(upperManifest))
 	require.NoError(t, err)
 	validate(t, once)
-	m, err := ReadManifest(bytes.NewReader(once), int64(len(once)))
+	m, err := readManifest(bytes.NewReader(once), int64(len(once)))
 	require.NoError(t, err)
 	require.Equal(t, "words", m.Name)
 	require.Contains(t, string(once), "producers", "other custom sections stay")

@@ -58,12 +58,7 @@ func (o *object) has(key string) bool { _, ok := o.fields[key]; return ok }
 func (o *object) bad(key, format string, args ...any) { o.errs.add(o.in(key), format, args...) }
 
 // in is the place of a field.
-func (o *object) in(key string) string {
-	if o.at == "" {
-		return key
-	}
-	return o.at + "." + key
-}
+func (o *object) in(key string) string { return o.at + "." + key }
 
 // only reports every field that is not among known.
 func (o *object) only(known ...string) {

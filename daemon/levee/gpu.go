@@ -14,7 +14,7 @@ func (a *app) gpuCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "gpu", Short: "List the GPUs that nodes can use, or say why there is none", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			r := inventory.New(inventory.Options{}).Report(a.drain)
+			r := inventory.New("/").Report(a.drain)
 			if a.json {
 				r.Devices = append([]inventory.Device{}, r.Devices...) // a list where there are none, too
 				a.printJSON(struct {

@@ -100,10 +100,9 @@ int levee_blas_close(levee_blas *b, const levee_cuda *cu, uintptr_t ctx)
 	return rc;
 }
 
-int levee_blas_version(const levee_blas *b, size_t *version)
+size_t levee_blas_version(const levee_blas *b)
 {
-	*version = b->GetVersion ? b->GetVersion() : 0;
-	return 0;
+	return b->GetVersion ? b->GetVersion() : 0;
 }
 
 static int layout(levee_blas *b, void **l, int type, int64_t rows, int64_t columns, int64_t batch, int64_t stride)

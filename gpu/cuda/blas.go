@@ -45,38 +45,37 @@ type Product struct {
 
 // Blas opens cuBLASLt: the first of the names under which there is one.
 func (c *Context) Blas(names []string) (*Blas, error) {
+	blas, version := openBlas(names)
+	if blas == nil {
+		return nil, fmt.Errorf("no cuBLASLt: none of %v", names)
+	}
+	if err := c.blasResult("cublasLtCreate", C.levee_blas_start(blas, c.cu, c.ctx)); err != nil {
+		return nil, err
+	}
+	return &Blas{c: c, version: version, blas: blas, plans: map[Product]*C.levee_plan{}}, nil
+}
+
+func openBlas(names []string) (blas *C.levee_blas, version int) {
 	for _, name := range names {
 		text := C.CString(name)
-		blas := C.levee_blas_open(text)
+		blas = C.levee_blas_open(text)
 		C.free(unsafe.Pointer(text))
-		if blas == nil {
-			continue
+		if blas != nil {
+			return blas, int(C.levee_blas_version(blas))
 		}
-		if err := c.blasResult("cublasLtCreate", C.levee_blas_start(blas, c.cu, c.ctx)); err != nil {
-			return nil, err
-		}
-		var version C.size_t
-		C.levee_blas_version(blas, &version)
-		return &Blas{c: c, version: int(version), blas: blas, plans: map[Product]*C.levee_plan{}}, nil
 	}
-	return nil, fmt.Errorf("no cuBLASLt: none of %v", names)
+	return nil, 0
 }
 
 // BlasVersion is which cuBLASLt products are done with: results may differ from one version to the next. It is empty where there is none.
 // It makes no context.
 func BlasVersion() string {
-	for _, name := range BlasLibraries {
-		text := C.CString(name)
-		blas := C.levee_blas_open(text)
-		C.free(unsafe.Pointer(text))
-		if blas != nil {
-			var version C.size_t
-			C.levee_blas_version(blas, &version)
-			C.free(unsafe.Pointer(blas))
-			return fmt.Sprint(uint64(version))
-		}
+	blas, version := openBlas(BlasLibraries)
+	if blas == nil {
+		return ""
 	}
-	return ""
+	C.free(unsafe.Pointer(blas))
+	return fmt.Sprint(version)
 }
 
 func (c *Context) blasResult(call string, rc C.int) error {

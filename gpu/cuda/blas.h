@@ -24,7 +24,7 @@ typedef struct levee_plan levee_plan;
 levee_blas *levee_blas_open(const char *path);
 int levee_blas_start(levee_blas *b, const levee_cuda *cu, uintptr_t ctx);
 int levee_blas_close(levee_blas *b, const levee_cuda *cu, uintptr_t ctx);
-int levee_blas_version(const levee_blas *b, size_t *version);
+size_t levee_blas_version(const levee_blas *b);
 int levee_blas_plan(levee_blas *b, const levee_cuda *cu, uintptr_t ctx, const levee_product *p, size_t workspace, levee_plan **plan);
 void levee_blas_drop(levee_blas *b, levee_plan *plan);
 int levee_blas_run(levee_blas *b, const levee_cuda *cu, uintptr_t ctx, const levee_plan *plan, uint64_t a, uint64_t b_at, uint64_t bias, uint64_t c,

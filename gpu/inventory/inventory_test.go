@@ -29,11 +29,13 @@ func TestMain(m *testing.M) {
 func machine(t *testing.T, dir string, deadline time.Duration) *Prober {
 	t.Helper()
 	t.Setenv("LD_LIBRARY_PATH", dir)
-	return New(Options{Root: t.TempDir(), Deadline: deadline})
+	p := New(t.TempDir())
+	p.deadline = deadline
+	return p
 }
 
 func TestWithoutADriverNothingIsStarted(t *testing.T) {
-	p := machine(t, t.TempDir(), 0)
+	p := machine(t, t.TempDir(), time.Minute)
 	p.executable = "/no/such/program"
 	r := p.Report(t.Context())
 	require.Equal(t, None, r.Outcome)
@@ -41,10 +43,10 @@ func TestWithoutADriverNothingIsStarted(t *testing.T) {
 }
 
 func TestSignsWithoutALibrary(t *testing.T) {
-	if p := New(Options{}); glance("/", "") == "" {
+	if p := New("/"); glance("/", "") == "" {
 		t.Skipf("this machine has a driver of its own: %v", p.Report(t.Context()).Outcome)
 	}
-	p := machine(t, "", 0)
+	p := machine(t, "", time.Minute)
 	require.NoError(t, os.MkdirAll(filepath.Join(p.root, "dev"), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(p.root, "dev", "nvidiactl"), nil, 0o600))
 	r := p.Report(t.Context())

@@ -10,14 +10,13 @@ const (
 	library     = "libnvidia-ml.so.1"
 	cudaLibrary = "libcuda.so.1"
 	freshFor    = 30 * time.Second
-	defaultTime = 5 * time.Second
 )
 
 // Prober asks for the GPUs when somebody wants to know, and remembers the answer for a while. It runs nothing by itself.
 type Prober struct {
-	deadline   time.Duration
-	executable string
-	root       string // of the files that are glanced at
+	deadline   time.Duration // for NVML to answer
+	executable string        // becomes the probe
+	root       string        // of the files that are glanced at
 
 	asking sync.Mutex // held while a probe goes on
 
@@ -26,25 +25,10 @@ type Prober struct {
 	stuck <-chan struct{} // closed when an abandoned probe has ended after all; nil: there is none
 }
 
-// Options of a Prober; the zero value is for use.
-type Options struct {
-	Executable string        // the program that becomes the probe, and must call ProbeMain; "": this one
-	Deadline   time.Duration // 0: 5 s
-	Root       string        // where the machine's files are looked for; "": /
-}
-
-// New makes a Prober. Nothing is asked yet.
-func New(o Options) *Prober {
-	if o.Deadline == 0 {
-		o.Deadline = defaultTime
-	}
-	if o.Executable == "" {
-		o.Executable = "/proc/self/exe"
-	}
-	if o.Root == "" {
-		o.Root = "/"
-	}
-	return &Prober{deadline: o.Deadline, executable: o.Executable, root: o.Root}
+// New makes a Prober, whose probes are this program, which must call ProbeMain. root is where the machine's files are looked for: "/".
+// Nothing is asked yet.
+func New(root string) *Prober {
+	return &Prober{deadline: 5 * time.Second, executable: "/proc/self/exe", root: root}
 }
 
 // Report gives what is known, asking again when that is older than half a minute.
