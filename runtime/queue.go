@@ -2,13 +2,15 @@
 
 package runtime
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // queue holds the calls that no worker has yet. Owners take turns; within an owner calls of one module go in order of
 // arrival, and a module that cannot run now does not hold up the owner's others. Guarded by the engine's lock.
 type queue struct {
-	owners []*ownerQueue // those with calls
-	next   int           // whose turn it is
+	owners []*ownerQueue // those with calls; who had no turn for longest is first
 	nums   uint64
 	length int
 }
@@ -114,23 +116,16 @@ func (o *ownerQueue) drop(l *jobList) {
 func (q *queue) dropOwner(o *ownerQueue) {
 	for i := range q.owners {
 		if q.owners[i] == o {
-			q.owners = append(q.owners[:i], q.owners[i+1:]...)
-			if q.next > i {
-				q.next--
-			}
+			q.owners = slices.Delete(q.owners, i, i+1)
 			return
 		}
 	}
 }
 
-// pop takes the next call for which place finds a worker: of the owner whose turn it is the oldest such call, else of
-// the owners after it.
+// pop takes the next call for which place finds a worker: of the first owner that has one, the oldest such call. The owner
+// goes behind the others; whoever was passed over keeps its place, and so is asked first when a worker is free again.
 func (q *queue) pop(place func(*bound, *job) *worker) (*job, *worker) {
-	for range q.owners {
-		if q.next >= len(q.owners) {
-			q.next = 0
-		}
-		o := q.owners[q.next]
+	for i, o := range q.owners {
 		var best *jobList
 		var worker *worker
 		for _, l := range o.lists {
@@ -141,7 +136,6 @@ func (q *queue) pop(place func(*bound, *job) *worker) (*job, *worker) {
 				best, worker = l, w
 			}
 		}
-		q.next++
 		if best != nil && !worker.run.ready {
 			// Making room for another list's module took this worker away.
 			if worker = place(best.bound, best.jobs[best.head]); worker == nil {
@@ -153,6 +147,9 @@ func (q *queue) pop(place func(*bound, *job) *worker) (*job, *worker) {
 			best.jobs[best.head] = nil
 			best.head++
 			q.took(j)
+			if len(o.lists) > 0 {
+				q.owners = append(slices.Delete(q.owners, i, i+1), o)
+			}
 			return j, worker
 		}
 	}

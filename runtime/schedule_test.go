@@ -94,6 +94,41 @@ func TestQueuePassesWhatCannotRun(t *testing.T) {
 	require.Empty(t, q.owners)
 }
 
+// Owners who ask again as soon as they are served do not keep the only worker to themselves: who found it busy comes first.
+func TestQueueStarvesNobody(t *testing.T) {
+	for _, atOnce := range []bool{true, false} {
+		var q queue
+		b := &bound{}
+		w := &worker{run: runState{ready: true}}
+		serve := func() *job {
+			served, _ := q.pop(func(*bound, *job) *worker { return w })
+			none, _ := q.pop(func(*bound, *job) *worker { return nil }) // all who wait find the worker busy
+			require.Nil(t, none)
+			return served
+		}
+		for _, owner := range []string{"a", "b", "c", "d"} {
+			q.push(fakeJob(owner, b))
+		}
+		turns := map[string]int{}
+		for last := serve(); turns["a"] < 10; {
+			owner := last.call.Owner
+			turns[owner]++
+			require.Less(t, turns[owner], 20, "asks again at once: %v, turns: %v", atOnce, turns)
+			if atOnce {
+				q.push(fakeJob(owner, b))
+			}
+			last = serve()
+			if !atOnce {
+				q.push(fakeJob(owner, b))
+			}
+		}
+		for _, n := range turns {
+			require.InDelta(t, 10, n, 1, "asks again at once: %v, turns: %v", atOnce, turns)
+		}
+		require.Len(t, turns, 4)
+	}
+}
+
 func TestQueueGivesBackInOrder(t *testing.T) {
 	var q queue
 	b := &bound{}
