@@ -11,6 +11,7 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/elastic/go-seccomp-bpf/arch"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 )
@@ -98,6 +99,15 @@ func TestAWorkerIsShutIn(t *testing.T) {
 			require.Empty(t, said, what)
 		default:
 			require.NotEmpty(t, said, what)
+		}
+	}
+}
+
+// What the library has no name for would be let through without a word.
+func TestRefusedCallsAreKnown(t *testing.T) {
+	for _, info := range []*arch.Info{arch.X86_64, arch.AARCH64} {
+		for _, name := range refusedCalls {
+			require.Contains(t, info.SyscallNames, name, info.Name)
 		}
 	}
 }

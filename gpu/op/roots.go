@@ -41,7 +41,7 @@ func root(k, n int64) [2]float64 {
 func sinPi(x float64) float64 {
 	y := math.Mod(math.Abs(x), 2)
 	octant := int(4 * y)
-	s, _ := sinCos(octant, 4*y-float64(octant))
+	s, _ := sinCos(octant, float64(4*y)-float64(octant))
 	return math.Copysign(1, x) * s
 }
 

@@ -90,7 +90,7 @@ func (d *decoder) multiplyMatrices() {
 				sum := float64(f32(w.regs[rc[i]][lane]))
 				p, q := &x[g+8*(i/2)], &y[t+i%2]
 				for j := range k {
-					sum += p[j] * q[j]
+					sum += float64(p[j] * q[j])
 				}
 				out[i] = bits32(float32(sum))
 			}

@@ -194,7 +194,7 @@ func (w *warp) product(p *groupProduct) {
 				s = float64(f32(sum[lane]))
 			}
 			for k := range y {
-				s += x[r][k] * y[k]
+				s += float64(x[r][k] * y[k])
 			}
 			sum[lane] = bits32(float32(s))
 			w.products.sums[p.dst[reg]] = sum
