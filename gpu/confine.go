@@ -20,6 +20,12 @@ var refusedCalls = []string{
 	"kexec_file_load", "reboot", "swapon", "swapoff", "add_key", "request_key", "keyctl", "userfaultfd", "setuid", "setgid", "setresuid", "setresgid",
 }
 
+// fcntlCommands is what is left of fcntl: duplicates, flags, locks, pipes and seals. The others have the kernel signal another process
+// (F_SETOWN, F_SETSIG), or hold up everybody else who opens a file (F_SETLEASE).
+var fcntlCommands = []uint64{unix.F_DUPFD, unix.F_DUPFD_CLOEXEC, unix.F_GETFD, unix.F_SETFD, unix.F_GETFL, unix.F_SETFL,
+	unix.F_GETLK, unix.F_SETLK, unix.F_SETLKW, unix.F_OFD_GETLK, unix.F_OFD_SETLK, unix.F_OFD_SETLKW,
+	unix.F_SETPIPE_SZ, unix.F_GETPIPE_SZ, unix.F_ADD_SEALS, unix.F_GET_SEALS}
+
 // confine shuts the worker in once the driver is open: before, the driver may have to run a program that makes the device's files. What
 // is left to it of the file system is what reach says, and no network. What the kernel lacks of this is left out, as `levee doctor` says.
 func confine(cache string) error {
@@ -50,10 +56,20 @@ func refuseCalls() error {
 			DefaultAction: seccomp.ActionAllow, Syscalls: []seccomp.SyscallGroup{group},
 		}})
 	}
-	// A filter of its own, as in package runtime: a condition must be the last thing in one. The threads' own signals stay.
-	own := seccomp.NameWithConditions{Name: "tgkill", Conditions: []seccomp.Condition{{Argument: 0, Operation: seccomp.NotEqual, Value: uint64(os.Getpid())}}}
-	if err := load(seccomp.SyscallGroup{NamesWithCondtions: []seccomp.NameWithConditions{own}}); err != nil {
-		return err
+	// Filters of their own, as in package runtime: conditions must be the last thing in one. The process's own signals and limits stay.
+	self := uint64(os.Getpid())
+	for _, other := range []struct {
+		call     string
+		argument uint32
+		than     []uint64
+	}{{"tgkill", 0, []uint64{self}}, {"prlimit64", 0, []uint64{0, self}}, {"fcntl", 1, fcntlCommands}} {
+		n := seccomp.NameWithConditions{Name: other.call}
+		for _, v := range other.than {
+			n.Conditions = append(n.Conditions, seccomp.Condition{Argument: other.argument, Operation: seccomp.NotEqual, Value: v})
+		}
+		if err := load(seccomp.SyscallGroup{NamesWithCondtions: []seccomp.NameWithConditions{n}}); err != nil {
+			return err
+		}
 	}
 	return load(seccomp.SyscallGroup{Names: names})
 }

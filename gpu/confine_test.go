@@ -54,6 +54,10 @@ func attempts(cache string) map[string]string {
 		"signal to a thread": said(unix.Tgkill(os.Getppid(), os.Getppid(), 0)),
 		"signal queued":      said(queue(os.Getppid())),
 		"own signal":         said(unix.Tgkill(os.Getpid(), unix.Gettid(), 0)),
+		"signal by a file":   said(owner(os.Getppid())),
+		"limits":             said(unix.Prlimit(os.Getppid(), unix.RLIMIT_NOFILE, nil, &unix.Rlimit{})),
+		"own limits":         said(unix.Prlimit(os.Getpid(), unix.RLIMIT_NOFILE, nil, &unix.Rlimit{})),
+		"own lock":           said(lock()),
 		"ring":               said(ring()),
 	}
 }
@@ -63,6 +67,20 @@ func queue(pid int) error {
 	info := [128]byte{8: 0xff, 9: 0xff, 10: 0xff, 11: 0xff} // SI_QUEUE
 	_, _, no := unix.Syscall(unix.SYS_RT_SIGQUEUEINFO, uintptr(pid), 0, uintptr(unsafe.Pointer(&info)))
 	return errno(no)
+}
+
+// owner makes a process the one that the kernel signals when there is something in a file.
+func owner(pid int) error {
+	_, err := unix.FcntlInt(1, unix.F_SETOWN, pid)
+	return err
+}
+
+func lock() error {
+	fd, err := unix.MemfdCreate("lock", 0)
+	if err != nil {
+		return err
+	}
+	return unix.FcntlFlock(uintptr(fd), unix.F_SETLK, &unix.Flock_t{Type: unix.F_WRLCK})
 }
 
 // ring asks for a ring of system calls, which no filter would see.
@@ -95,7 +113,7 @@ func TestAWorkerIsShutIn(t *testing.T) {
 	}
 	for what, said := range got {
 		switch what {
-		case "read", "device", "cache", "own signal":
+		case "read", "device", "cache", "own signal", "own limits", "own lock":
 			require.Empty(t, said, what)
 		default:
 			require.NotEmpty(t, said, what)

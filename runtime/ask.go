@@ -5,6 +5,7 @@ package runtime
 import (
 	"errors"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -13,20 +14,37 @@ import (
 
 // onProgress passes a report on to the running call.
 func (e *Engine) onProgress(w *worker, m progressMsg) {
-	if j := e.current(w, m.seq); j != nil && j.call.Progress != nil {
+	j := e.current(w, m.seq)
+	if j == nil {
+		return
+	}
+	defer j.release()
+	if j.call.Progress != nil && e.mayReport(w, j) {
 		j.call.Progress(m.done, m.total)
 	}
 }
 
-// current returns the call that a worker runs, if it has that number.
+// mayReport counts the reports of a call. An honest worker holds them back: those of one that does not are dropped, for somebody records
+// them all.
+func (e *Engine) mayReport(w *worker, j *job) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	most := 2 + int(time.Since(w.run.since)/(progressEvery/2))
+	j.reports++
+	return j.reports <= most
+}
+
+// current returns the call that a worker runs, if it has that number. The caller releases it: it may end at any time.
 func (e *Engine) current(w *worker, seq uint64) *job {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	r := &w.run
-	if len(r.inflight) == 0 || r.inflight[0].seq != seq {
+	if len(r.inflight) == 0 || r.inflight[0].seq != seq || r.inflight[0].job == nil {
 		return nil
 	}
-	return r.inflight[0].job
+	j := r.inflight[0].job
+	j.hold()
+	return j
 }
 
 // onAsk answers what a guest wants of the outside, in a goroutine of its own: files may be slow.
@@ -35,9 +53,6 @@ func (e *Engine) onAsk(w *worker, m askMsg) error {
 		return errFrame
 	}
 	j := e.current(w, m.seq)
-	if j != nil {
-		j.hold()
-	}
 	e.wg.Go(func() {
 		a, fd := answerMsg{problem: "the call is over"}, -1
 		if j != nil {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	goruntime "runtime"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -41,6 +43,7 @@ func workerMain(x *Extension) int {
 		return 2
 	}
 	lowerPriority()
+	makeThreads()
 	c := &child{conn: conn{fd: workerFD}, board: b, ext: x}
 	if err := c.serve(); !errors.Is(err, io.EOF) { // the daemon let go
 		fmt.Fprintln(os.Stderr, err)
@@ -73,6 +76,26 @@ func lowerPriority() {
 			_ = unix.Setpriority(unix.PRIO_PROCESS, tid, workerNice)
 		}
 	}
+}
+
+// makeThreads has Go's runtime make all the threads that it will ever want, for behind the walls it can make none: one for each of
+// GOMAXPROCS, one that watches, one that waits for the daemon, and as many again. It keeps those that have nothing to do.
+func makeThreads() {
+	const spare = 8
+	var there, gone sync.WaitGroup
+	there.Add(spare)
+	all := make(chan struct{})
+	for range spare {
+		gone.Go(func() {
+			goruntime.LockOSThread()
+			defer goruntime.UnlockOSThread()
+			there.Done()
+			<-all
+		})
+	}
+	there.Wait()
+	close(all)
+	gone.Wait()
 }
 
 // child is the worker's side: one thread of control that takes a frame, acts on it, answers.

@@ -298,6 +298,25 @@ func TestNativeCodeIsBounded(t *testing.T) {
 	require.NoError(t, s.verify(c))
 }
 
+// A worker that was taken over while it compiled leaves what it likes.
+func TestForeignNativeCodeIsBounded(t *testing.T) {
+	s, err := openNative(t.TempDir())
+	require.NoError(t, err)
+	for _, leave := range []func(name string) error{
+		func(name string) error { return os.WriteFile(name, nil, 0o600) },
+		func(name string) error { return os.Mkdir(name, 0o700) },
+	} {
+		staging, err := s.stage()
+		require.NoError(t, err)
+		for i := range maxNativeFile + 1 {
+			require.NoError(t, leave(filepath.Join(staging, strconv.Itoa(i))))
+		}
+		require.ErrorContains(t, s.adopt([32]byte{1}, staging), "too many")
+		require.NoDirExists(t, staging)
+		require.False(t, s.has([32]byte{1}))
+	}
+}
+
 // afterARun looks at an engine of its own, whose folder is dir, once a module has run in it.
 func afterARun(t *testing.T, dir string, m *Module, look func(e *Engine)) {
 	t.Helper()

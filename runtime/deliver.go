@@ -101,10 +101,10 @@ func (d *delivery) killReason(seq uint64) *killReason {
 
 // onItem takes an item from a worker. Whoever reads from workers must not block, so it is handed on elsewhere.
 func (e *Engine) onItem(w *worker, m itemMsg) error {
-	j := e.current(w, m.seq)
 	if m.wait && !w.ask() {
 		return errFrame
 	}
+	j := e.current(w, m.seq)
 	if j == nil {
 		if m.data.how == valueFD {
 			closeAll([]int{m.data.fd})
@@ -114,6 +114,7 @@ func (e *Engine) onItem(w *worker, m itemMsg) error {
 		}
 		return nil
 	}
+	defer j.release()
 	out, err := j.itemOf(&m)
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	ownedMain()
 	if WorkerMain(testExtension) {
 		return
 	}
@@ -22,6 +23,9 @@ func TestMain(m *testing.M) {
 	}
 	if os.Getenv(oldKernelEnv) != "" {
 		oldKernelMain()
+	}
+	if os.Getenv(firstWallEnv) != "" {
+		firstWallMain()
 	}
 	os.Exit(m.Run())
 }

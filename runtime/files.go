@@ -17,10 +17,7 @@ type blob struct {
 	input
 }
 
-const (
-	maxBlobs = 512
-	maxName  = 4096
-)
+const maxBlobs = 512
 
 func fileRead(g *guest, mem api.Memory, s []uint64) { g.askBlob("file_read", askRead, mem, s) }
 func fileList(g *guest, mem api.Memory, s []uint64) { g.askBlob("file_list", askList, mem, s) }

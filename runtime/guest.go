@@ -78,7 +78,7 @@ type zeros struct{}
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 // newGuest compiles a module, or loads its native code, and links exactly what it imports.
-func newGuest(code []byte, m *loadMsg, x *Extension, compilers int) (g *guest, err error) {
+func newGuest(code []byte, m *loadMsg, cache wazero.CompilationCache, x *Extension, compilers int) (g *guest, err error) {
 	// The compiler panics where it is not supported; it must never fall back to the interpreter in silence.
 	defer func() {
 		if r := recover(); r != nil {
@@ -89,18 +89,10 @@ func newGuest(code []byte, m *loadMsg, x *Extension, compilers int) (g *guest, e
 	if g.region, err = newRegion(); err != nil {
 		return nil, err
 	}
-	config := func() (wazero.RuntimeConfig, error) {
-		cache, err := wazero.NewCompilationCacheWithDir(m.dir)
-		// No check of the context in loops: a kill ends what runs too long, and loops go at full speed.
-		return wazero.NewRuntimeConfigCompiler().WithCompilationCache(cache).WithCoreFeatures(api.CoreFeaturesV2).
-			WithDebugInfoEnabled(false).WithCloseOnContextDone(false), err
-	}
-	cfg, err := config()
-	if err != nil {
-		return nil, err
-	}
 	ctx := context.Background()
-	g.rt = wazero.NewRuntimeWithConfig(ctx, cfg)
+	// No check of the context in loops: a kill ends what runs too long, and loops go at full speed.
+	g.rt = wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigCompiler().WithCompilationCache(cache).
+		WithCoreFeatures(api.CoreFeaturesV2).WithDebugInfoEnabled(false).WithCloseOnContextDone(false))
 	if err := g.link(ctx, x, m.funcs); err != nil {
 		return nil, err
 	}
@@ -118,7 +110,7 @@ func newGuest(code []byte, m *loadMsg, x *Extension, compilers int) (g *guest, e
 	case m.extended(x):
 		err = g.extend(ctx, x, code)
 	case m.compile:
-		err = shelve(m.dir, code, config)
+		err = g.shelve(ctx, m.dir, code)
 	}
 	if err != nil {
 		return nil, err
@@ -178,6 +170,7 @@ func (g *guest) run(m *callMsg) *resultMsg {
 	}
 	if err != nil {
 		g.explain(err, res)
+		res.detail = res.detail[:min(len(res.detail), maxDetail)]
 		c.dropOutputs()
 	}
 	c.closeBlobs()

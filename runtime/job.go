@@ -36,6 +36,8 @@ type job struct {
 	list    *jobList // while queued
 	worker  *worker  // while sent
 	retries int
+	spent   time.Duration // how long it was a worker's next call that did not begin it
+	reports int           // of progress that were passed on
 
 	compiling time.Duration // how long it waited for its worker to compile the module
 
@@ -282,6 +284,7 @@ func (j *job) result(m *resultMsg, fds []int) (*Result, error) {
 	r := &Result{Log: lines, Stdout: stdout, Stderr: stderr, Dropped: m.streams.dropped,
 		Duration: m.elapsed, Held: m.held, Compile: j.compiling, PeakMemory: m.peak, DeviceClass: m.device, Outputs: make([]Output, len(m.outputs))}
 	total := int64(0)
+	var bad error
 	for i := range m.outputs {
 		v := &m.outputs[i]
 		total += v.size
@@ -294,11 +297,11 @@ func (j *job) result(m *resultMsg, fds []int) (*Result, error) {
 		case valueRef:
 			r.Outputs[i].Refers, r.Outputs[i].Digest, r.Outputs[i].Bytes = true, [32]byte(v.bytes), bytes.Clone(v.bytes[32:])
 			if j.call.Handed == nil || !slices.Contains(j.call.Referable, i) {
-				return r, fmt.Errorf("%w: output %d cannot be a reference", errFrame, i)
+				bad = fmt.Errorf("%w: output %d cannot be a reference", errFrame, i)
 			}
 		}
 	}
-	return r, checkOutputs(j, r, total)
+	return r, errors.Join(bad, checkOutputs(j, r, total))
 }
 
 // checkOutputs refuses what an honest worker never sends.

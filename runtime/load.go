@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tetratelabs/wazero"
 	"golang.org/x/sys/unix"
 )
 
@@ -50,6 +51,10 @@ func loadWalled(m *loadMsg, fd int, x *Extension) (*guest, error) {
 		return nil, err
 	}
 	defer statm.Close()
+	cache, err := wazero.NewCompilationCacheWithDir(m.dir) // makes its folder, as nobody can behind the wall
+	if err != nil {
+		return nil, err
+	}
 	if err := restrict(m.dir, m.compile); err != nil && !m.weak {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
@@ -65,7 +70,7 @@ func loadWalled(m *loadMsg, fd int, x *Extension) (*guest, error) {
 	if !m.compile {
 		debug.SetGCPercent(-1)
 	}
-	g, err := newGuest(code, m, x, goruntime.GOMAXPROCS(0))
+	g, err := newGuest(code, m, cache, x, goruntime.GOMAXPROCS(0))
 	if err != nil {
 		return nil, err
 	}

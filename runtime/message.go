@@ -12,7 +12,6 @@ type loadMsg struct {
 	size    int64
 	dir     string // where native code lies, or is to be put
 	compile bool   // the directory is empty and may be written
-	memory  int64  // bytes of address space that the worker may use beyond what it has
 	weak    bool   // go on when a part of the sandbox cannot be had
 	ahead   bool   // nothing of the module runs when an instance of it is made
 	funcs   [][2]string
@@ -22,7 +21,6 @@ func (m *loadMsg) append(b []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(m.size))
 	b = appendBytes(b, m.dir)
 	b = appendBool(b, m.compile)
-	b = binary.AppendUvarint(b, uint64(m.memory))
 	b = appendBool(b, m.weak)
 	b = appendBool(b, m.ahead)
 	b = binary.AppendUvarint(b, uint64(len(m.funcs)))
@@ -38,7 +36,6 @@ func readLoad(p []byte) (m loadMsg, err error) {
 	m.size = d.size(1 << 40)
 	m.dir = d.string()
 	m.compile = d.bool()
-	m.memory = d.size(1 << 46)
 	m.weak = d.bool()
 	m.ahead = d.bool()
 	for range d.count() {
@@ -69,6 +66,9 @@ func readLoaded(p []byte) (m loadedMsg, err error) {
 	d := decoder{b: p}
 	m.code, m.detail = d.string(), d.string()
 	m.elapsed = time.Duration(d.size(1 << 60))
+	if m.code != "" && m.code != CodeCompile || len(m.detail) > maxMessage {
+		return m, fmt.Errorf("%w: an unknown failure, or one of %d bytes", errFrame, len(m.detail))
+	}
 	return m, d.done()
 }
 
@@ -296,8 +296,8 @@ func readResult(p []byte, fds []int) (m resultMsg, err error) {
 	m.streams.log, m.streams.stdout, m.streams.stderr = d.bytes(), d.bytes(), d.bytes()
 	m.streams.dropped = d.size(1 << 60)
 	n := d.count()
-	if n > maxPorts {
-		return m, fmt.Errorf("%w: %d outputs", errFrame, n)
+	if err := m.check(n); err != nil {
+		return m, err
 	}
 	if n > 0 {
 		m.outputs = make([]wireValue, n)
@@ -309,6 +309,25 @@ func readResult(p []byte, fds []int) (m resultMsg, err error) {
 		return m, errFrame
 	}
 	return m, d.done()
+}
+
+// maxDetail bounds what a worker says of a failure.
+const maxDetail = 64 << 10
+
+// saidCodes are how a worker may say that a call ended.
+var saidCodes = []string{"", CodeTrap, CodeExit, CodeMemory, CodeOutput, CodeCrash, CodeFailed, CodeBounds, CodeLost, CodeRefused}
+
+// check refuses what an honest worker never says. Nobody else cuts it before it is kept or printed.
+func (m *resultMsg) check(outputs int) error {
+	switch longest := max(len(m.streams.log), len(m.streams.stdout), len(m.streams.stderr)); {
+	case outputs > maxPorts, outputs > 0 && m.code != "":
+		return fmt.Errorf("%w: %d outputs", errFrame, outputs)
+	case !slices.Contains(saidCodes, m.code):
+		return fmt.Errorf("%w: an unknown failure", errFrame)
+	case len(m.detail) > maxDetail, longest > streamMax:
+		return fmt.Errorf("%w: it says %d bytes of a failure, and a log of %d", errFrame, len(m.detail), longest)
+	}
+	return nil
 }
 
 // What a frameAsk asks for.

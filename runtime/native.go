@@ -296,28 +296,45 @@ func (s *nativeStore) mac(h [32]byte, dir string, copyTo func(name string) (io.W
 	return m.Sum(nil), nil
 }
 
+// plainFiles lists them, and looks at no more than there should be: a worker may leave as many as it likes.
 func plainFiles(dir string) (names []string, err error) {
-	err = filepath.WalkDir(dir, func(p string, e fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
+	left := maxNativeFile
+	var list func(sub string) error
+	list = func(sub string) error {
+		f, err := os.Open(filepath.Join(dir, sub))
+		if err != nil {
 			return err
-		case e.IsDir():
-			return nil
-		case !e.Type().IsRegular():
-			return fmt.Errorf("native code: %s is no plain file", e.Name())
-		case len(names) == maxNativeFile:
+		}
+		defer f.Close()
+		entries, err := f.ReadDir(left + 1)
+		if err != nil && err != io.EOF {
+			return err
+		}
+		if left -= len(entries); left < 0 {
 			return errors.New("native code: too many files")
 		}
-		if name, _ := filepath.Rel(dir, p); name != macName {
-			names = append(names, name)
+		for _, e := range entries {
+			switch name := filepath.Join(sub, e.Name()); {
+			case e.IsDir():
+				if err := list(name); err != nil {
+					return err
+				}
+			case !e.Type().IsRegular():
+				return fmt.Errorf("native code: %s is no plain file", name)
+			case name != macName:
+				names = append(names, name)
+			}
 		}
 		return nil
-	})
-	if err == nil && len(names) == 0 {
-		err = errors.New("native code: there is none")
+	}
+	if err := list("."); err != nil {
+		return nil, err
+	}
+	if len(names) == 0 {
+		return nil, errors.New("native code: there is none")
 	}
 	sort.Strings(names)
-	return names, err
+	return names, nil
 }
 
 func addFile(m hash.Hash, root *os.Root, name string, copyTo func(string) (io.WriteCloser, error)) error {

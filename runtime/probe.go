@@ -56,6 +56,22 @@ var probes = []struct {
 	}},
 	{"signal the daemon", func() error { return unix.Kill(os.Getppid(), 0) }},
 	{"signal the daemon's thread", func() error { return unix.Tgkill(os.Getppid(), os.Getppid(), 0) }},
+	{"have the kernel signal the daemon", func() error {
+		_, err := unix.FcntlInt(workerFD, unix.F_SETOWN, os.Getppid()) // and that would be all that happens
+		return err
+	}},
+	{"lower the daemon's limits", func() error {
+		var rl unix.Rlimit // which is read only
+		return unix.Prlimit(os.Getppid(), unix.RLIMIT_NOFILE, nil, &rl)
+	}},
+	{"start a thread", func() error {
+		_, _, e := unix.RawSyscall6(unix.SYS_CLONE, unix.CLONE_THREAD, 0, 0, 0, 0, 0) // without what must go with it
+		return errnoErr(e)
+	}},
+	{"hold up whoever opens a file", func() error {
+		_, err := unix.FcntlInt(boardFD, unix.F_SETLEASE, unix.F_UNLCK) // of a lease that it has not
+		return err
+	}},
 	{"trace the daemon", func() error {
 		// Options that do not exist: EIO where the call is let through, and nothing is attached.
 		_, _, e := unix.RawSyscall6(unix.SYS_PTRACE, unix.PTRACE_SEIZE, uintptr(os.Getppid()), 0, ^uintptr(0), 0, 0)

@@ -2,6 +2,9 @@ package runtime
 
 import "encoding/binary"
 
+// maxName bounds the path or pattern of a question, which the daemon remembers.
+const maxName = 4096
+
 // askMsg is the payload of frameAsk.
 type askMsg struct {
 	seq  uint64
@@ -22,7 +25,7 @@ func (m *askMsg) append(b []byte) []byte {
 func readAsk(p []byte, fds []int) (m askMsg, err error) {
 	d := decoder{b: p}
 	m.seq, m.op = d.uvarint(), d.byte()
-	m.name = d.string()
+	m.name = string(d.take(int(d.size(maxName))))
 	m.port = d.size(maxPorts)
 	m.data, fds = d.value(fds)
 	if len(fds) != 0 {

@@ -16,7 +16,8 @@ import (
 )
 
 // A worker shuts itself in before it looks at a byte of its module: Landlock leaves one directory, seccomp leaves the
-// system calls that compiling needs. After that a second set of filters leaves those that running needs.
+// system calls that compiling needs. After that a second set of filters leaves those that running needs. The threads and
+// the folder that it needs it has made before.
 
 const (
 	workerFDs      = 64 + maxBlobs + maxFrameFDs
@@ -96,15 +97,18 @@ var runCalls = []string{
 	"futex", "nanosleep", "clock_nanosleep", "clock_gettime", "gettimeofday", "sched_yield", "sched_getaffinity",
 	"getpid", "getppid", "gettid", "tgkill", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack", "restart_syscall",
 	"epoll_create1", "epoll_ctl", "epoll_pwait", "eventfd2", "pipe2", "getrandom",
-	"clone", "set_robust_list", "rseq", "arch_prctl", "exit", "exit_group", "timer_settime", "timer_delete",
+	"arch_prctl", "exit", "exit_group", "timer_settime", "timer_delete",
 }
 
-// loadCalls is what loading native code, or writing it, needs beyond that. What is newfstatat on amd64 the library (1.6.0) calls fstatat on arm64.
+// loadCalls is what loading native code, or writing it, needs beyond that. None takes a path without opening it: Landlock
+// does not keep a process from asking what there is where, and how large.
 var loadCalls = []string{
-	"openat", "newfstatat", "fstatat", "fstat", "statx", "getdents64", "mkdirat", "unlinkat", "renameat", "renameat2", "fsync",
-	"fdatasync", "getcwd", "readlinkat", "faccessat", "faccessat2", "prlimit64", "setrlimit", "prctl", "seccomp", "getuid",
-	"geteuid", "getgid", "getegid",
+	"openat", "fstat", "getdents64", "unlinkat", "renameat", "renameat2", "fsync", "fdatasync", "prlimit64", "setrlimit", "seccomp",
 }
+
+// fcntlCommands is what of fcntl is needed. What is not here has the kernel signal another process (F_SETOWN, F_SETSIG), or
+// holds up everybody else who opens a file (F_SETLEASE).
+var fcntlCommands = []uint64{unix.F_GETFD, unix.F_SETFD, unix.F_GETFL, unix.F_DUPFD_CLOEXEC, unix.F_ADD_SEALS, unix.F_GET_SEALS}
 
 // knownTo parts the names that the library knows on an architecture from those that it does not.
 func knownTo(info *arch.Info, names []string) (known, unknown []string) {
@@ -118,32 +122,31 @@ func knownTo(info *arch.Info, names []string) (known, unknown []string) {
 	return known, unknown
 }
 
-// restrictCalls allows the named calls and refuses all others with EPERM. No new process, only threads; no signal to
-// anybody else; and when sealed is set no memory that can be executed.
+// restrictCalls allows the named calls and refuses all others with EPERM. No new process and no new thread, for the user's
+// other processes need threads too; no signal to anybody else, and nobody else's limits; and when sealed is set no memory
+// that can be executed.
 func restrictCalls(names []string, sealed bool) error {
 	info, err := arch.GetInfo("")
 	if err != nil {
 		return fmt.Errorf("seccomp: %w", err)
 	}
 	known, _ := knownTo(info, names)
-	// C libraries fall back to clone, whose flags a filter can see, only when clone3 says ENOSYS.
 	policies := []seccomp.Policy{{
 		DefaultAction: seccomp.ActionErrno,
-		Syscalls: []seccomp.SyscallGroup{
-			{Names: []string{"clone3"}, Action: seccomp.ActionErrno | seccomp.Action(unix.ENOSYS)},
-			{Names: known, Action: seccomp.ActionAllow},
-		},
+		Syscalls:      []seccomp.SyscallGroup{{Names: known, Action: seccomp.ActionAllow}},
 	}}
-	// One filter for each condition: the library (1.6.0) goes on comparing with an argument instead of the call's
-	// number after a condition did not hold, so a condition must be the last thing in its filter.
-	deny := func(call string, arg uint32, op seccomp.Operation, v uint64) {
+	// One filter for each call: the library (1.6.0) goes on comparing with an argument instead of the call's number after
+	// a condition did not hold, so the conditions must be the last thing in their filter. All of them must hold.
+	deny := func(call string, arg uint32, op seccomp.Operation, values ...uint64) {
+		n := seccomp.NameWithConditions{Name: call}
+		for _, v := range values {
+			n.Conditions = append(n.Conditions, seccomp.Condition{Argument: arg, Operation: op, Value: v})
+		}
 		policies = append(policies, seccomp.Policy{
 			DefaultAction: seccomp.ActionAllow,
 			Syscalls: []seccomp.SyscallGroup{{
-				NamesWithCondtions: []seccomp.NameWithConditions{{
-					Name: call, Conditions: []seccomp.Condition{{Argument: arg, Operation: op, Value: v}},
-				}},
-				Action: seccomp.ActionErrno,
+				NamesWithCondtions: []seccomp.NameWithConditions{n},
+				Action:             seccomp.ActionErrno,
 			}},
 		})
 	}
@@ -151,8 +154,9 @@ func restrictCalls(names []string, sealed bool) error {
 		deny("mmap", 2, seccomp.BitsSet, unix.PROT_EXEC)
 		deny("mprotect", 2, seccomp.BitsSet, unix.PROT_EXEC)
 	} else {
-		deny("clone", 0, seccomp.BitsNotSet, unix.CLONE_THREAD)
 		deny("tgkill", 0, seccomp.NotEqual, uint64(os.Getpid()))
+		deny("prlimit64", 0, seccomp.NotEqual, 0)
+		deny("fcntl", 1, seccomp.NotEqual, fcntlCommands...)
 	}
 	// The list itself comes last, for it may forbid installing filters.
 	for _, p := range slices.Backward(policies) {

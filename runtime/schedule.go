@@ -114,7 +114,7 @@ func (e *Engine) assign(w *worker, j *job) bool {
 	}
 	r.seq++
 	r.quantum--
-	r.inflight = append(r.inflight, sent{j, r.seq, j.limit.Time})
+	r.inflight = append(r.inflight, sent{j, r.seq, j.limit.Time - j.spent})
 	r.bytes += j.size
 	j.worker = w
 	if waited := r.compiledAt.Sub(j.came); waited > 0 {
@@ -198,6 +198,9 @@ func (e *Engine) takeBack(w *worker, ran time.Duration) {
 		}
 		if s.job == nil || s.seq == r.claimed {
 			continue
+		}
+		if i == 0 { // else a worker that begins nothing would have it again and again
+			s.job.spent += ran
 		}
 		s.job.worker = nil
 		r.bytes -= s.job.size

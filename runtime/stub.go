@@ -5,11 +5,10 @@ package runtime
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-
-	"github.com/tetratelabs/wazero"
 
 	"levee/runtime/wasm"
 )
@@ -28,33 +27,27 @@ func (m *Module) stub() ([]byte, error) {
 
 // shelve gives the one file of native code in dir, that of code, the name under which it is looked for with the stub. That name is wazero's
 // secret, so it is had from wazero, which compiles the stub in no time.
-func shelve(dir string, code []byte, cfg func() (wazero.RuntimeConfig, error)) error {
+func (g *guest) shelve(ctx context.Context, dir string, code []byte) error {
 	stub, err := wasm.Stub(code)
 	if err != nil || bytes.Equal(stub, code) {
 		return err
 	}
-	files := filepath.Join(dir, "*", "*")
-	full, err := filepath.Glob(files)
-	if err != nil || len(full) != 1 {
-		return fmt.Errorf("native code: %d files where there should be one", len(full))
+	full, err := nativeFiles(dir, 1)
+	if err != nil {
+		return err
 	}
 	aside := full[0] + ".full"
 	if err := os.Rename(full[0], aside); err != nil {
 		return err
 	}
-	c, err := cfg()
+	compiled, err := g.rt.CompileModule(ctx, stub)
 	if err != nil {
-		return err
-	}
-	ctx := context.Background()
-	rt := wazero.NewRuntimeWithConfig(ctx, c)
-	defer rt.Close(ctx)
-	if _, err := rt.CompileModule(ctx, stub); err != nil {
 		return fmt.Errorf("native code: %w", err)
 	}
-	all, err := filepath.Glob(files)
-	if err != nil || len(all) != 2 {
-		return fmt.Errorf("native code: %d files where there should be two", len(all))
+	defer compiled.Close(ctx)
+	all, err := nativeFiles(dir, 2)
+	if err != nil {
+		return err
 	}
 	for _, name := range all {
 		if name != aside {
@@ -62,4 +55,21 @@ func shelve(dir string, code []byte, cfg func() (wazero.RuntimeConfig, error)) e
 		}
 	}
 	return nil
+}
+
+// nativeFiles lists the files that wazero wrote: n of them, in one folder.
+func nativeFiles(dir string, n int) (names []string, err error) {
+	folders, err := os.ReadDir(dir)
+	if err != nil || len(folders) != 1 {
+		return nil, errors.Join(err, fmt.Errorf("native code: %d folders where there should be one", len(folders)))
+	}
+	dir = filepath.Join(dir, folders[0].Name())
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) != n {
+		return nil, errors.Join(err, fmt.Errorf("native code: %d files where there should be %d", len(files), n))
+	}
+	for _, f := range files {
+		names = append(names, filepath.Join(dir, f.Name()))
+	}
+	return names, nil
 }

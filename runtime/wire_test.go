@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"net"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,13 +25,30 @@ func TestMessages(t *testing.T) {
 	require.Error(t, got.read(call.append(nil), []int{5}), "a descriptor is missing")
 	require.Error(t, got.read(call.append(nil), []int{5, 6, 7}), "one too many")
 
-	res := resultMsg{seq: 3, code: CodeExit, detail: "d", exit: 7, elapsed: time.Second, held: time.Minute, peak: 65536, device: true,
+	res := resultMsg{seq: 3, exit: 7, elapsed: time.Second, held: time.Minute, peak: 65536, device: true,
 		outputs: []wireValue{{how: valueFD, size: 1, fd: 8}}, streams: streams{log: []byte("l"), stdout: []byte{}, stderr: []byte("e"), dropped: 5}}
 	r, err := readResult(res.append(nil), []int{8})
 	require.NoError(t, err)
 	require.Equal(t, res, r)
+	failed := resultMsg{seq: 3, code: CodeExit, detail: "d", exit: 7, streams: streams{log: []byte{}, stdout: []byte{}, stderr: []byte{}}}
+	r, err = readResult(failed.append(nil), nil)
+	require.NoError(t, err)
+	require.Equal(t, failed, r)
+	for what, bad := range map[string]resultMsg{
+		"outputs of a failed call":    {code: CodeTrap, outputs: []wireValue{{}}},
+		"a code that is the daemon's": {code: CodeTimeout},
+		"a long reason":               {code: CodeFailed, detail: strings.Repeat("x", maxDetail+1)},
+		"a long log":                  {streams: streams{stderr: make([]byte, streamMax+1)}},
+	} {
+		_, err = readResult(bad.append(nil), nil)
+		require.ErrorIs(t, err, errFrame, what)
+	}
+	for _, bad := range []loadedMsg{{code: CodeTrap}, {code: CodeCompile, detail: strings.Repeat("x", maxMessage+1)}} {
+		_, err = readLoaded(bad.append(nil))
+		require.ErrorIs(t, err, errFrame)
+	}
 
-	load := loadMsg{size: 4, dir: "/d", compile: true, memory: 5, weak: true, ahead: true, funcs: [][2]string{{"a", "b"}}}
+	load := loadMsg{size: 4, dir: "/d", compile: true, weak: true, ahead: true, funcs: [][2]string{{"a", "b"}}}
 	l, err := readLoad(load.append(nil))
 	require.NoError(t, err)
 	require.Equal(t, load, l)
@@ -39,6 +57,8 @@ func TestMessages(t *testing.T) {
 	a, err := readAsk(ask.append(nil), []int{4})
 	require.NoError(t, err)
 	require.Equal(t, ask, a)
+	_, err = readAsk((&askMsg{op: askRead, name: strings.Repeat("x", maxName+1)}).append(nil), nil)
+	require.ErrorIs(t, err, errFrame, "a long name")
 
 	item := itemMsg{seq: 1, port: 2, wait: true, data: wireValue{how: valueFD, size: 3, fd: 4}}
 	i, err := readItem(item.append(nil), []int{4})
