@@ -19,7 +19,7 @@ import (
 type Client struct {
 	http   http.Client
 	dir    *os.File
-	Health Health
+	health Health
 }
 
 // FindServer returns a client of the process that serves a folder in which path lies; the error is a *StartError when there is none.
@@ -37,7 +37,7 @@ func FindServer(ctx context.Context, cfg Config, path string) (*Client, error) {
 		if err != nil { // its process is gone, or goes
 			continue
 		}
-		if _, ok := below(c.Health.Served, path); ok {
+		if _, ok := below(c.health.Served, path); ok {
 			return c, nil
 		}
 		c.Close()
@@ -55,7 +55,7 @@ func dial(ctx context.Context, socket string) (*Client, error) {
 	c.http.Transport = &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", name)
 	}}
-	if err := c.ask(ctx, http.MethodGet, "/health", nil, &c.Health); err != nil {
+	if err := c.ask(ctx, http.MethodGet, "/health", nil, &c.health); err != nil {
 		c.Close()
 		return nil, err
 	}

@@ -20,7 +20,6 @@ type Config struct {
 	NodeDirs  []string          // folders of registered modules, searched before the core pack
 	Workers   int               // nodes that run at the same time; 0: one per CPU
 	CacheMax  int64             // bytes of results to keep; 0: 10 GiB
-	HeldMax   int64             // bytes of memory for files that nodes have open; 0: half of the machine's
 	Runs      int               // runs of a served folder that go on at the same time; 0: 8
 	KeepRuns  time.Duration     // age at which ended runs are forgotten; 0: 90 days
 	Isolation runtime.Isolation // how nodes are held; the zero value is the full sandbox

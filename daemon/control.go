@@ -191,12 +191,15 @@ type PlacedRun struct {
 
 // Placed adds the places of runs in the queue.
 func (h *History) Placed(ctx context.Context, runs []journal.Run) ([]PlacedRun, error) {
-	places, err := h.Places(ctx)
-	list := make([]PlacedRun, len(runs))
-	for i, r := range runs {
-		list[i] = PlacedRun{r, places[r.ID]}
+	queue, err := h.Queue(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return list, err
+	place, list := places(queue), make([]PlacedRun, len(runs))
+	for i, r := range runs {
+		list[i] = PlacedRun{r, place[r.ID]}
+	}
+	return list, nil
 }
 
 // RunNow is a run, with its place while it is in the queue and with how far it is.

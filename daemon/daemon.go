@@ -71,7 +71,7 @@ func open(ctx context.Context, checker *Checker) (_ *Daemon, err error) {
 	ballast()
 	cfg := checker.cfg
 	d := &Daemon{
-		Checker: checker, log: cfg.Log, now: time.Now, ring: ringAt, held: heldMemory{max: cfg.HeldMax}, broken: make(chan struct{}), queue: newQueue(cfg.Runs), feedWait: feedWait,
+		Checker: checker, log: cfg.Log, now: time.Now, ring: ringAt, broken: make(chan struct{}), queue: newQueue(cfg.Runs), feedWait: feedWait,
 		publishing: make(chan struct{}, 2),
 	}
 	defer func() {
@@ -195,11 +195,9 @@ func (d *Daemon) keepTrying(ctx context.Context, write func() error) error {
 			return err
 		}
 		d.log.Error("the disk is full: waiting for room to record results", "dir", d.cfg.StateDir, "again in", wait)
-		timer := time.NewTimer(wait)
 		select {
-		case <-timer.C:
+		case <-time.After(wait):
 		case <-ctx.Done():
-			timer.Stop()
 			return context.Cause(ctx)
 		}
 	}

@@ -136,8 +136,8 @@ type edgeUpdate struct {
 // mostEdges bounds the messages that one row holds.
 const mostEdges = 500
 
-// changed are the edges of which there is something new to say, in rows; at the end of a run those that are over though nobody said so.
-func (c *edgeCounts) changed(last bool) (rows [][]edgeUpdate) {
+// changed are the edges of which there is something new to say, in rows.
+func (c *edgeCounts) changed() (rows [][]edgeUpdate) {
 	var row []edgeUpdate
 	for i := range c.told {
 		n, over := c.count[i].Load(), c.over[c.table.edges[i].until].Load()

@@ -40,7 +40,7 @@ func (r *Run) invoke(ctx context.Context, inv *graph.Invocation) ([]value.Value,
 	if past, err := c.before(ctx); err != nil {
 		return nil, c.failed(ctx, err)
 	} else if past != nil {
-		return c.done(ctx, past, journal.Cached)
+		return c.done(past, journal.Cached)
 	}
 	if err := c.checkRanges(); err != nil {
 		return nil, c.failed(ctx, err)
@@ -51,7 +51,7 @@ func (r *Run) invoke(ctx context.Context, inv *graph.Invocation) ([]value.Value,
 		return nil, c.failed(ctx, err)
 	}
 	if stored != nil && (!r.afresh(inv.Node) || r.past[c.Path]) && !r.req.Verify {
-		return c.done(ctx, stored, journal.Cached)
+		return c.done(stored, journal.Cached)
 	}
 	entry, ran, err := c.join(ctx)
 	if err != nil {
@@ -61,9 +61,9 @@ func (r *Run) invoke(ctx context.Context, inv *graph.Invocation) ([]value.Value,
 		c.compare(stored, entry)
 	}
 	if !ran {
-		return c.done(ctx, entry, journal.Cached)
+		return c.done(entry, journal.Cached)
 	}
-	return c.done(ctx, entry, journal.Ran)
+	return c.done(entry, journal.Ran)
 }
 
 // invocation is the state of one invoke.

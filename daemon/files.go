@@ -57,10 +57,10 @@ func (a *fileAccess) functions() *runtime.Files {
 	}
 	f := &runtime.Files{}
 	if reads {
-		f.Read, f.List = a.Read, a.List
+		f.Read, f.List = a.read, a.list
 	}
 	if writes {
-		f.Write = a.Write
+		f.Write = a.write
 	}
 	return f
 }
@@ -116,8 +116,8 @@ func (a *fileAccess) end() (seen []cache.Observation, whole bool) {
 	return slices.Clone(a.seen), !a.odd
 }
 
-// Read returns the sealed content of a file.
-func (a *fileAccess) Read(_ context.Context, name string) (*os.File, int64, error) {
+// read returns the sealed content of a file.
+func (a *fileAccess) read(_ context.Context, name string) (*os.File, int64, error) {
 	if err := a.denied(nodes.WantRead); err != nil {
 		return nil, 0, err // whatever the workflow grants
 	}
@@ -138,8 +138,8 @@ func (a *fileAccess) Read(_ context.Context, name string) (*os.File, int64, erro
 	return f, size, nil
 }
 
-// List returns the files that match a glob.
-func (a *fileAccess) List(_ context.Context, glob string) ([]string, error) {
+// list returns the files that match a glob.
+func (a *fileAccess) list(_ context.Context, glob string) ([]string, error) {
 	if err := a.denied(nodes.WantRead); err != nil {
 		return nil, err
 	}
@@ -153,8 +153,8 @@ func (a *fileAccess) List(_ context.Context, glob string) ([]string, error) {
 	return names, a.note(opList, glob, listDigest(names))
 }
 
-// Write makes a file hold data; a file that already does is left alone.
-func (a *fileAccess) Write(_ context.Context, name string, data *os.File, size int64) error {
+// write makes a file hold data; a file that already does is left alone.
+func (a *fileAccess) write(_ context.Context, name string, data *os.File, size int64) error {
 	if err := a.denied(nodes.WantWrite); err != nil {
 		return err
 	}
@@ -227,7 +227,7 @@ func listDigest(names []string) value.Digest {
 	return value.Sum(value.EncodeList(items))
 }
 
-// observe says what the operations of a stored result would give now. What is no longer granted gives another digest.
+// observeNow says what the operations of a stored result would give now. What is no longer granted gives another digest.
 func (r *Run) observeNow(seen []cache.Observation) ([]cache.Observation, error) {
 	now := make([]cache.Observation, len(seen))
 	for i, o := range seen {

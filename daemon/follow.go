@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"levee/daemon/journal"
@@ -42,11 +43,9 @@ func (h *History) Messages(ctx context.Context, id string, after int64, follow b
 			}
 			continue
 		}
-		timer := time.NewTimer(followEvery)
 		select {
-		case <-timer.C:
+		case <-time.After(followEvery):
 		case <-ctx.Done():
-			timer.Stop()
 			return context.Cause(ctx)
 		}
 	}
@@ -104,11 +103,8 @@ func (s *State) since(e *journal.Event) {
 	if e.Type != "node_update" || json.Unmarshal(e.Data, &m) != nil || m.Attempt == 0 { // groups have no attempts
 		return
 	}
-	for i, path := range s.Current {
-		if path == e.Node {
-			s.Current = append(s.Current[:i], s.Current[i+1:]...)
-			break
-		}
+	if i := slices.Index(s.Current, e.Node); i >= 0 {
+		s.Current = slices.Delete(s.Current, i, i+1)
 	}
 	switch m.Status {
 	case "running":

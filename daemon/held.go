@@ -11,7 +11,7 @@ import (
 // half of that.
 type heldMemory struct {
 	mu   sync.Mutex
-	max  int64 // 0: half of the machine's memory
+	max  int64 // tests have another; 0: half of the machine's memory
 	held int64 // guarded by mu
 }
 

@@ -42,11 +42,11 @@ func TestResultsWithoutAFileEndWithTheReason(t *testing.T) {
 // One call may open 512 files. That each is copied into memory must not fill the machine's.
 func TestFilesHeldInMemoryAreBounded(t *testing.T) {
 	b := newBox(t)
-	b.cfg.HeldMax = 64 << 10
 	b.drop("peek.wasm", string(guests.Peek("data/a.bin")))
 	b.drop("data/a.bin", string(make([]byte, 10<<10)))
 	b.drop("w.flow.yaml", "levee: 1\nallow: { read: [data] }\nnodes:\n  n: { uses: ./peek.wasm, with: { times: 20 } }\noutputs: { n: n.n }\n")
 	d := b.open()
+	d.HoldAtMost(64 << 10)
 	for range 3 { // what a call held is free when it has ended
 		got := d.run("w.flow.yaml")
 		require.Equal(t, "3", output(t, got.Result, "n"), "half of it for one call")

@@ -52,7 +52,7 @@ func (c *invocation) properties() json.RawMessage {
 }
 
 // done records the end of an invocation and returns its outputs.
-func (c *invocation) done(ctx context.Context, got *cache.Entry, status journal.InvocationStatus) ([]value.Value, error) {
+func (c *invocation) done(got *cache.Entry, status journal.InvocationStatus) ([]value.Value, error) {
 	if status == journal.Ran {
 		c.run.ran.Add(1)
 	} else {

@@ -1,21 +1,9 @@
 package daemon
 
-import (
-	"context"
+import "levee/daemon/journal"
 
-	"levee/daemon/journal"
-)
-
-// Places tells of each run in a queue its place in it, as the runs will have their turns if all take as long: a round takes one of each
+// places tells of each run in a queue its place in it, as the runs will have their turns if all take as long: a round takes one of each
 // workflow.
-func (h *History) Places(ctx context.Context) (map[string]int, error) {
-	queue, err := h.Queue(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return places(queue), nil
-}
-
 func places(queue []journal.Run) map[string]int {
 	type owned struct{ owner, workflow string }
 	lines := make(map[owned][]string)

@@ -102,7 +102,7 @@ func (f *feed) due(now time.Time, last bool) (list []*entry) {
 	if f.over.Load() || !last && now.Sub(p.at) < p.every(now) {
 		return nil
 	}
-	for _, data := range f.edges.changed(last) {
+	for _, data := range f.edges.changed() {
 		list = append(list, &entry{event: message(f.run.rec.ID, "edge_update", "", data)})
 	}
 	if !last {

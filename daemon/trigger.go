@@ -184,14 +184,7 @@ func (f *folder) run(ctx context.Context, s *served, req Request) {
 	content, prev := identity(flow, &req), ""
 	if len(last) > 0 {
 		if strings.HasPrefix(last[0].Trigger, content) && settledStatus(last[0].Status) && !f.lostOutputs(flow, &last[0]) {
-			text := fmt.Sprintf("unchanged since run %s (%s)", shortID(last[0].ID), last[0].Status)
-			if !last[0].Status.Terminal() {
-				text = fmt.Sprintf("run %s of the same goes on", shortID(last[0].ID))
-			}
-			if last[0].Status == journal.Suspended {
-				text = fmt.Sprintf("run %s of the same waits for an answer (levee resume %[1]s)", shortID(last[0].ID))
-			}
-			f.notify(Notice{Kind: Unchanged, Path: s.path, Flow: flow, Text: text})
+			f.notify(Notice{Kind: Unchanged, Path: s.path, Flow: flow, Text: sameText(&last[0])})
 			return
 		}
 		prev = last[0].ID
@@ -199,6 +192,17 @@ func (f *folder) run(ctx context.Context, s *served, req Request) {
 	req.Trigger = content + "/" + prev
 	req.Observer = f.show(s)
 	f.launch(s, func(ctx context.Context, t *ticket) (*Run, error) { return f.accept(ctx, flow, req, t) })
+}
+
+// sameText says what the run has come to that need not be repeated.
+func sameText(run *journal.Run) string {
+	switch {
+	case run.Status == journal.Suspended:
+		return fmt.Sprintf("run %s of the same waits for an answer (levee resume %[1]s)", shortID(run.ID))
+	case run.Status.Terminal():
+		return fmt.Sprintf("unchanged since run %s (%s)", shortID(run.ID), run.Status)
+	}
+	return fmt.Sprintf("run %s of the same goes on", shortID(run.ID))
 }
 
 // lostOutputs reports whether files that a completed run left as its outputs are not there any more: people delete them and

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+
+	"golang.org/x/sys/unix"
 )
 
 // reserveSize is kept free for the history: on a full disk SQLite can not even delete without room for its WAL. It is given
@@ -27,7 +29,7 @@ func (j *Journal) keepReserve() error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(allocate(f, reserveSize), f.Close()); err != nil {
+	if err := errors.Join(unix.Fallocate(int(f.Fd()), 0, 0, reserveSize), f.Close()); err != nil {
 		os.Remove(path) // a part of it helps nobody
 		return err
 	}
@@ -58,4 +60,13 @@ func (j *Journal) roomForRun() error {
 		_ = j.keepReserve() // without one the next full disk only comes sooner
 	}
 	return nil
+}
+
+// free is how many bytes of the disk this user may still fill.
+func free(dir string) (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, err
+	}
+	return int64(st.Bavail) * st.Bsize, nil
 }
