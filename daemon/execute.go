@@ -169,7 +169,7 @@ func (c *invocation) execute(ctx context.Context) (*cache.Entry, error) {
 			return nil, err
 		}
 	}
-	access := c.run.fileAccess(c.typ)
+	access := c.fileAccess()
 	res, err := c.try(ctx, access)
 	if lostTensors(err) && !c.typ.writes() && ctx.Err() == nil { // through no fault of the node's
 		c.run.daemon.log.Warn("a node runs once more", "node", c.Path, "why", err)

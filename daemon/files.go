@@ -30,8 +30,9 @@ const (
 
 // fileAccess serves the file functions of one invocation below the workflow's folder, within its grants, and notes what it did.
 type fileAccess struct {
-	run *Run
-	typ nodeType
+	run  *Run
+	path string // of the invocation
+	typ  nodeType
 
 	mu   sync.Mutex
 	seen []cache.Observation        // guarded by mu
@@ -44,8 +45,8 @@ type fileAccess struct {
 // maxObservations bounds what the daemon remembers of what a guest looked at, however often it asks.
 const maxObservations = 20_000
 
-func (r *Run) fileAccess(t nodeType) *fileAccess {
-	return &fileAccess{run: r, typ: t, held: callHeld{all: &r.daemon.held}}
+func (c *invocation) fileAccess() *fileAccess {
+	return &fileAccess{run: c.run, path: c.Path, typ: c.typ, held: callHeld{all: &c.run.daemon.held}}
 }
 
 // functions are what the engine links: those that some node type of the module wants. One module may hold node types that
@@ -161,7 +162,14 @@ func (a *fileAccess) write(_ context.Context, name string, data *os.File, size i
 	if err := a.run.mayWrite(name); err != nil {
 		return a.refuse(opWrite, name, err)
 	}
-	digest, err := a.run.writeFile(name, func() io.Reader { return io.NewSectionReader(data, 0, size) }, size)
+	open := func() io.Reader { return io.NewSectionReader(data, 0, size) }
+	digest, _, err := value.SumReader(open())
+	if err == nil {
+		err = a.run.writers.claim(a.run.flow, a.path, name, digest)
+	}
+	if err == nil {
+		_, err = a.run.replace(name, open, size)
+	}
 	if err != nil {
 		return a.fault(err)
 	}
@@ -207,16 +215,6 @@ func (r *Run) mayWrite(name string) error {
 // isModule reports whether a workflow could use the file as a module, or as a module's sidecar.
 func isModule(name string) bool {
 	return path.Ext(name) == ".wasm" || strings.HasSuffix(name, ".wasm.json")
-}
-
-// writeFile writes unless the same content is there, and returns the content's digest.
-func (r *Run) writeFile(name string, open func() io.Reader, size int64) (value.Digest, error) {
-	digest, _, err := value.SumReader(open())
-	if err != nil {
-		return digest, err
-	}
-	_, err = r.replace(name, open, size)
-	return digest, err
 }
 
 func listDigest(names []string) value.Digest {

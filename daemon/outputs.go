@@ -13,28 +13,35 @@ import (
 )
 
 // writeOutputs writes the outputs that the workflow wants as files, and returns the paths of those whose content changed
-// or was not there.
+// or was not there. Where they cannot all be what the workflow says, none is written.
 func (r *Run) writeOutputs(ctx context.Context, outputs []graph.OutputValue) ([]string, error) {
-	var written []string
+	var files []outputFile
 	for _, o := range outputs {
 		if o.Output.File == "" || o.Value.IsZero() {
 			continue
 		}
-		files, err := r.outputFiles(ctx, o.Output, o.Value, o.Names)
-		if err != nil {
-			return written, fmt.Errorf("output %s: %w", o.Output.Name, err)
+		more, err := r.outputFiles(ctx, o.Output, o.Value, o.Names)
+		if files = append(files, more...); err == nil && len(files) > maxOutputFiles {
+			err = fmt.Errorf("the outputs have %d files so far, at most %d are written", len(files), maxOutputFiles)
 		}
-		for _, f := range files {
-			if ctx.Err() != nil {
-				return written, context.Cause(ctx)
-			}
-			changed, err := r.writeOutput(ctx, f)
-			if err != nil {
-				return written, fmt.Errorf("output %s: %s: %w", o.Output.Name, f.path, err)
-			}
-			if changed {
-				written = append(written, f.path)
-			}
+		if err != nil {
+			return nil, fmt.Errorf("output %s: %w", o.Output.Name, err)
+		}
+	}
+	if err := apart(files); err != nil {
+		return nil, err
+	}
+	var written []string
+	for _, f := range files {
+		if ctx.Err() != nil {
+			return written, context.Cause(ctx)
+		}
+		changed, err := r.writeOutput(ctx, f)
+		if err != nil {
+			return written, fmt.Errorf("output %s: %s: %w", f.output, f.path, err)
+		}
+		if changed {
+			written = append(written, f.path)
 		}
 	}
 	return written, nil
@@ -42,18 +49,35 @@ func (r *Run) writeOutputs(ctx context.Context, outputs []graph.OutputValue) ([]
 
 // outputFile is a part of a value that belongs into a file.
 type outputFile struct {
-	path string
-	from value.Value
-	span value.Span
+	output  string
+	element int // of the output's list
+	path    string
+	from    value.Value
+	span    value.Span
 }
 
-// maxOutputFiles bounds the files of one output: how many elements a list has is up to the node that made it.
+// maxOutputFiles bounds the files of a run: how many elements a list has is up to the node that made it.
 const maxOutputFiles = 100_000
+
+// apart finds two that would be one file.
+func apart(files []outputFile) error {
+	taken := make(map[string]int, len(files))
+	for i, f := range files {
+		first, dup := taken[f.path]
+		switch taken[f.path] = i; {
+		case dup && files[first].output == f.output:
+			return fmt.Errorf("output %s: elements %d and %d are both named %s", f.output, files[first].element, f.element, f.path)
+		case dup:
+			return fmt.Errorf("outputs %s and %s are both written to %s", files[first].output, f.output, f.path)
+		}
+	}
+	return nil
+}
 
 // outputFiles says which bytes go where: a list fills one file per item, named by Names or by index.
 func (r *Run) outputFiles(ctx context.Context, o *graph.Output, v, names value.Value) ([]outputFile, error) {
 	if v.Type.Base() != "list" {
-		return []outputFile{{path: o.File, from: v, span: value.Span{Len: v.Size}}}, nil
+		return []outputFile{{output: o.Name, path: o.File, from: v, span: value.Span{Len: v.Size}}}, nil
 	}
 	src, err := r.reader(ctx, v)
 	if err != nil {
@@ -71,17 +95,13 @@ func (r *Run) outputFiles(ctx context.Context, o *graph.Output, v, names value.V
 	if err != nil {
 		return nil, err
 	}
-	files, seen := make([]outputFile, len(spans)), make(map[string]int, len(spans))
+	files := make([]outputFile, len(spans))
 	for i, s := range spans {
 		path := strings.Replace(o.File, "*", stems[i], 1)
 		if err := watch.CheckPath(path); err != nil {
 			return nil, fmt.Errorf("element %d: %w", i, err)
 		}
-		if first, dup := seen[path]; dup {
-			return nil, fmt.Errorf("elements %d and %d are both named %s", first, i, path)
-		}
-		seen[path] = i
-		files[i] = outputFile{path: path, from: v, span: s}
+		files[i] = outputFile{output: o.Name, element: i, path: path, from: v, span: s}
 	}
 	return files, nil
 }

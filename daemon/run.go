@@ -72,6 +72,7 @@ type Run struct {
 	presence                     presence
 	pubs                         publications
 	keys                         keyMemo
+	writers                      writers
 	told                         map[string]time.Time // when groups last said how far they are, by path; under the graph's lock
 
 	mu         sync.Mutex
