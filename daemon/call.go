@@ -37,6 +37,9 @@ func (c *Checker) SingleNode(uses string, inputs map[string]value.Type) (*Workfl
 	if err != nil {
 		return nil, err
 	}
+	if err := CheckModule(t.Module); err != nil {
+		return nil, err
+	}
 	doc, err := c.callOf(t, uses, inputs)
 	if err != nil {
 		return nil, err

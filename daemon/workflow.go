@@ -187,6 +187,9 @@ func (c *Checker) checkNested(name string, source []byte, dir *watch.Dir, base s
 		if err := w.take(&c.modules, t.Module.Name, t.Module.Hash, t.Module.Wasm); err != nil {
 			return nil, err
 		}
+		if err := w.modules[t.Module.Hash].Offers(t.Export); err != nil {
+			return nil, err
+		}
 		return &graph.Type{Name: t.FullName, Signature: t.Signature, Devices: t.Devices, Handle: t}, nil
 	})
 	if g != nil {
@@ -301,6 +304,21 @@ func (w *Workflow) take(t *moduleTable, name string, hash [32]byte, wasm []byte)
 		w.modules[hash] = m
 	}
 	return err
+}
+
+// CheckModule refuses a module that no workflow could use: it imports what levee does not have, or a function of its manifest cannot be
+// called.
+func CheckModule(f *nodes.ModuleFile) error {
+	m, err := runtime.NewModule(f.Name, f.Wasm, nodeExtension)
+	for i := range f.Manifest.Nodes {
+		if err == nil {
+			err = m.Offers(f.Manifest.Nodes[i].Export)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.File, err)
+	}
+	return nil
 }
 
 // moduleTable finds the engine's form of modules by hash, so that one that many workflows use is looked at and held once. It

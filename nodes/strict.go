@@ -16,15 +16,21 @@ import (
 const maxProblems = 10
 
 // problems collects what is wrong with a document, each with the field's place in it.
-type problems struct{ list []error }
+type problems struct{ list []string }
 
 func (p *problems) add(at, format string, args ...any) {
 	if len(p.list) < maxProblems {
-		p.list = append(p.list, fmt.Errorf("%s: %s", at, fmt.Sprintf(format, args...)))
+		p.list = append(p.list, at+": "+fmt.Sprintf(format, args...))
 	}
 }
 
-func (p *problems) err() error { return errors.Join(p.list...) }
+// err is all of them in one line, nil when there are none.
+func (p *problems) err() error {
+	if len(p.list) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(p.list, "; "))
+}
 
 // object is a JSON object that is read field by field: what was not asked for is reported by only. encoding/json alone
 // would match field names whatever their case, take duplicate keys, and not say where a wrong type stands.

@@ -22,9 +22,14 @@ func view(mem api.Memory, what string, ptr, size uint32) []byte {
 	return b
 }
 
+// noPort ends the call.
+func noPort(what, kind string, n uint32, have int) {
+	bounds("%s: there is no %s port %d: the manifest has %d, numbered from 0", what, kind, n, have)
+}
+
 func (c *callState) port(what string, n uint32) *input {
 	if int64(n) >= int64(len(c.inputs)) {
-		bounds("%s: input port %d of %d", what, n, len(c.inputs))
+		noPort(what, "input", n, len(c.inputs))
 	}
 	return &c.inputs[n]
 }
@@ -74,7 +79,7 @@ func inputType(g *guest, mem api.Memory, s []uint64) {
 func outputWrite(g *guest, mem api.Memory, s []uint64) {
 	port := u32(s[0])
 	if int64(port) >= int64(len(g.call.outputs)) {
-		bounds("output_write: output port %d of %d", port, len(g.call.outputs))
+		noPort("output_write", "output", port, len(g.call.outputs))
 	}
 	g.call.write(port, view(mem, "output_write", u32(s[1]), u32(s[2])))
 }

@@ -121,7 +121,7 @@ func (c *ExtensionCall) InputDigest(port uint32) (d [32]byte) {
 // Output gives the type of an output port, empty where the call did not say, or ends the call.
 func (c *ExtensionCall) Output(what string, port uint32) (typ string) {
 	if n := len(c.guest.call.outputs); int64(port) >= int64(n) {
-		bounds("%s: output port %d of %d", what, port, n)
+		noPort(what, "output", port, n)
 	}
 	if types := c.guest.call.msg.outputTypes; int64(port) < int64(len(types)) {
 		typ = types[port]

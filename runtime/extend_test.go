@@ -193,7 +193,7 @@ func TestExtension(t *testing.T) {
 func TestExtensionEndsCalls(t *testing.T) {
 	e, m := newEngine(t), testUser(t)
 	for what, want := range map[uint32]string{
-		doBadView: "do: 2147483648 bytes at 4", doBadOutput: "do: output port 77 of 2", doHanded: "read: bad file descriptor",
+		doBadView: "do: 2147483648 bytes at 4", doBadOutput: "do: there is no output port 77: the manifest has 2, numbered from 0", doHanded: "read: bad file descriptor",
 	} {
 		_, err := runDo(t, e, m, what, 0)
 		var ge *Error

@@ -66,7 +66,7 @@ func TestFailures(t *testing.T) {
 		{"grow_all", CodeMemory, "unreachable after it was refused more memory", "memory 1 MiB"},
 		{"bad_pointer", CodeBounds, "100 bytes at 131070", ""},
 		{"bad_wrap", CodeBounds, "4294967295 bytes at 4294967295", ""},
-		{"bad_input", CodeBounds, "input port 17 of 0", ""},
+		{"bad_input", CodeBounds, "there is no input port 17: the manifest has 0, numbered from 0", ""},
 		{"bad_output", CodeBounds, "output port 17 of 1", ""},
 		{"bad_handle", CodeBounds, "3 is no open handle", ""},
 		{"nothing_there", CodeRefused, `no function "nothing_there"`, ""},

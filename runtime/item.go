@@ -38,7 +38,7 @@ func (a *ahead) add(v *wireValue) bool {
 func outputItem(g *guest, _ api.Memory, s []uint64) {
 	c, port := &g.call, u32(s[0])
 	if int64(port) >= int64(len(c.outputs)) || !c.outputs[port].stream {
-		bounds("output_item: output port %d of %d is no stream", port, len(c.outputs))
+		bounds("output_item: output port %d is no stream: the manifest has %d outputs, numbered from 0", port, len(c.outputs))
 	}
 	if c.items++; c.items > value.MaxItems {
 		panic(&stop{CodeOutput, fmt.Sprintf("it gave more than %d items", value.MaxItems)})

@@ -135,6 +135,14 @@ func (m *Module) checkExport(name string) error {
 	return m.notCallable(name)
 }
 
+// Offers refuses an export that is no node's function. The error is a [*ModuleError].
+func (m *Module) Offers(export string) error {
+	if err := m.checkExport(export); err != nil {
+		return refused("%v", err)
+	}
+	return nil
+}
+
 func (m *Module) notCallable(name string) error {
 	e, ok := m.Info.Export(name)
 	switch {

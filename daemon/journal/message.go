@@ -153,8 +153,8 @@ func (i *Invocation) Messages() []Event {
 	return list
 }
 
-// maxSaid bounds the lines of an invocation's log that become messages; the log itself has them all.
-const maxSaid = 100
+// MostSaid bounds the lines of an invocation's log that become messages; the log itself has them all.
+const MostSaid = 100
 
 type logLine struct {
 	Name     string `json:"node_name"`
@@ -182,12 +182,12 @@ func (i *Invocation) said() (list []logLine) {
 			}
 		}
 		last = line
-		if len(list) < maxSaid {
+		if len(list) < MostSaid {
 			list = append(list, line)
 		}
 	}
-	if total := bytes.Count(i.Log, []byte("\n")); total > maxSaid {
-		list = append(list, logLine{Name: name, Content: fmt.Sprintf("%d more lines: levee logs shows them", total-maxSaid), Severity: "info"})
+	if total := bytes.Count(i.Log, []byte("\n")); total > MostSaid {
+		list = append(list, logLine{Name: name, Content: fmt.Sprintf("%d more lines: levee logs shows them", total-MostSaid), Severity: "info"})
 	}
 	return list
 }

@@ -87,10 +87,14 @@ func (a *app) cacheTrimCommand() *cobra.Command {
 				}
 				if a.json {
 					a.printJSON(t)
-				} else {
-					fmt.Fprintf(a.out, "dropped %s, %s, %s\n", daemon.CountText(t.Entries, "result"), daemon.CountText(t.Files, "file"), daemon.SizeText(t.Bytes))
+					return nil
 				}
-				return nil
+				fmt.Fprintf(a.out, "dropped %s, %s, %s\n", daemon.CountText(t.Entries, "result"), daemon.CountText(t.Files, "file"), daemon.SizeText(t.Bytes))
+				u, err := h.Cache.Usage(a.drain)
+				if err == nil && u.Bytes() > keep {
+					fmt.Fprintf(a.err, "%s are left: files used in the last ten minutes, and what open runs use, stay\n", daemon.SizeText(u.Bytes()))
+				}
+				return err
 			})
 		},
 	}

@@ -156,14 +156,10 @@ func (c *console) why(run, path string) string {
 // saidLines is how much of what a failed node said is printed beside its failure.
 const saidLines = 5
 
-// said prints the end of what a node said before it failed.
+// said prints the end of what a node said before it failed, where that is beyond what was told.
 func (c *console) said(e *journal.Event) {
-	text := strings.TrimRight(string(c.d.Said(context.Background(), e.Run, e.Node)), "\n")
-	if text == "" {
-		return
-	}
-	lines := strings.Split(text, "\n")
-	for _, line := range lines[max(0, len(lines)-saidLines):] {
+	lines := strings.Split(strings.TrimRight(string(c.d.Said(context.Background(), e.Run, e.Node)), "\n"), "\n")
+	for _, line := range lines[min(len(lines), max(journal.MostSaid, len(lines)-saidLines)):] {
 		c.line("%s    %s", c.indent, line)
 	}
 }

@@ -98,6 +98,9 @@ func (a *app) packCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := daemon.CheckModule(m); err != nil {
+				return err
+			}
 			if output == "" {
 				output = args[0]
 			}

@@ -105,7 +105,8 @@ func writeModule(ts *testscript.TestScript, _ bool, args []string) {
 		"exact":   func() []byte { return guests.Tensor(false) },
 		"asks":    func() []byte { return guests.Tensor(true) },
 		"count":   guests.Counter,
-		"echo":    guests.Echo, "gate": guests.Gate, "stdio": func() []byte { return guests.Stdio(0) }, "stdio7": func() []byte { return guests.Stdio(7) },
+		"alien":   guests.Alien, "odd": guests.Odd,
+		"echo": guests.Echo, "gate": guests.Gate, "stdio": func() []byte { return guests.Stdio(0) }, "stdio7": func() []byte { return guests.Stdio(7) },
 	}
 	if len(args) != 2 || modules[args[1]] == nil {
 		ts.Fatalf("usage: module FILE KIND")

@@ -78,10 +78,18 @@ func (a *app) listRuns(runs []daemon.PlacedRun) {
 		}
 		rows = append(rows, []string{
 			r.ID[:8], r.Accepted.Format(time.DateTime), length, status, daemon.Printable(joinFile(r.Run)),
-			fmt.Sprintf("%d ran, %d cached", r.Counts.Ran, r.Counts.Cached), daemon.Printable(oneLine(r.Error, r.Why)),
+			counts(r.Run), daemon.Printable(oneLine(r.Error, r.Why)),
 		})
 	}
 	writeColumns(a.out, rows, func(col int) bool { return col == 2 })
+}
+
+// counts says how many nodes of an ended run did what: they are counted at its end.
+func counts(r journal.Run) string {
+	if !r.Status.Terminal() {
+		return ""
+	}
+	return fmt.Sprintf("%d ran, %d cached", r.Counts.Ran, r.Counts.Cached)
 }
 
 func joinFile(r journal.Run) string {
@@ -190,7 +198,10 @@ func (a *app) showRun(r journal.Run, invs []journal.Invocation) {
 	if !r.Finished.IsZero() {
 		fmt.Fprintf(a.out, ", took %s", took(r.Finished.Sub(r.Accepted)))
 	}
-	fmt.Fprintf(a.out, "\n%d ran, %d cached, %d failed, %d skipped\n", r.Counts.Ran, r.Counts.Cached, r.Counts.Failed, r.Counts.Skipped)
+	fmt.Fprintln(a.out)
+	if r.Status.Terminal() {
+		fmt.Fprintf(a.out, "%d ran, %d cached, %d failed, %d skipped\n", r.Counts.Ran, r.Counts.Cached, r.Counts.Failed, r.Counts.Skipped)
+	}
 	if r.Bare {
 		fmt.Fprintln(a.out, "its details were forgotten (levee keeps them for a time only)")
 	}
@@ -231,7 +242,7 @@ func (a *app) showChildren(children []journal.Run) {
 	}
 	var rows [][]string
 	for _, r := range children {
-		rows = append(rows, []string{daemon.Printable(r.ParentPath), "run " + r.ID[:8], string(r.Status), fmt.Sprintf("%d ran, %d cached", r.Counts.Ran, r.Counts.Cached), daemon.Printable(oneLine(r.Error))})
+		rows = append(rows, []string{daemon.Printable(r.ParentPath), "run " + r.ID[:8], string(r.Status), counts(r), daemon.Printable(oneLine(r.Error))})
 	}
 	writeColumns(a.out, rows, nil)
 }

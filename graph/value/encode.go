@@ -207,9 +207,9 @@ func DecodeAny(b []byte) (Type, []byte, error) {
 
 // FileRef is a decoded file value.
 type FileRef struct {
-	Path   string
-	Size   int64
-	Digest Digest
+	Path   string `json:"path"`
+	Size   int64  `json:"size"`
+	Digest Digest `json:"digest"`
 }
 
 // Encode returns the canonical encoding of a file value.

@@ -34,6 +34,9 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
+	if e.Offset == 0 { // the module as a whole
+		return fmt.Sprintf("%s: %s", e.Code, e.What)
+	}
 	return fmt.Sprintf("%s: %s (at byte %d)", e.Code, e.What, e.Offset)
 }
 

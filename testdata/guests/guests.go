@@ -180,3 +180,20 @@ func Stdio(status int32) []byte {
 		vector(48, asm.I32Const(4)), op(2, write), end)
 	return m.Bytes()
 }
+
+// Alien imports a function that levee does not have.
+func Alien() []byte {
+	var m asm.Module
+	m.Import("env", "puts", "i32", "i32")
+	m.Memory(1, 1)
+	m.Run("")
+	return m.Bytes()
+}
+
+// Odd has a manifest whose function wants a parameter.
+func Odd() []byte {
+	var m asm.Module
+	m.Memory(1, 1)
+	m.ExportFunc("run", "i32", "", "")
+	return WithManifest(m.Bytes(), `{"levee":1,"name":"odd","version":"1.0.0","nodes":[{"name":"odd","export":"run"}]}`)
+}
