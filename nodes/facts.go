@@ -140,6 +140,16 @@ func (m *Manifest) fits(f *facts) error {
 	return errs.err()
 }
 
+// runs refuses a program of which only other functions are nodes: what compilers make cannot be called before its _start, which ends it.
+// Nothing is wrong with one that was written by hand, so modules that are packed already are taken.
+func (m *Manifest) runs(f *facts) error {
+	begins := func(n Node) bool { return n.Export == "_start" }
+	if !f.funcs["_start"] || f.funcs["_initialize"] || slices.ContainsFunc(m.Nodes, begins) {
+		return nil
+	}
+	return errors.New("manifest: the module is a program, whose functions can only be called while it runs: build it as a library (Go: -buildmode=c-shared, C with WASI: -mexec-model=reactor), or state \"abi\": \"stdio\"")
+}
+
 // implicit is the manifest of a module that has none: a WASI program.
 func implicit(f *facts, name string) (*Manifest, error) {
 	if !f.funcs["_start"] {

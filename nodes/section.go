@@ -2,6 +2,7 @@ package nodes
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -165,7 +166,7 @@ func Pack(wasm, manifest []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := m.fits(f); err != nil {
+	if err := cmp.Or(m.fits(f), m.runs(f)); err != nil {
 		return nil, err
 	}
 	out := append(make([]byte, 0, len(wasm)+len(manifest)+16), wasmMagic...)

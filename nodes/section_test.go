@@ -3,6 +3,7 @@ package nodes
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -75,6 +76,13 @@ func TestPack(t *testing.T) {
 	require.ErrorContains(t, err, `manifest.nodes[1] (load).export: the module exports no function "read_it"`)
 	_, err = Pack(testModule([]string{"file_write"}, []string{"upper", "read_it"}), []byte(upperManifest))
 	require.ErrorContains(t, err, `imports levee_v1.file_write, but no node type states "write" in its wants`)
+	program := []string{"upper", "read_it", "_start"}
+	_, err = Pack(testModule([]string{"file_read"}, program), []byte(upperManifest))
+	require.ErrorContains(t, err, "the module is a program, whose functions can only be called while it runs")
+	_, err = Pack(testModule([]string{"file_read"}, append(program, "_initialize")), []byte(upperManifest))
+	require.NoError(t, err)
+	_, err = Pack(testModule([]string{"file_read"}, program), []byte(strings.Replace(upperManifest, "read_it", "_start", 1)))
+	require.NoError(t, err, "a program may be a node, too")
 	_, err = Pack([]byte("text"), []byte(upperManifest))
 	require.ErrorContains(t, err, "not a WebAssembly module")
 }

@@ -67,7 +67,7 @@ func TestFailures(t *testing.T) {
 		{"bad_pointer", CodeBounds, "100 bytes at 131070", ""},
 		{"bad_wrap", CodeBounds, "4294967295 bytes at 4294967295", ""},
 		{"bad_input", CodeBounds, "there is no input port 17: the manifest has 0, numbered from 0", ""},
-		{"bad_output", CodeBounds, "output port 17 of 1", ""},
+		{"bad_output", CodeBounds, "there is no output port 17: the manifest has 1, numbered from 0", ""},
 		{"bad_handle", CodeBounds, "3 is no open handle", ""},
 		{"nothing_there", CodeRefused, `no function "nothing_there"`, ""},
 		{"takes_one", CodeRefused, "takes and returns nothing", ""},
