@@ -1,11 +1,14 @@
 package daemon
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // SizeText writes bytes as people read them.
@@ -56,11 +59,35 @@ func Printable(s string) string {
 		switch {
 		case r == '\n' || r == '\t':
 			return ' '
-		case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs):
+		case moves(r):
 			return -1
 		}
 		return r
 	}, s)
+}
+
+// moves reports whether a terminal may do something else with a character than show it.
+func moves(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs) }
+
+// PrintableJSON writes such characters in the strings of a JSON text as escapes: JSON itself allows all but those below a space. The
+// line ends of the text stay.
+func PrintableJSON(text []byte) []byte {
+	if bytes.IndexFunc(text, func(r rune) bool { return r != '\n' && moves(r) }) < 0 {
+		return text
+	}
+	var b []byte
+	for _, r := range string(text) {
+		switch {
+		case r == '\n' || !moves(r):
+			b = utf8.AppendRune(b, r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			b = fmt.Appendf(b, `\u%04x\u%04x`, high, low)
+		default:
+			b = fmt.Appendf(b, `\u%04x`, r)
+		}
+	}
+	return b
 }
 
 // PrintableLines is Printable that keeps line ends.

@@ -1,6 +1,7 @@
 package daemon_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -34,6 +35,20 @@ func TestSizes(t *testing.T) {
 func TestPrintableLeavesNothingThatMovesACursor(t *testing.T) {
 	require.Equal(t, "a b[31mred[0m", daemon.Printable("a\nb\x1b[31mred\x1b[0m\u202e\u200b\x07"))
 	require.Equal(t, "a\nb", daemon.PrintableLines("a\r\nb\x1b"))
+}
+
+func TestPrintableJSON(t *testing.T) {
+	text := "a\nb\x1b[31m\u009b2J\x7f\u202e\U000e0061\U00100000\u2028ä世"
+	raw, err := json.Marshal(map[string]string{text: text})
+	require.NoError(t, err)
+	raw = append(raw, '\n')
+	got := daemon.PrintableJSON(raw)
+	require.Equal(t, strings.TrimSuffix(string(got), "\n"), daemon.Printable(strings.TrimSuffix(string(got), "\n")), "nothing is left that moves a cursor")
+	var back map[string]string
+	require.NoError(t, json.Unmarshal(got, &back))
+	require.Equal(t, map[string]string{text: text}, back)
+	plain := []byte("{\"a\":\"ä\"}\n")
+	require.Equal(t, plain, daemon.PrintableJSON(plain))
 }
 
 func replaceAll(text, old, new string) string { return strings.ReplaceAll(text, old, new) }

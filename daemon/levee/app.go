@@ -119,11 +119,22 @@ func (a *app) logger() *slog.Logger {
 	}
 	switch {
 	case a.logFormat == "json":
-		return slog.New(slog.NewJSONHandler(a.err, &slog.HandlerOptions{Level: level}))
+		return slog.New(slog.NewJSONHandler(printable{a.err}, &slog.HandlerOptions{Level: level}))
 	case a.logFormat == "auto" && a.terminal(a.err):
-		return slog.New(tint.NewTextHandler(a.err, &tint.Options{Level: level, TimeFormat: "15:04:05", NoColor: !a.colors(a.err)}))
+		return slog.New(tint.NewTextHandler(a.err, &tint.Options{Level: level, TimeFormat: "15:04:05", NoColor: !a.colors(a.err), ReplaceAttr: printableAttr}))
 	}
 	return slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: level}))
+}
+
+// printableAttr cleans what is logged, for tint lets escape sequences through: part of it is what modules and workers said.
+func printableAttr(_ []string, attr slog.Attr) slog.Attr {
+	switch v := attr.Value.Any().(type) {
+	case string:
+		attr.Value = slog.StringValue(daemon.Printable(v))
+	case error:
+		attr.Value = slog.StringValue(daemon.Printable(v.Error()))
+	}
+	return attr
 }
 
 // open starts a daemon for a command.
@@ -163,9 +174,19 @@ func (a *app) colors(w io.Writer) bool {
 }
 
 func (a *app) printJSON(v any) {
-	enc := json.NewEncoder(a.out)
+	enc := json.NewEncoder(printable{a.out})
 	enc.SetEscapeHTML(false)
 	enc.Encode(v) // a.out keeps what went wrong
+}
+
+// printable writes JSON, whole values of it, so that a terminal only shows it.
+type printable struct{ io.Writer }
+
+func (w printable) Write(p []byte) (int, error) {
+	if _, err := w.Writer.Write(daemon.PrintableJSON(p)); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 // printMessage writes a message of a run. What a process before told of it is told.

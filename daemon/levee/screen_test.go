@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -36,6 +37,28 @@ func TestScreenLineGoesOutOfTheWay(t *testing.T) {
 	s.show("flights\x1b[2J 0.6 s")
 	s.show("")
 	require.Equal(t, "\rflights 0.4 s\x1b[K\r\x1b[Ka line\nanother\n\rflights[2J 0.6 s\x1b[K\r\x1b[K", written())
+}
+
+// What is logged is in part what a module said, or a worker that was taken over.
+func TestLogMovesNoCursor(t *testing.T) {
+	for _, color := range []string{"always", "never"} {
+		for _, format := range []string{"auto", "text", "json"} {
+			w, written := pipe(t)
+			bad := "a\x1b[2J\x1b]0;b\x07\u009b2J\u202e"
+			log := (&app{err: &screen{term: w}, color: color, logFormat: format}).logger()
+			log.Warn("said "+bad, "node", bad, "why", errors.New(bad))
+			text := written()
+			for _, raw := range []string{"\x1b[2J", "\x1b]", "\x07", "\u009b", "\u202e"} {
+				require.NotContains(t, text, raw, "%s, %s", color, format)
+			}
+		}
+	}
+}
+
+func TestJSONMovesNoCursor(t *testing.T) {
+	var out strings.Builder
+	(&app{out: &out}).printJSON(map[string]string{"said": "a\u009b2J\x7f\u202e<"})
+	require.Equal(t, `{"said":"a\u009b2J\u007f\u202e<"}`+"\n", out.String())
 }
 
 func TestScreenHammer(t *testing.T) {
