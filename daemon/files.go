@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"levee/cache"
+	"levee/graph"
 	"levee/graph/value"
 	"levee/nodes"
 	"levee/runtime"
@@ -206,7 +207,7 @@ func (r *Run) mayWrite(name string) error {
 	if strings.HasPrefix(name, ".") || strings.Contains(name, "/.") {
 		return fmt.Errorf("writing %q is not granted: hidden files and folders cannot be written", name)
 	}
-	if IsWorkflow(name) || isModule(name) {
+	if graph.IsWorkflow(name) || isModule(name) {
 		return fmt.Errorf("writing %q is not granted: it would be a workflow or a module, with grants of its own", name)
 	}
 	return nil

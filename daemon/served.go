@@ -46,12 +46,12 @@ func (f *folder) removed(p string) {
 func (f *folder) loadChanged(changed, removed []string) (fresh []*served) {
 	touched := map[string]bool{} // true: by its own file
 	for _, p := range changed {
-		if IsWorkflow(p) {
+		if graph.IsWorkflow(p) {
 			touched[p] = true
 		}
 	}
 	for _, p := range slices.Concat(changed, removed) {
-		if !isModule(p) && !IsWorkflow(p) {
+		if !isModule(p) && !graph.IsWorkflow(p) {
 			continue
 		}
 		for _, s := range f.flows {

@@ -118,7 +118,7 @@ func signatureOf(g *graph.Graph) (s value.Signature) {
 }
 
 // beyond finds what workflows that are nodes may do and the one that uses them may not, and says which line is missing.
-func beyond(name string, source []byte, g *graph.Graph) (problems graph.Problems) {
+func beyond(file *graph.File, g *graph.Graph) (problems graph.Problems) {
 	g.Walk(func(n *graph.Node) {
 		child, ok := subflow(n)
 		if !ok {
@@ -131,15 +131,15 @@ func beyond(name string, source []byte, g *graph.Graph) (problems graph.Problems
 		}{{"read", child.Graph.Allow.Read, g.Allow.Read}, {"write", child.Graph.Allow.Write, g.Allow.Write}} {
 			for _, d := range want.asks {
 				if d = path.Join(folder, d); !within(d, want.have) {
-					problems = append(problems, problemAt(name, source, n.Pos, "grant", fmt.Sprintf(
-						"%s wants to %s %s: add allow: { %s: [%s] } to the workflow", n.Uses, want.verb, d, want.verb, d)))
+					problems = append(problems, file.Problem(n.Pos, "grant",
+						"%s wants to %s %s: add allow: { %s: [%s] } to the workflow", n.Uses, want.verb, d, want.verb, d))
 				}
 			}
 		}
-		for _, file := range slices.Sorted(maps.Keys(child.Files)) {
-			if file = path.Join(folder, file); within(file, g.Allow.Write) {
-				problems = append(problems, problemAt(name, source, n.Pos, "path", fmt.Sprintf(
-					"%s uses %s, which is in a folder of allow.write, so that a node could change it", n.Uses, file)))
+		for _, used := range slices.Sorted(maps.Keys(child.Files)) {
+			if used = path.Join(folder, used); within(used, g.Allow.Write) {
+				problems = append(problems, file.Problem(n.Pos, "path",
+					"%s uses %s, which is in a folder of allow.write, so that a node could change it", n.Uses, used))
 			}
 		}
 	})

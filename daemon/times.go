@@ -21,13 +21,13 @@ func zoneOf(t *graph.Trigger) (*time.Location, error) {
 }
 
 // unknownZone is what is wrong with the time zone of a workflow, if anything is.
-func (w *Workflow) unknownZone(name string, g *graph.Graph) (problems graph.Problems) {
+func (w *Workflow) unknownZone(file *graph.File, g *graph.Graph) (problems graph.Problems) {
 	if g.Trigger == nil {
 		return nil
 	}
 	zone, err := zoneOf(g.Trigger)
 	if err != nil {
-		return graph.Problems{problemAt(name, w.Source, g.Trigger.ZonePos, "zone", err.Error())}
+		return graph.Problems{file.Problem(g.Trigger.ZonePos, "zone", "%v", err)}
 	}
 	w.zone = zone
 	return nil

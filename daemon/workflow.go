@@ -8,7 +8,6 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 	"weak"
@@ -63,11 +62,6 @@ func (w *Workflow) Import() ([]byte, error) {
 		return nil, fmt.Errorf("%s is a workflow of levee's own format already", filepath.Base(w.Path))
 	}
 	return w.foreign.Import()
-}
-
-// IsWorkflow reports whether a file's name says that it is a workflow.
-func IsWorkflow(name string) bool {
-	return graph.IsWorkflow(filepath.ToSlash(name))
 }
 
 // Input finds an input by its name, or by the one that it has in a file of another system.
@@ -193,10 +187,10 @@ func (c *Checker) checkNested(name string, source []byte, dir *watch.Dir, base s
 		return &graph.Type{Name: t.FullName, Signature: t.Signature, Devices: t.Devices, Handle: t}, nil
 	})
 	if g != nil {
-		problems = append(problems, ungranted(in.rel, source, g)...)
-		problems = append(problems, beyond(in.rel, source, g)...)
-		problems = append(problems, selfTriggered(in.rel, source, g)...)
-		problems = append(problems, w.unknownZone(in.rel, g)...)
+		problems = append(problems, ungranted(file, g)...)
+		problems = append(problems, beyond(file, g)...)
+		problems = append(problems, selfTriggered(file, g)...)
+		problems = append(problems, w.unknownZone(file, g)...)
 	}
 	if len(problems) > 0 {
 		return nil, problems
@@ -211,7 +205,7 @@ func (c *Checker) checkNested(name string, source []byte, dir *watch.Dir, base s
 }
 
 // ungranted finds the nodes that want files of a workflow that allows none.
-func ungranted(name string, source []byte, g *graph.Graph) (problems graph.Problems) {
+func ungranted(file *graph.File, g *graph.Graph) (problems graph.Problems) {
 	g.Walk(func(n *graph.Node) {
 		t, ok := handle(n)
 		if !ok {
@@ -223,8 +217,8 @@ func ungranted(name string, source []byte, g *graph.Graph) (problems graph.Probl
 			dirs  []string
 		}{{t.reads(), "read", g.Allow.Read}, {t.writes(), "write", g.Allow.Write}} {
 			if want.wants && len(want.dirs) == 0 {
-				problems = append(problems, problemAt(name, source, n.Pos, "grant", fmt.Sprintf(
-					"%s wants to %s files: add allow: { %s: [FOLDER] } to the workflow", t.FullName, want.verb, want.verb)))
+				problems = append(problems, file.Problem(n.Pos, "grant",
+					"%s wants to %s files: add allow: { %s: [FOLDER] } to the workflow", t.FullName, want.verb, want.verb))
 			}
 		}
 	})
@@ -232,14 +226,14 @@ func ungranted(name string, source []byte, g *graph.Graph) (problems graph.Probl
 }
 
 // selfTriggered finds triggers that only the workflow's own files could match: these never start it, see triggeredBy.
-func selfTriggered(name string, source []byte, g *graph.Graph) (problems graph.Problems) {
+func selfTriggered(file *graph.File, g *graph.Graph) (problems graph.Problems) {
 	if g.Trigger == nil {
 		return nil
 	}
 	for _, glob := range g.Trigger.Files {
 		if dir := globDir(glob); within(dir, g.Allow.Write) {
-			problems = append(problems, problemAt(name, source, g.Trigger.Pos, "trigger", fmt.Sprintf(
-				"%q lies in a folder that the workflow may write (allow.write: %q): it would start itself for ever; write to another folder", glob, g.Allow.Write)))
+			problems = append(problems, file.Problem(g.Trigger.Pos, "trigger",
+				"%q lies in a folder that the workflow may write (allow.write: %q): it would start itself for ever; write to another folder", glob, g.Allow.Write))
 		}
 	}
 	return problems
@@ -250,14 +244,6 @@ func selfTriggered(name string, source []byte, g *graph.Graph) (problems graph.P
 func (w *Workflow) triggeredBy(rel string) bool {
 	return !within(rel, w.Graph.Allow.Write) &&
 		slices.ContainsFunc(w.Graph.Trigger.Files, func(glob string) bool { return watch.Match(glob, rel) })
-}
-
-func problemAt(name string, source []byte, pos graph.Pos, code, message string) graph.Problem {
-	p := graph.Problem{File: name, Line: pos.Line, Col: pos.Col, Code: code, Message: message}
-	if lines := strings.Split(string(source), "\n"); pos.Line > 0 && pos.Line <= len(lines) {
-		p.Source = lines[pos.Line-1]
-	}
-	return p
 }
 
 // nodeType is a node type as the daemon asks about it.

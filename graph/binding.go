@@ -56,21 +56,11 @@ func (b *binding) run(ports []value.Port) {
 	}
 }
 
-// field returns what stands under in for a port.
-func (b *binding) field(port string) *field {
-	for i := range b.n.in {
-		if b.n.in[i].key == port {
-			return &b.n.in[i]
-		}
-	}
-	return nil
-}
-
 func (b *binding) name(port string) string { return b.n.node.ID + "." + port }
 
 // wires binds the wires of a port. It returns false when something about them was reported, here or before.
 func (b *binding) wires(port *value.Port) bool {
-	f := b.field(port.Name)
+	f := find(b.n.in, port.Name)
 	if f == nil {
 		return true
 	}
@@ -115,7 +105,7 @@ func (b *binding) wanted(pattern value.Type) value.Type {
 
 // sources makes the sources of a port whose type is concrete by now.
 func (b *binding) sources(in *Input, port *value.Port, literal *tree) {
-	if f := b.field(port.Name); f != nil {
+	if f := find(b.n.in, port.Name); f != nil {
 		for i, w := range b.n.inWires[port.Name] {
 			in.Sources = append(in.Sources, w.source(b.types[port.Name][i]))
 		}

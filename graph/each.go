@@ -225,11 +225,7 @@ func (x *run) elementFailed(g *group, i int, f *Failure) {
 		x.failGroup(g, f)
 	case g.node.Error.Values != nil:
 		g.lost++
-		outs := make([]value.Value, len(g.node.Outputs))
-		for k := range outs {
-			outs[k] = g.node.Error.Values[g.node.Outputs[k].Name]
-		}
-		x.deliver(g, i, outs)
+		x.deliver(g, i, g.node.standIns())
 	default:
 		g.lost++
 		x.deliver(g, i, nil)
@@ -307,11 +303,7 @@ func (x *run) endGroupFailed(g *group, f *Failure) {
 	e.Handled = f.Handled && s.stop == nil
 	switch {
 	case n.Error.Values != nil && !g.each():
-		e.Handled = true
-		e.Outputs = make([]value.Value, len(n.Outputs))
-		for k := range n.Outputs {
-			e.Outputs[k] = n.Error.Values[n.Outputs[k].Name]
-		}
+		e.Handled, e.Outputs = true, n.standIns()
 		x.end(s, g.index, done, e)
 	case n.Error.Skip:
 		e.Handled = true

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -169,15 +170,7 @@ type foreignEdge struct {
 }
 
 func (n *foreignNode) is(kinds ...string) bool {
-	if n.rule == nil {
-		return false
-	}
-	for _, k := range kinds {
-		if n.rule.Kind == k {
-			return true
-		}
-	}
-	return false
+	return n.rule != nil && slices.Contains(kinds, n.rule.Kind)
 }
 
 // what names a node in messages: the id of the foreign file, with its type.
@@ -186,10 +179,8 @@ func (n *foreignNode) what() string {
 }
 
 func (n *foreignNode) get(key string) *tree {
-	for i := range n.data {
-		if n.data[i].key == key {
-			return n.data[i].value
-		}
+	if f := find(n.data, key); f != nil {
+		return f.value
 	}
 	return nil
 }
@@ -232,10 +223,10 @@ func (x *foreign) reportMissing() {
 	if len(x.missing) == 0 {
 		return
 	}
-	module, what := "./x.wasm#node", "are not known here"
+	what := "are not known here"
 	if x.refuses {
 		what = "do not run here"
 	}
-	x.report.add(x.report.src.at(len(x.report.src.text)), "uses", "%d of the file's node types %s: %s. Name a module for each: --map %s=%s",
-		len(x.missing), what, strings.Join(x.missing, ", "), x.missing[0], module)
+	x.report.add(x.report.src.at(len(x.report.src.text)), "uses", "%d of the file's node types %s: %s. Name a module for each: --map %s=./x.wasm#node",
+		len(x.missing), what, strings.Join(x.missing, ", "), x.missing[0])
 }

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -108,7 +109,7 @@ func (x *foreign) wanted(n *rawNode, w *wire, typ, pattern value.Type, vars map[
 		return pattern
 	}
 	if pattern.IsVar() || pattern.Base() == typ.Base() {
-		if !x.wide[n.node.ID] && value.Bind(pattern, typ, cloneVars(vars)) {
+		if !x.wide[n.node.ID] && value.Bind(pattern, typ, maps.Clone(vars)) {
 			return ""
 		}
 		x.widen(n.node.ID)
@@ -171,14 +172,6 @@ func (b *binding) wiresVar() bool {
 // isLoose reports whether no more of a value is known than that it is there.
 func isLoose(t value.Type) bool {
 	return t == value.Any || t == value.JSON || t.Elem() == value.Any || t.Elem() == value.JSON
-}
-
-func cloneVars(vars map[value.Type]value.Type) map[value.Type]value.Type {
-	clone := make(map[value.Type]value.Type, len(vars))
-	for k, v := range vars {
-		clone[k] = v
-	}
-	return clone
 }
 
 // hint is the type that the table names for a property that takes several.

@@ -47,11 +47,7 @@ func (x *foreign) folderPart(n *foreignNode, made map[string]*foreignNode, handl
 func (x *foreign) behind(n *foreignNode, handle, title string, r *rule, property string) *foreignNode {
 	next := &foreignNode{id: n.id, typ: n.typ, pos: n.pos, typePos: n.typePos, title: title, rule: r, parent: n.parent}
 	if r.Uses != "" {
-		var err error
-		if next.sig, err = x.resolve(r.Uses); next.sig == nil {
-			x.report.add(n.typePos, "uses", "%s is %s here: %v", clip(n.typ), r.Uses, err)
-			next.rule = nil
-		}
+		x.sign(next)
 	}
 	x.nodes = append(x.nodes, next)
 	x.addEdge(&foreignEdge{pos: n.pos, source: n, target: next, sourceHandle: handle, targetHandle: property})

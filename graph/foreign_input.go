@@ -291,8 +291,8 @@ func (x *foreign) giveParams(inputs *tree) {
 		if v == nil {
 			continue
 		}
-		if at := slices.IndexFunc(t.fields, func(f field) bool { return f.key == "default" }); at >= 0 {
-			t.fields[at].value = v
+		if def := find(t.fields, "default"); def != nil {
+			def.value = v
 		} else {
 			t.add("default", f.pos, v)
 		}

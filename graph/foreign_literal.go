@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -107,11 +108,7 @@ func (x *foreign) literal(n *foreignNode, f field, portName string) *tree {
 		key := v.plain()
 		to, ok := texts[key]
 		if !ok {
-			var known []string
-			for k := range texts {
-				known = append(known, k)
-			}
-			slices.Sort(known)
+			known := slices.Sorted(maps.Keys(texts))
 			x.report.suggest(v.pos, "range", x.report.near.nearest(key, known), "Invalid value for property `%s`: %s (expected %s)", clip(f.key), v.describe(), orList(known))
 			return nil
 		}
@@ -168,12 +165,7 @@ func (x *foreign) understood(n *foreignNode, f field) bool {
 
 // defaults gives ports what the other system gives them when a file says nothing.
 func (x *foreign) defaults(n *foreignNode, with, in *tree) {
-	var names []string
-	for property := range n.rule.Defaults {
-		names = append(names, property)
-	}
-	slices.Sort(names)
-	for _, property := range names {
+	for _, property := range slices.Sorted(maps.Keys(n.rule.Defaults)) {
 		port, ok := n.port(property)
 		if !ok || port == "" || with.has(port) || in.has(port) {
 			continue
@@ -186,12 +178,7 @@ func (x *foreign) defaults(n *foreignNode, with, in *tree) {
 		}
 		with.add(port, n.pos, v)
 	}
-	names = names[:0]
-	for port := range n.rule.With {
-		names = append(names, port)
-	}
-	slices.Sort(names)
-	for _, port := range names {
+	for _, port := range slices.Sorted(maps.Keys(n.rule.With)) {
 		if !with.has(port) && !in.has(port) {
 			with.add(port, n.pos, goTree(n.rule.With[port], n.pos))
 		}

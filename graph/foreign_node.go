@@ -169,11 +169,7 @@ func (n *foreignNode) ordered() []*foreignEdge {
 
 // collect adds a wire to a port; several make a list, in the order of the edges.
 func (x *foreign) collect(n *foreignNode, in *tree, port string, e *foreignEdge, w *tree) {
-	for i := range in.fields {
-		f := &in.fields[i]
-		if f.key != port {
-			continue
-		}
+	if f := find(in.fields, port); f != nil {
 		if p, ok := n.sig.Input(port); ok && p.Type.Base() != "list" {
 			x.report.add(e.pos, "wires", "Multiple edges target non-list property %q of %s", e.targetHandle, n.what())
 			return

@@ -70,9 +70,14 @@ func (x *foreign) wired(n *foreignNode) bool {
 // become makes a node one of a core type.
 func (x *foreign) become(n *foreignNode, uses, out string) {
 	n.rule = &rule{Uses: uses, Type: n.rule.Type, Out: map[string]string{"output": out}}
+	x.sign(n)
+}
+
+// sign finds the signature of what a node's rule uses; a node without one, which is reported, has no rule.
+func (x *foreign) sign(n *foreignNode) {
 	var err error
-	if n.sig, err = x.resolve(uses); n.sig == nil {
-		x.report.add(n.typePos, "uses", "%s is %s here: %v", clip(n.typ), uses, err)
+	if n.sig, err = x.resolve(n.rule.Uses); n.sig == nil {
+		x.report.add(n.typePos, "uses", "%s is %s here: %v", clip(n.typ), n.rule.Uses, err)
 		n.rule = nil
 	}
 }

@@ -250,8 +250,7 @@ func (x *foreign) foreachTree(n *foreignNode, siblings *tree) *tree {
 		}
 	}
 	for _, f := range n.data {
-		switch {
-		case over == nil && n.takesList(f.key) && f.value.kind == listTree:
+		if over == nil && n.takesList(f.key) && f.value.kind == listTree {
 			over = x.constant(f.value, n.name+"_list", siblings)
 		}
 	}

@@ -164,6 +164,6 @@ func BenchmarkLoad(b *testing.B) {
 
 func TestProblemOfSomeoneElse(t *testing.T) {
 	f, _ := Parse("x.yaml", []byte(head+"  a: { uses: text/upper }\n"))
-	p := f.Problem(Pos{3, 3}, "grant", "it wants\x1b files")
+	p := f.Problem(Pos{3, 3}, "grant", "it wants\x1b %s", "files")
 	require.Equal(t, "x.yaml:3:3: error: it wants\ufffd files\n   3 |   a: { uses: text/upper }\n     |   ^", Problems{p}.Error())
 }

@@ -37,25 +37,6 @@ type File struct {
 	foreign *foreign
 }
 
-// Use is a node type that a workflow names.
-type Use struct {
-	Uses string
-	Pos  Pos
-}
-
-// Uses returns what the file's tasks use, each once, in the order of the file.
-func (f *File) Uses() []Use {
-	seen := map[string]bool{}
-	var list []Use
-	f.graph.walk(func(n *rawNode) {
-		if n.node.Kind == Task && n.node.Uses != "" && !seen[n.node.Uses] {
-			seen[n.node.Uses] = true
-			list = append(list, Use{Uses: n.node.Uses, Pos: n.usesPos})
-		}
-	})
-	return list
-}
-
 // The fields of the format; schema.json lists the same ones.
 var (
 	workflowFields = []string{"levee", "name", "description", "trigger", "inputs", "allow", "timeout", "serial", "nodes", "outputs", "$schema"}

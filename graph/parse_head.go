@@ -37,10 +37,8 @@ func (t *tree) sorted() []field {
 
 func (p *parser) oneOf(t *tree, what string, known ...string) string {
 	s, ok := t.text()
-	for _, k := range known {
-		if ok && s == k {
-			return s
-		}
+	if ok && slices.Contains(known, s) {
+		return s
 	}
 	p.report.suggest(t.pos, "shape", p.report.near.nearest(s, known), "%s must be %s, got %s", what, orList(known), t.describe())
 	return ""

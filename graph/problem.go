@@ -136,9 +136,9 @@ func (ps *problems) include(other Problems) {
 }
 
 // Problem is one that someone else found in the file, in the form of the file's own ones.
-func (f *File) Problem(pos Pos, code, message string) Problem {
+func (f *File) Problem(pos Pos, code, format string, args ...any) Problem {
 	found := problems{file: f.found.file, src: f.found.src}
-	found.add(pos, code, "%s", message)
+	found.add(pos, code, format, args...)
 	return found.list()[0]
 }
 

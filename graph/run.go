@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -190,18 +191,9 @@ func (x *run) bind(ctx context.Context, ports []value.Port, given map[string]val
 		bound[p.Name] = v
 	}
 	for name := range given {
-		if _, ok := bound[name]; !ok && !hasPort(ports, name) {
+		if _, ok := bound[name]; !ok && !slices.ContainsFunc(ports, func(p value.Port) bool { return p.Name == name }) {
 			return nil, fmt.Errorf("the workflow has no input %s", name)
 		}
 	}
 	return bound, nil
-}
-
-func hasPort(ports []value.Port, name string) bool {
-	for i := range ports {
-		if ports[i].Name == name {
-			return true
-		}
-	}
-	return false
 }

@@ -1,6 +1,9 @@
 package graph
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // plan is a graph prepared for running: nodes by number, edges both ways. It is shared by all elements that run it.
 type plan struct {
@@ -145,12 +148,7 @@ func (p *plan) acyclic() error {
 // expose matches the ports of a group with the outputs of its body.
 func (p *plan) expose(group *Node) error {
 	for i := range group.Outputs {
-		at := -1
-		for k := range p.graph.Outputs {
-			if p.graph.Outputs[k].Name == group.Outputs[i].Name {
-				at = k
-			}
-		}
+		at := slices.IndexFunc(p.graph.Outputs, func(o Output) bool { return o.Name == group.Outputs[i].Name })
 		if at < 0 {
 			return fmt.Errorf("group %s has no output %s in its body", group.Site, group.Outputs[i].Name)
 		}

@@ -81,10 +81,23 @@ func (s *scope) pathOf(i int32) string { return s.path + s.node(i).ID }
 // launch queues the nodes that wait for nothing. Called with mu held.
 func (x *run) launch(s *scope) {
 	for _, i := range s.plan.roots {
-		s.states[i].phase = queued
-		x.steps.push(step{kind: startNode, scope: s, index: i})
+		x.enqueue(s, i)
 	}
 	x.maybeEndScope(s)
+}
+
+func (x *run) enqueue(s *scope, i int32) {
+	s.states[i].phase = queued
+	x.steps.push(step{kind: startNode, scope: s, index: i})
+}
+
+// oneLess is called when a node waits for one less of its deps.
+func (x *run) oneLess(s *scope, i int32) {
+	if st := &s.states[i]; st.phase == waiting {
+		if st.waits--; st.waits == 0 {
+			x.enqueue(s, i)
+		}
+	}
 }
 
 func (x *run) maybeEndScope(s *scope) {
@@ -127,11 +140,8 @@ func (x *run) release(s *scope, i int32) {
 		st.outputs = nil
 	}
 	for _, u := range s.plan.uses.of(i) {
-		if use := &s.states[u]; use.phase == waiting && !s.states[i].stream.let(u) {
-			if use.waits--; use.waits == 0 {
-				use.phase = queued
-				x.steps.push(step{kind: startNode, scope: s, index: u})
-			}
+		if !s.states[i].stream.let(u) {
+			x.oneLess(s, u)
 		}
 	}
 }

@@ -260,9 +260,7 @@ func (x *run) settle(s *scope, i int32, outputs []value.Value, err error, again 
 		x.end(s, i, done, Event{State: Done, Attempt: attempt, Outputs: outputs})
 	case errors.As(err, &wait) && s.ctx.Err() == nil:
 		x.suspend(s, i, wait)
-	case wait != nil:
-		x.cancelNode(s, i, err)
-	case ownEnd(s.ctx, err):
+	case wait != nil, ownEnd(s.ctx, err):
 		x.cancelNode(s, i, err)
 	case again && s.stop == nil && attempt <= n.Retry.Times && !errors.As(err, &final):
 		x.retry(s, i, err)
@@ -285,10 +283,7 @@ func (x *run) endFailed(s *scope, i int32, f *Failure) {
 	e.Handled = f.Handled && s.stop == nil
 	switch {
 	case n.Error.Values != nil:
-		e.Outputs = make([]value.Value, len(n.Outputs))
-		for k := range n.Outputs {
-			e.Outputs[k] = n.Error.Values[n.Outputs[k].Name]
-		}
+		e.Outputs = n.standIns()
 		x.end(s, i, done, e)
 	case n.Error.Skip:
 		x.end(s, i, failed, e)
@@ -298,6 +293,15 @@ func (x *run) endFailed(s *scope, i int32, f *Failure) {
 		x.end(s, i, failed, e)
 		x.fail(s, f)
 	}
+}
+
+// standIns are the values that on_error has for the outputs of a node.
+func (n *Node) standIns() []value.Value {
+	list := make([]value.Value, len(n.Outputs))
+	for k := range list {
+		list[k] = n.Error.Values[n.Outputs[k].Name]
+	}
+	return list
 }
 
 // cancelNode ends a node that was running when its scope ended. Called with mu held.
@@ -324,8 +328,7 @@ func (x *run) retry(s *scope, i int32, err error) {
 		x.Observe(Event{State: Retrying, Node: n, Path: s.pathOf(i), Attempt: int(st.attempt), Err: err, Wait: wait})
 	}
 	if wait <= 0 {
-		st.phase = queued
-		x.steps.push(step{kind: startNode, scope: s, index: i})
+		x.enqueue(s, i)
 		return
 	}
 	st.phase = pausing
@@ -337,8 +340,7 @@ func (x *run) retry(s *scope, i int32, err error) {
 		if st.pause = nil; s.stop != nil {
 			x.drop(s, i)
 		} else {
-			st.phase = queued
-			x.steps.push(step{kind: startNode, scope: s, index: i})
+			x.enqueue(s, i)
 		}
 		x.wake()
 	})

@@ -178,12 +178,7 @@ func (x *run) letBegin(s *scope, i, u int32) {
 		return
 	}
 	m.released[u] = true
-	if use := &s.states[u]; use.phase == waiting {
-		if use.waits--; use.waits == 0 {
-			use.phase = queued
-			x.steps.push(step{kind: startNode, scope: s, index: u})
-		}
-	}
+	x.oneLess(s, u)
 }
 
 // liveLane gives the lane of a group whose producer still runs, nil when it has ended.

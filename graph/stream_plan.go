@@ -1,5 +1,7 @@
 package graph
 
+import "slices"
+
 // Which each groups may begin before their producer has ended is known from the graph alone.
 
 // lead is a lane of a group over items of a sibling that needs nothing else of it.
@@ -60,17 +62,8 @@ func (n *Node) streamPort(name string) int {
 
 // needs reports whether a group wants more of a node than the lanes that it goes over: then it waits for the node's end.
 func (n *Node) needs(of *Node) bool {
-	for _, a := range n.After {
-		if a == of {
-			return true
-		}
-	}
-	for _, l := range n.overs() {
-		if l.Over.leads(of) && of.streamPort(l.Over.Port) < 0 {
-			return true
-		}
-	}
-	return n.If.leads(of) || n.Body.reads(of)
+	whole := func(l Lane) bool { return l.Over.leads(of) && of.streamPort(l.Over.Port) < 0 }
+	return slices.Contains(n.After, of) || slices.ContainsFunc(n.overs(), whole) || n.If.leads(of) || n.Body.reads(of)
 }
 
 func (s *Source) leads(of *Node) bool { return s != nil && s.Kind == FromNode && s.Node == of }

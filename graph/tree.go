@@ -48,12 +48,20 @@ type field struct {
 	value *tree
 }
 
-// get returns the value of a key, nil when there is none. It is meant for the maps of the format, which are short.
-func (t *tree) get(key string) *tree {
-	for i := range t.fields {
-		if t.fields[i].key == key {
-			return t.fields[i].value
+// find returns the field of a key, nil when there is none. It is meant for the maps of the format, which are short.
+func find(fields []field, key string) *field {
+	for i := range fields {
+		if fields[i].key == key {
+			return &fields[i]
 		}
+	}
+	return nil
+}
+
+// get returns the value of a key, nil when there is none.
+func (t *tree) get(key string) *tree {
+	if f := find(t.fields, key); f != nil {
+		return f.value
 	}
 	return nil
 }

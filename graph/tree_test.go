@@ -142,7 +142,6 @@ func FuzzParse(f *testing.F) {
 		file, problems := Parse("fuzz.yaml", text)
 		checkPlaces(t, text, problems)
 		require.NotNil(t, file)
-		file.Uses()
 		g, all := Check(file, resolve)
 		checkPlaces(t, text, all)
 		require.Equal(t, g == nil, len(all) > 0)

@@ -114,12 +114,7 @@ func (c *checker) checkDevices(n *rawNode, typ *Type) {
 	if n.node.Limits.GPU > 0 && !slices.Contains(offered, "gpu") && !IsWorkflow(n.node.Uses) {
 		c.report.add(n.gpuPos, "device", "node %q asks for GPU memory, but %s runs on %s", n.node.ID, typ.Name, orList(offered))
 	}
-	for _, d := range n.node.Device {
-		if slices.Contains(offered, d) {
-			return
-		}
-	}
-	if len(n.node.Device) > 0 {
+	if len(n.node.Device) > 0 && !slices.ContainsFunc(n.node.Device, func(d string) bool { return slices.Contains(offered, d) }) {
 		c.report.add(n.usesPos, "device", "node %q asks for device %s, but %s runs on %s", n.node.ID, orList(n.node.Device), typ.Name, orList(offered))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -126,16 +127,11 @@ func checkWritable(s string) error {
 }
 
 func checkHidden(s string) error {
-	for part := range strings.SplitSeq(s, "/") {
-		if strings.HasPrefix(part, ".") {
-			return fmt.Errorf("%s: hidden files and folders cannot be written", quote(s))
-		}
+	if strings.HasPrefix(s, ".") || strings.Contains(s, "/.") {
+		return fmt.Errorf("%s: hidden files and folders cannot be written", quote(s))
 	}
 	return nil
 }
-
-// workflowFile matches the files that a served folder runs.
-var workflowFile = regexp.MustCompile(`(\.flow|(^|/)workflow)\.(yaml|yml|json)$`)
 
 // checkFile accepts the file of an output, which may hold one * in its last part.
 func checkFile(s string) error {
@@ -148,7 +144,7 @@ func checkFile(s string) error {
 		return fmt.Errorf("%s is a folder", quote(s))
 	case strings.ContainsAny(s, "?["):
 		return fmt.Errorf("%s: only * can stand in the file of an output", quote(s))
-	case workflowFile.MatchString(s):
+	case IsWorkflow(s):
 		return fmt.Errorf("%s is the name of a workflow file: it would be run", quote(s))
 	case strings.Contains(folder, "*") || strings.Count(base, "*") > 1:
 		return fmt.Errorf("%s: one * can stand in the last part of the path", quote(s))
@@ -158,10 +154,5 @@ func checkFile(s string) error {
 
 // inFolder reports whether a path lies below one of the folders.
 func inFolder(file string, folders []string) bool {
-	for _, f := range folders {
-		if f == "." || strings.HasPrefix(file, f+"/") {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(folders, func(f string) bool { return f == "." || strings.HasPrefix(file, f+"/") })
 }

@@ -11,7 +11,6 @@ import (
 // The forms of uses: pack/type, pack/type@1.2, pack/type@sha256:HEX, ./x.wasm, ./x.wasm#type, @sha256:HEX, @sha256:HEX#type, and
 // ./x.flow.yaml for a workflow.
 var (
-	typePattern    = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,63}$`)
 	versionPattern = regexp.MustCompile(`^[0-9]{1,9}(\.[0-9]{1,9}){0,2}$`)
 	digestPattern  = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 )
@@ -36,7 +35,7 @@ func checkUses(s string) error {
 	}
 	name, version, hasVersion := strings.Cut(s, "@")
 	pack, node, ok := strings.Cut(name, "/")
-	if !ok || !typePattern.MatchString(pack) || !typePattern.MatchString(node) {
+	if !ok || !idPattern.MatchString(pack) || !idPattern.MatchString(node) {
 		return fmt.Errorf("%s: a node type is named pack/type, pack/type@1.2, ./x.wasm, ./x.wasm#type, @sha256:HEX or ./x.flow.yaml", quote(s))
 	}
 	if hasVersion && !versionPattern.MatchString(version) && !digestPattern.MatchString(version) {
@@ -80,7 +79,7 @@ func IsWorkflow(name string) bool {
 }
 
 func checkTypeName(s, node string, has bool) error {
-	if has && !typePattern.MatchString(node) {
+	if has && !idPattern.MatchString(node) {
 		return fmt.Errorf("%s: behind # stands the name of a node type of the module", quote(s))
 	}
 	return nil
