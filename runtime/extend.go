@@ -31,7 +31,7 @@ func (g *guest) extend(ctx context.Context, x *Extension, code []byte) error {
 		return fmt.Errorf("companion: %w", err)
 	}
 	e := &extended{ext: x, code: code}
-	if e.compiled, err = g.rt.CompileModule(ctx, second); err != nil {
+	if e.compiled, err = g.compile(ctx, second); err != nil {
 		return fmt.Errorf("companion: %w", err)
 	}
 	if e.region, err = newRegion(); err != nil {

@@ -103,7 +103,7 @@ func newGuest(code []byte, m *loadMsg, cache wazero.CompilationCache, x *Extensi
 		end()
 		ctx = ended
 	}
-	if g.compiled, err = g.rt.CompileModule(ctx, code); err != nil {
+	if g.compiled, err = g.compile(ctx, code); err != nil {
 		return nil, err
 	}
 	switch {
@@ -120,6 +120,15 @@ func newGuest(code []byte, m *loadMsg, cache wazero.CompilationCache, x *Extensi
 	g.config = wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(zeros{})
 	g.ctx = experimental.WithMemoryAllocator(context.Background(), g.region)
 	return g, nil
+}
+
+// compile makes native code of a module, or loads it.
+func (g *guest) compile(ctx context.Context, code []byte) (wazero.CompiledModule, error) {
+	code, err := mended(code)
+	if err != nil {
+		return nil, err
+	}
+	return g.rt.CompileModule(ctx, code)
 }
 
 // link makes host modules with the functions that the module imports, and no others.

@@ -40,7 +40,7 @@ func (g *guest) shelve(ctx context.Context, dir string, code []byte) error {
 	if err := os.Rename(full[0], aside); err != nil {
 		return err
 	}
-	compiled, err := g.rt.CompileModule(ctx, stub)
+	compiled, err := g.compile(ctx, stub)
 	if err != nil {
 		return fmt.Errorf("native code: %w", err)
 	}

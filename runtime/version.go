@@ -10,7 +10,7 @@ const (
 
 // EngineVersion names everything of the engine that results may depend on. It is part of action keys.
 func EngineVersion() string {
-	return "wazero-" + wazeroVersion + "-abi1-fix2534-" + goruntime.GOARCH
+	return "wazero-" + wazeroVersion + "-abi1-" + wazeroMends + "-" + goruntime.GOARCH
 }
 
 func engineName() string { return "wazero " + wazeroVersion + " compiler, " + goruntime.GOARCH }

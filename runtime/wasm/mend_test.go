@@ -1,0 +1,86 @@
+package wasm_test
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/tetratelabs/wazero"
+
+	"levee/runtime/wasm"
+	"levee/testdata/hostile/asm"
+)
+
+const (
+	i32RemS, i32RemU = 0x6f, 0x70
+	i64RemS, i64RemU = 0x81, 0x82
+)
+
+// remainders has a function for each instruction that is mended, one that has none of them, and one with two.
+func remainders() []byte {
+	var m asm.Module
+	both := asm.Cat(asm.Get(0), asm.Get(1))
+	m.ExportFunc("i32s", "i32 i32", "i32", "", both, asm.Op(i32RemS))
+	m.ExportFunc("i32u", "i32 i32", "i32", "i64 f32", both, asm.Op(i32RemU))
+	m.ExportFunc("i64s", "i64 i64", "i64", "i32 i32", both, asm.Op(i64RemS))
+	m.ExportFunc("i64u", "i64 i64", "i64", "", both, asm.Op(i64RemU))
+	m.ExportFunc("none", "i32 i32", "i32", "i32", both, asm.Op(asm.I32Sub))
+	m.ExportFunc("two", "i32 i32", "i32", "", both, asm.Op(i32RemU), both, asm.Op(i32RemS, asm.I32Add))
+	m.ExportFunc("dead", "i32 i32", "i32", "", asm.Op(asm.Unreachable, i32RemS))
+	m.ExportFunc("signs", "i64 i64", "i32", "", asm.Get(0), asm.Op(0xfd, 18), asm.Get(1), asm.Op(0xfd, 30, 1), asm.Op(0xfd, 0xc4, 1)) // splat, lane 1, bitmask
+	return m.Bytes()
+}
+
+func TestMendedRemainders(t *testing.T) {
+	mended, err := wasm.MendARM64(remainders())
+	require.NoError(t, err)
+	require.NotEqual(t, remainders(), mended)
+	again, err := wasm.MendARM64(mended)
+	require.NoError(t, err)
+	require.Equal(t, mended, again, "nothing of it is left")
+	_, err = wasm.Preflight(mended)
+	require.NoError(t, err)
+	stub, err := wasm.Stub(remainders())
+	require.NoError(t, err)
+	same, err := wasm.Stub(mended)
+	require.NoError(t, err)
+	require.Equal(t, stub, same, "native code of what is mended is found under the same name")
+
+	rt := engine(t)
+	before, err := rt.InstantiateWithConfig(t.Context(), remainders(), wazero.NewModuleConfig().WithName(""))
+	require.NoError(t, err)
+	after, err := rt.InstantiateWithConfig(t.Context(), mended, wazero.NewModuleConfig().WithName(""))
+	require.NoError(t, err)
+	values := []uint64{0, 1, 2, 7, 60, 870, math.MaxInt32, 1 << 31, math.MaxUint32, math.MaxUint32 - 6, math.MaxInt64, 1 << 63, math.MaxUint64, math.MaxUint64 - 9}
+	for _, name := range []string{"i32s", "i32u", "i64s", "i64u", "none", "two", "dead", "signs"} {
+		for _, x := range values {
+			for _, y := range values {
+				if name[1] != '6' && name != "signs" {
+					x, y = x&math.MaxUint32, y&math.MaxUint32
+				}
+				want, err := before.ExportedFunction(name).Call(t.Context(), x, y)
+				got, mendedErr := after.ExportedFunction(name).Call(t.Context(), x, y)
+				if err != nil {
+					trap, _, _ := strings.Cut(err.Error(), "\n")
+					require.ErrorContains(t, mendedErr, trap, "%s(%d, %d)", name, x, y)
+					continue
+				}
+				require.NoError(t, mendedErr, "%s(%d, %d)", name, x, y)
+				require.Equal(t, want, got, "%s(%d, %d)", name, x, y)
+			}
+		}
+	}
+}
+
+// Every instruction is read as the engine reads it: what is mended is a module still.
+func TestMendedModulesCompile(t *testing.T) {
+	rt := engine(t)
+	for name, b := range samples() {
+		mended, err := wasm.MendARM64(sanitized(t, b))
+		require.NoError(t, err, name)
+		compiled, err := rt.CompileModule(t.Context(), mended)
+		require.NoError(t, err, name)
+		require.NoError(t, compiled.Close(t.Context()))
+	}
+}
