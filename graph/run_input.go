@@ -121,7 +121,7 @@ type wiring struct {
 
 // ports fetches the values of a task's ports. A wire from what was not taken, or gave nothing, counts as if it were not there:
 // its port stays absent or takes its default, so that branches can be joined. A port that must have a value skips the node,
-// and so do wires of which not one gave a value. What failed skips the node in any case.
+// and so do wires of which not one gave a value, where no literal stands beside them to choose from. What failed skips the node in any case.
 func (x *run) ports(s *scope, n *Node) ([]value.Value, *Cause, error) {
 	if len(n.Inputs) == 0 {
 		return nil, nil, nil
@@ -148,6 +148,7 @@ func (x *run) input(s *scope, n *Node, k int, w *wiring) (value.Value, *Cause, e
 	case len(in.Sources) == 0 && !in.Collect:
 		return value.Value{}, nil, nil
 	case !in.Collect:
+		w.gave = w.gave || n.chooses(k) && in.Sources[0].Kind == FromLiteral
 		v, cause, err := x.wired(s, &in.Sources[0], in.Type, w)
 		if cause != nil && cause.absence() {
 			return absent(n, k, cause, w)
@@ -199,6 +200,9 @@ func (x *run) wired(s *scope, src *Source, want value.Type, w *wiring) (value.Va
 func (n *Node) optional(k int) bool {
 	return n.Type != nil && k < len(n.Type.Inputs) && n.Type.Inputs[k].Optional
 }
+
+// chooses reports whether port k is one of those among which a node chooses, as flow/first does: a literal there is as good as a wire.
+func (n *Node) chooses(k int) bool { return n.optional(k) && n.Type.Inputs[k].Type.IsVar() }
 
 // absent is what a port has along whose wires nothing came.
 func absent(n *Node, k int, lacks *Cause, w *wiring) (value.Value, *Cause, error) {

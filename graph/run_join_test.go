@@ -51,6 +51,14 @@ func TestJoins(t *testing.T) {
 			n.Type = &graph.Type{Signature: value.Signature{Inputs: []value.Port{{Name: "x", Type: "list<int>", Optional: optional}}}}
 		}
 	}
+	choices := func(srcs ...graph.Source) option {
+		return func(f *flow, n *graph.Node) {
+			ports(maybe, srcs...)(f, n)
+			for k := range n.Type.Inputs {
+				n.Type.Inputs[k].Type = "T"
+			}
+		}
+	}
 	f, yes, no, behind, mute, bad, below, group := joins()
 	five := lit(value.OfInt(5))
 	one, nothing := value.OfInt(1), value.Value{}
@@ -68,6 +76,9 @@ func TestJoins(t *testing.T) {
 		{"none", ports(maybe, behind, mute), nil, "skipped (no was not taken)"},
 		{"second", ports(maybe, mute, no), nil, "skipped (mute gave no out)"},
 		{"literal", ports(maybe, five, no), nil, "skipped (no was not taken)"},
+		{"choice", choices(no, five), []value.Value{nothing, value.OfInt(5)}, ""},
+		{"unchosen", choices(no, mute), nil, "skipped (no was not taken)"},
+		{"chosen", choices(five, bad), nil, "skipped (bad failed: boom)"},
 		{"alone", ports(nine, no), nil, "skipped (no was not taken)"},
 		{"needs", ports(required, yes, no), nil, "skipped (no was not taken)"},
 		{"failed", ports(maybe, yes, bad), nil, "skipped (bad failed: boom)"},
