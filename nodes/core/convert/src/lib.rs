@@ -9,6 +9,8 @@ mod number;
 #[path = "../../shared/pack.rs"]
 #[macro_use]
 mod pack;
+#[path = "../../shared/short.rs"]
+mod short;
 #[path = "../../shared/plain.rs"]
 mod plain;
 
@@ -39,7 +41,7 @@ fn show(v: &serde_json::Value) -> String {
         serde_json::Value::Null => "null".to_string(),
         serde_json::Value::Object(_) => "an object".to_string(),
         serde_json::Value::Array(_) => "a list".to_string(),
-        serde_json::Value::String(s) => format!("the text {s:.40?}"),
+        serde_json::Value::String(s) => format!("the text {}", short::short(s)),
         other => format!("{:.40}", other.to_string()),
     }
 }

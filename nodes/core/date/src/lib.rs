@@ -5,6 +5,8 @@ mod levee;
 #[path = "../../shared/pack.rs"]
 #[macro_use]
 mod pack;
+#[path = "../../shared/short.rs"]
+mod short;
 
 mod calendar;
 mod stamp;

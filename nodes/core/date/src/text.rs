@@ -1,5 +1,6 @@
 //! Dates and texts.
 
+use crate::short::short;
 use crate::stamp::Stamp;
 use crate::{fail, levee};
 use chrono::format::{Item, StrftimeItems};
@@ -11,7 +12,7 @@ pub fn parse() {
     let found = if form.is_empty() { Stamp::iso(&text) } else { parse_as(&text, &form) };
     let Some(stamp) = found else {
         let form = if form.is_empty() { "ISO 8601, as 2026-11-25 or 2026-11-25T14:30:00+01:00" } else { &form };
-        fail!("{text:.80?} does not read as {form}")
+        fail!("{} does not read as {form}", short(&text))
     };
     stamp.put(0);
 }

@@ -1,5 +1,6 @@
 //! Keys of items: what sorting and testing compare.
 
+use crate::short::short;
 use crate::{fail, plain};
 use serde_json::Value;
 use std::cmp::Ordering;
@@ -81,7 +82,7 @@ impl Key {
             Key::Bool(b) => b.to_string(),
             Key::Int(n) => n.to_string(),
             Key::Float(f) => crate::number::float_text(*f),
-            Key::Text(s) => format!("{s:.40?}"),
+            Key::Text(s) => short(s),
             Key::Nothing => "nothing".to_string(),
         }
     }

@@ -3,6 +3,7 @@
 use crate::build::{unique_names, Growing, TableOut};
 use crate::cell::Cell;
 use crate::frame::Kind;
+use crate::short::short;
 use crate::{fail, levee};
 use std::collections::BTreeMap;
 
@@ -183,7 +184,7 @@ impl Texts {
         let mut g = Growing::with_rows(kind, self.ends.len());
         for (i, field) in self.iter().enumerate() {
             let cell = if kind == Kind::Text { Some(text_cell(field, trim)) } else { parse(kind, field.trim()) };
-            g.push(cell.unwrap_or_else(|| fail!("line {}, column {name:?}: {field:.60?} is no {}", lines[i], kind.name())));
+            g.push(cell.unwrap_or_else(|| fail!("line {}, column {name:?}: {} is no {}", lines[i], short(field), kind.name())));
         }
         g
     }

@@ -17,13 +17,13 @@ pub fn from_json() {
     let (kind, enc) = levee::dec_any(&raw);
     let mut sheet = Sheet::default();
     match kind {
-        "json" | "string" if levee::given(1) => {
+        "json" | "string" | "bytes" if levee::given(1) => {
             let rows: Vec<Value> = serde_json::from_slice(enc).unwrap_or_else(|e| fail!("value must be a list of rows, as columns is given: {}", plain(&e)));
             sheet.grid(&levee::strings(1), &rows);
         }
         k if levee::given(1) => fail!("value is {k}; it must be JSON, as columns is given"),
         "json" => sheet.document(enc),
-        "string" => {
+        "string" | "bytes" => {
             let doc = enc.trim_ascii();
             if let Err(e) = serde_json::from_slice::<IgnoredAny>(doc) {
                 fail!("value is a text, but no JSON: {e}");
@@ -35,7 +35,7 @@ pub fn from_json() {
             RowOf(&mut sheet).deserialize(&mut source).unwrap_or_else(|e| fail!("item {i}: {}", plain(&e)));
         }),
         k if k.starts_with("list<map<") => sheet.maps(&k["list<map<".len()..k.len() - 2], enc),
-        k => fail!("value is {k}; it must be JSON, a text that is JSON, or a list of JSON objects or maps"),
+        k => fail!("value is {k}; it must be JSON, a text or bytes that are JSON, or a list of JSON objects or maps"),
     }
     sheet.put();
 }
@@ -133,7 +133,7 @@ impl Sheet {
         };
         match (tree.get("columns"), tree.get("rows")) {
             (Some(Value::Array(names)), Some(Value::Array(rows))) => {
-                let text = |v: &Value| v.as_str().unwrap_or_else(|| fail!("columns holds {v}, which is no text")).to_string();
+                let text = |v: &Value| v.as_str().unwrap_or_else(|| fail!("columns holds {:.60}, which is no text", v.to_string())).to_string();
                 self.grid(&names.iter().map(text).collect::<Vec<_>>(), rows);
             }
             _ => tree.iter().for_each(|(name, list)| self.list(name, list)),
@@ -162,7 +162,7 @@ impl Sheet {
     }
 
     fn list(&mut self, name: &str, list: &Value) {
-        let Some(list) = list.as_array() else { fail!("{name:?} is {list:.60}, which is no list") };
+        let Some(list) = list.as_array() else { fail!("{name:?} is {:.60}, which is no list", list.to_string()) };
         if !self.columns.is_empty() && list.len() != self.columns[0].len() {
             fail!("list {name:?} has {} items, list {:?} has {}", list.len(), self.names[0], self.columns[0].len());
         }

@@ -15,6 +15,8 @@ mod number;
 #[path = "../../shared/pack.rs"]
 #[macro_use]
 mod pack;
+#[path = "../../shared/short.rs"]
+mod short;
 
 mod aggregate;
 mod arrange;

@@ -13,6 +13,8 @@ mod number;
 #[path = "../../shared/pack.rs"]
 #[macro_use]
 mod pack;
+#[path = "../../shared/short.rs"]
+mod short;
 #[path = "../../shared/plain.rs"]
 mod plain;
 

@@ -1,5 +1,6 @@
 //! Jinja templates. Their language is minijinja's; the filter truncate is ours.
 
+use crate::short::short;
 use crate::{fail, levee, plain};
 use minijinja::value::{Object, Value};
 use minijinja::{filters, functions, tests, Environment, Error, ErrorKind, UndefinedBehavior};
@@ -120,7 +121,7 @@ pub fn environment(undefined: i32) -> Environment<'static> {
 fn single_braces(source: &str, values: &BTreeMap<String, Value>) -> String {
     let (mut out, mut rest, mut count) = (String::with_capacity(source.len() * 2), source, 0);
     while let Some((before, behind)) = rest.split_once('{') {
-        let Some((name, after)) = behind.split_once('}') else { fail!("the template has a {{ that is never closed: {behind:.40?}") };
+        let Some((name, after)) = behind.split_once('}') else { fail!("the template has a {{ that is never closed: {}", short(behind)) };
         let name = if name.trim().is_empty() { (count, count += 1).0.to_string() } else { name.trim().to_string() };
         out.push_str(before);
         match values.get(&name) {

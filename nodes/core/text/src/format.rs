@@ -1,5 +1,6 @@
 //! text/format: a template with {name} places.
 
+use crate::short::short;
 use crate::{levee, number, plain};
 use serde_json::Value;
 
@@ -77,7 +78,7 @@ fn styled(v: &Value, spec: &str) -> Result<String, String> {
     let (width, commas) = head.strip_suffix(',').map_or((head, false), |w| (w, true));
     if digits.is_some() || commas {
         if !v.is_number() {
-            return Err(format!("style {spec:?} is for numbers, the value is {text:.40?}"));
+            return Err(format!("style {spec:?} is for numbers, the value is {}", short(&text)));
         }
         if let Some(d) = digits {
             let d: usize = d.parse().ok().filter(|d| *d <= 100).ok_or_else(wrong)?;

@@ -7,6 +7,8 @@ mod number;
 #[path = "../../shared/pack.rs"]
 #[macro_use]
 mod pack;
+#[path = "../../shared/short.rs"]
+mod short;
 #[path = "../../shared/places.rs"]
 mod places;
 #[path = "../../shared/plain.rs"]
