@@ -167,7 +167,7 @@ func PartText(p cache.Part) string {
 	return p.Preview
 }
 
-// TriggerFiles are the files that a workflow's trigger matches now, for a run by hand.
+// TriggerFiles are the files that a workflow's trigger matches now, for a run by hand. What is left out is in the log.
 func (d *Daemon) TriggerFiles(ctx context.Context, flow *Workflow) ([]value.FileRef, error) {
 	t := flow.Graph.Trigger
 	if t == nil {
@@ -185,6 +185,9 @@ func (d *Daemon) TriggerFiles(ctx context.Context, flow *Workflow) ([]value.File
 		if err != nil {
 			return nil, err
 		}
+		for _, refused := range dir.Refused(glob, 10) {
+			d.log.Warn("left out", "file", refused.Path, "why", string(refused.Reason)+": "+refused.Detail)
+		}
 		for _, name := range names {
 			if seen[name] || !flow.triggeredBy(name) {
 				continue
@@ -197,7 +200,9 @@ func (d *Daemon) TriggerFiles(ctx context.Context, flow *Workflow) ([]value.File
 			files = append(files, value.FileRef{Path: name, Size: size, Digest: digest})
 		}
 	}
-	sortFiles(files)
+	if sortFiles(files); len(files) == 0 && t.ByFiles() {
+		d.log.Warn("no file matches the trigger", "files", strings.Join(t.Files, ", "))
+	}
 	return files, nil
 }
 

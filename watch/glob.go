@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -115,4 +116,35 @@ func (d *Dir) Glob(pattern string, limit int) ([]string, error) {
 	}
 	slices.Sort(found)
 	return found, nil
+}
+
+// Refused finds what a pattern matches and is no regular file, as links, the first ones only. A link in the place of the folder with which
+// the pattern begins is one.
+func (d *Dir) Refused(pattern string, most int) (list []*RefusedError) {
+	base, _ := doublestar.SplitPattern(pattern)
+	if CheckPattern(pattern) != nil || base != "." && CheckPath(base) != nil {
+		return nil
+	}
+	fd, err := d.openat(base, unix.O_RDONLY|unix.O_DIRECTORY)
+	var refused *RefusedError
+	switch {
+	case err == nil:
+		unix.Close(fd)
+	case errors.As(d.openError(base, err), &refused):
+		return []*RefusedError{refused}
+	}
+	visits := 0
+	_ = d.walk(base, func(rel string, st *unix.Stat_t) (bool, error) {
+		if visits++; visits > defaultMaxFiles*visitsPerFile || len(list) == most {
+			return false, &LimitError{"entries to look through", defaultMaxFiles * visitsPerFile, pattern}
+		}
+		if Ignored(rel) || CheckPath(rel) != nil {
+			return false, nil
+		}
+		if refused := refuseKind(rel, st.Mode); refused != nil && doublestar.MatchUnvalidated(pattern, rel) {
+			list = append(list, refused)
+		}
+		return strings.Count(rel, "/") < maxDepth, nil
+	}, func(string, error) {})
+	return list
 }

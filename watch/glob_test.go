@@ -36,6 +36,11 @@ func TestGlob(t *testing.T) {
 			require.NoError(t, err, pattern)
 			require.Equal(t, want, got, pattern)
 		}
+		for pattern, want := range map[string]int{"*.csv": 2, "in/*.csv": 0, "linked/*": 1, "absent/*": 0, "/": 0} {
+			require.Len(t, d.Refused(pattern, 10), want, pattern)
+		}
+		require.Len(t, d.Refused("*.csv", 1), 1)
+		require.EqualError(t, d.Refused("linked/*", 10)[0], `"linked" refused: symbolic link: links are never followed; copy the file here, or mount its folder`)
 		_, err := d.Glob("**/*.csv", 3)
 		var limit *LimitError
 		require.ErrorAs(t, err, &limit)
