@@ -130,7 +130,7 @@ func (f *folder) control() http.Handler {
 	})
 	mux.HandleFunc("GET /runs/{run}/messages", h.serveMessages)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		answer(w, nil, fmt.Errorf("%w: %s %s", errNoRequest, r.Method, clip(Printable(r.URL.Path), 100)))
+		answer(w, nil, fmt.Errorf("%w: %s %s", errNoRequest, r.Method, Clip(Printable(r.URL.Path), 100)))
 	})
 	return mux
 }
@@ -230,7 +230,7 @@ func (h *History) listed(r *http.Request) ([]PlacedRun, error) {
 	if text := q.Get("last"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 0 {
-			return nil, refuse("last=%s: a number", clip(Printable(text), 20))
+			return nil, refuse("last=%s: a number", Clip(Printable(text), 20))
 		}
 		filter.Last = n
 	}
@@ -252,7 +252,7 @@ func (h *History) serveMessages(w http.ResponseWriter, r *http.Request) {
 	if text := q.Get("after"); text != "" {
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || n < 0 {
-			answer(w, nil, refuse("after=%s: a number", clip(Printable(text), 20)))
+			answer(w, nil, refuse("after=%s: a number", Clip(Printable(text), 20)))
 			return
 		}
 		after = n

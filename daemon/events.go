@@ -63,7 +63,7 @@ func (r *Run) observe(e graph.Event) {
 		at := time.Now()
 		r.feed.put(&entry{inv: &journal.Invocation{
 			Run: r.rec.ID, Path: e.Path, Site: e.Node.Site, Name: e.Node.Label, Attempt: 1, Status: journal.Skipped, Type: typeName(e.Node),
-			Started: at, Ended: at, Cause: e.Cause.String(),
+			Started: at, Ended: at, Cause: causeText(e.Cause),
 		}})
 	case task && e.State == graph.Retrying:
 		r.failed.Add(-1) // the attempt failed, the node has not
@@ -81,6 +81,9 @@ func (r *Run) observe(e graph.Event) {
 	}
 }
 
+// causeText is short: all that hangs on a node repeats it, and what a node fails with may be long.
+func causeText(c *graph.Cause) string { return Clip(c.String(), 300) }
+
 // groupStatus gives what a group has come to the words of the messages.
 var groupStatus = map[graph.State]string{
 	graph.Running: "running", graph.Done: "completed", graph.Failed: "error", graph.Cancelled: "cancelled", graph.Suspended: "suspended",
@@ -94,7 +97,7 @@ func (r *Run) groupUpdate(e graph.Event) {
 		delete(r.told, e.Path)
 	}
 	if e.Cause != nil {
-		data["cause"] = e.Cause.String()
+		data["cause"] = causeText(e.Cause)
 		if e.State == graph.Failed {
 			data["error"] = e.Cause.String()
 		}

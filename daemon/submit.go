@@ -48,7 +48,7 @@ func readRunRequest(text []byte) (q RunRequest, err error) {
 		return q, refuse("the request goes on behind its end")
 	}
 	if !filepath.IsAbs(q.Workflow) {
-		return q, refuse("workflow: an absolute path is needed, not %q", clip(Printable(q.Workflow), 200))
+		return q, refuse("workflow: an absolute path is needed, not %q", Clip(Printable(q.Workflow), 200))
 	}
 	return q, nil
 }
@@ -132,7 +132,7 @@ func (d *Daemon) asked(ctx context.Context, flow *Workflow, q RunRequest) (Reque
 	for name, doc := range q.Inputs {
 		port, ok := flow.Input(name)
 		if !ok {
-			return req, refuse("the workflow has no input %q", clip(Printable(name), 100))
+			return req, refuse("the workflow has no input %q", Clip(Printable(name), 100))
 		}
 		v, err := value.FromJSON(port.Type, bytes.TrimSpace(doc))
 		if err == nil {

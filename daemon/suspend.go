@@ -42,7 +42,7 @@ func (c *invocation) ask() error {
 func (c *invocation) question() string {
 	for i := range c.typ.Inputs {
 		if enc, ok := c.Inputs[i].Inline(); ok && c.typ.Inputs[i].Name == "question" && c.Inputs[i].Type == value.String {
-			return clip(Printable(string(enc)), maxQuestion)
+			return Clip(Printable(string(enc)), maxQuestion)
 		}
 	}
 	return c.typ.FullName + " wants an answer"

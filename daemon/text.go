@@ -45,8 +45,8 @@ func ParseSize(text string) (int64, error) {
 	return n << shift, nil
 }
 
-// clip cuts a text that is longer than so many bytes.
-func clip(s string, most int) string {
+// Clip cuts a text that is longer than so many bytes.
+func Clip(s string, most int) string {
 	if len(s) <= most {
 		return s
 	}

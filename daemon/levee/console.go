@@ -32,6 +32,9 @@ type console struct {
 	underway
 }
 
+// shownError is how much of a failure stands in a line; the history has it all.
+const shownError = 500
+
 // tally sums up the invocations of a group.
 type tally struct {
 	ran, cached, failed, skipped int
@@ -112,7 +115,7 @@ func (c *console) task(n *graph.Node, e *journal.Event, u *update) {
 	case "skipped":
 		state, note = "skipped", u.Cause
 	case "error":
-		state, note = "FAILED", u.Error
+		state, note = "FAILED", daemon.Clip(u.Error, shownError)
 	case "cancelled":
 		state = "cancelled"
 		c.cancelled++
@@ -190,7 +193,7 @@ func (c *console) inGroup(id string, n *graph.Node, e *journal.Event, u *update)
 		c.line("%s%s%s waits: %s", c.indent, e.Node, c.element(n, e), u.Cause)
 	case "error":
 		t.failed++
-		c.line("%s%s%s: %s", c.indent, e.Node, c.element(n, e), u.Error)
+		c.line("%s%s%s: %s", c.indent, e.Node, c.element(n, e), daemon.Clip(u.Error, shownError))
 		c.said(e)
 	}
 }

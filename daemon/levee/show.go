@@ -78,7 +78,7 @@ func (a *app) listRuns(runs []daemon.PlacedRun) {
 		}
 		rows = append(rows, []string{
 			r.ID[:8], r.Accepted.Format(time.DateTime), length, status, daemon.Printable(joinFile(r.Run)),
-			counts(r.Run), daemon.Printable(oneLine(r.Error, r.Why)),
+			counts(r.Run), daemon.Printable(daemon.Clip(oneLine(r.Error, r.Why), shownError)),
 		})
 	}
 	writeColumns(a.out, rows, func(col int) bool { return col == 2 })
@@ -216,7 +216,7 @@ func (a *app) showRun(r journal.Run, invs []journal.Invocation) {
 	}
 	var rows [][]string
 	for _, i := range invs {
-		note := oneLine(i.Error, i.Cause)
+		note := daemon.Clip(oneLine(i.Error, i.Cause), shownError)
 		if note == "" && i.Compile >= time.Millisecond {
 			note = "compiling it took " + took(i.Compile)
 		}
@@ -242,7 +242,7 @@ func (a *app) showChildren(children []journal.Run) {
 	}
 	var rows [][]string
 	for _, r := range children {
-		rows = append(rows, []string{daemon.Printable(r.ParentPath), "run " + r.ID[:8], string(r.Status), counts(r), daemon.Printable(oneLine(r.Error))})
+		rows = append(rows, []string{daemon.Printable(r.ParentPath), "run " + r.ID[:8], string(r.Status), counts(r), daemon.Printable(daemon.Clip(oneLine(r.Error), shownError))})
 	}
 	writeColumns(a.out, rows, nil)
 }
