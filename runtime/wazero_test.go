@@ -10,44 +10,58 @@ import (
 	"levee/testdata/hostile/asm"
 )
 
-// crowded is a module that computes a value while all registers are taken, and needs it afterwards. It traps where that is not want.
-// All it computes with is read from memory, so that the compiler knows nothing beforehand.
-func crowded(want int32, value ...[]byte) []byte {
+// number is how WebAssembly computes with a type.
+type number struct {
+	name     string
+	add, mul byte
+	constant func(int64) []byte
+	test     []byte // what makes an i32 of it
+}
+
+var (
+	i32 = number{"i32", asm.I32Add, asm.I32Mul, func(n int64) []byte { return asm.I32Const(int32(n)) }, nil}
+	i64 = number{"i64", asm.I64Add, 0x7e, asm.I64Const, asm.Op(0xa7)}
+)
+
+// crowded is a module that computes a value of type kept out of 870 and 60, its locals 0 and 1 of type t, while all registers are taken,
+// and needs it afterwards. It traps where that is not want. Local 2 is a v128 with these two as its lanes, the first one below 0.
+func crowded(want int32, t, kept number, value ...byte) []byte {
 	const others = 40
 	var m asm.Module
 	m.Memory(1, 1)
-	m.Data(0, []byte{0x66, 3, 0, 0, 60}) // 870, 60
-	kept, locals := uint32(others), "i32"
-	var code []byte
-	for i := range uint32(others) {
-		locals += " i32"
-		code = asm.Cat(code, asm.I32Const(int32(8+4*i)), asm.I32Load(0), asm.Set(i))
+	first, sum, result := uint32(3), uint32(3+others), uint32(4+others)
+	code := asm.Cat(asm.I64Const(-870), asm.Op(0xfd, 18), asm.I64Const(60), asm.Op(0xfd, 30, 1), asm.Set(2)) // i64x2.splat, replace_lane
+	locals := "v128"
+	for i := first; i < sum; i++ {
+		locals += " " + t.name
+		code = asm.Cat(code, asm.Get(0), asm.Get(1), t.constant(int64(i)), asm.Op(t.mul, t.add), asm.Set(i))
 	}
-	code = asm.Cat(code, asm.Cat(value...), asm.Set(kept))
-	code = asm.Cat(code, asm.I32Const(0), asm.I32Load(0), []byte{asm.If, asm.BlockVoid})
-	for i := range uint32(others) {
-		code = asm.Cat(code, asm.I32Const(int32(8+4*i)), asm.Get(i), asm.I32Const(1), asm.Op(asm.I32Add), asm.I32Store(0))
+	code = asm.Cat(code, asm.Get(0), asm.Get(1), asm.Op(t.add), asm.Set(sum-1)) // leaves no register free
+	code = asm.Cat(code, value, asm.Set(result), asm.Get(1), t.test, []byte{asm.If, asm.BlockVoid})
+	for i := first; i < sum; i++ {
+		code = asm.Cat(code, asm.Get(sum), t.constant(31), asm.Op(t.mul), asm.Get(i), asm.Op(t.add), asm.Set(sum))
 	}
-	code = asm.Cat(code, asm.Op(asm.End), asm.TrapUnless(asm.Get(kept), asm.I32Const(want), asm.Op(asm.I32Eq)))
-	m.Run(locals, code)
+	code = asm.Cat(code, asm.Op(asm.End), asm.I32Const(0), asm.Get(0), asm.Get(sum), asm.Op(t.add), t.test, asm.I32Store(0), asm.Get(result), kept.test)
+	f := m.Func(t.name+" "+t.name, "i32", locals+" "+t.name+" "+kept.name, code)
+	m.Run("", asm.TrapUnless(t.constant(870), t.constant(60), asm.Call(f), asm.I32Const(want), asm.Op(asm.I32Eq)))
 	return m.Bytes()
 }
 
 // What wazero v1.12.0 gets wrong on arm64 unless it is mended.
 func TestCrowdedRegisters(t *testing.T) {
 	e := newEngine(t)
-	word := func(at int32) []byte { return asm.Cat(asm.I32Const(at), asm.I32Load(0)) }
-	wide := func(at int32) []byte { return asm.Cat(word(at), asm.Op(asm.I64ExtendU)) }
-	lanes := asm.Cat(word(0), asm.Op(0xfd, 17), asm.I32Const(31), asm.Op(0xfd, 0xab, 1)) // i32x4.splat, shl: 0 in every sign
+	both := asm.Cat(asm.Get(0), asm.Get(1))
 	for name, m := range map[string][]byte{
-		"i32.rem_s":     crowded(30, word(0), word(4), asm.Op(0x6f)),
-		"i32.rem_u":     crowded(30, word(0), word(4), asm.Op(0x70)),
-		"i64.rem_s":     crowded(30, wide(0), wide(4), asm.Op(0x81, 0xa7)),
-		"i64.rem_u":     crowded(30, wide(0), wide(4), asm.Op(0x82, 0xa7)),
-		"i64x2.bitmask": crowded(3, lanes, asm.Op(0xfd, 77), asm.Op(0xfd, 0xc4, 1)), // v128.not
+		"i32.rem_s":     crowded(30, i32, i32, asm.Cat(both, asm.Op(0x6f))...),
+		"i32.rem_u":     crowded(30, i32, i32, asm.Cat(both, asm.Op(0x70))...),
+		"i64.rem_s":     crowded(30, i64, i64, asm.Cat(both, asm.Op(0x81))...),
+		"i64.rem_u":     crowded(30, i64, i64, asm.Cat(both, asm.Op(0x82))...),
+		"i64x2.bitmask": crowded(1, i64, i32, asm.Cat(asm.Get(2), asm.Op(0xfd, 0xc4, 1))...),
 	} {
-		res, err := e.Run(t.Context(), &Call{Module: module(t, name, m), Node: name, Export: "run"})
-		require.NoError(t, err, name)
-		res.Close()
+		t.Run(name, func(t *testing.T) {
+			res, err := e.Run(t.Context(), &Call{Module: module(t, name, m), Node: name, Export: "run"})
+			require.NoError(t, err)
+			res.Close()
+		})
 	}
 }
