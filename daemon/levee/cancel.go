@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"levee/daemon"
+	"levee/daemon/journal"
 )
 
 // cancelWait is how long levee cancel waits for the end of a run that another process has in hand.
@@ -14,7 +15,7 @@ const cancelWait = 10 * time.Second
 
 func (a *app) cancelCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "cancel RUN...", Short: "End runs, and those of their nodes, wherever they are", Args: cobra.MinimumNArgs(1),
+		Use: "cancel RUN...", Short: "End runs, and those of their nodes, wherever they are", Args: cobra.MinimumNArgs(1), ValidArgsFunction: a.offerRuns(journal.Queued, journal.Running, journal.Waiting, journal.Suspended),
 		Long: "Ends runs that wait in a queue, that are under way in any process, that wait for an answer, or that were cut short. That a run\n" +
 			"shall end is durable before anything else happens: it is never started again.",
 		RunE: func(cmd *cobra.Command, args []string) error {

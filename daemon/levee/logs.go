@@ -16,7 +16,7 @@ func (a *app) logsCommand() *cobra.Command {
 	var follow bool
 	var after int64
 	cmd := &cobra.Command{
-		Use: "logs RUN [NODE]", Short: "Show what the nodes of a run said; with --json, everything that happened", Args: cobra.RangeArgs(1, 2),
+		Use: "logs RUN [NODE]", Short: "Show what the nodes of a run said; with --json, everything that happened", Args: cobra.RangeArgs(1, 2), ValidArgsFunction: a.offerRuns(),
 		Example: "  levee logs 7f3a -f\n  levee logs 7f3a --json --after 120",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if after > 0 && !a.json && !follow {

@@ -17,7 +17,7 @@ import (
 func (a *app) nodesCommand() *cobra.Command {
 	var markdown bool
 	cmd := &cobra.Command{
-		Use: "nodes [PACK | TYPE]", Short: "List the node types, or describe one", Args: cobra.MaximumNArgs(1),
+		Use: "nodes [PACK | TYPE]", Short: "List the node types, or describe one", Args: cobra.MaximumNArgs(1), ValidArgsFunction: a.offerTypes,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			reg, err := nodes.New(a.config.NodeDirs...)
 			if err != nil {
@@ -125,7 +125,7 @@ func (a *app) callCommand() *cobra.Command {
 		Use:     "call TYPE",
 		Short:   "Run one node alone",
 		Example: "  levee call text/upper --in text=hello\n  levee call ./resize.wasm --in image=@photo.bin",
-		Args:    cobra.ExactArgs(1),
+		Args:    cobra.ExactArgs(1), ValidArgsFunction: a.offerTypes,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := a.open(a.drain)
 			if err != nil {

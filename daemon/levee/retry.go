@@ -13,7 +13,7 @@ func (a *app) retryCommand() *cobra.Command {
 		Use: "retry RUN", Short: "Run again what a run was, with the same inputs and files",
 		Long: "Starts a new run like one that has ended: the workflow as it was then, its inputs and its files. What succeeded is found in the cache,\n" +
 			"what failed runs again.",
-		Args: cobra.ExactArgs(1),
+		Args: cobra.ExactArgs(1), ValidArgsFunction: a.offerRuns(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := a.open(a.drain)
 			if err != nil {

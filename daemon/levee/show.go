@@ -112,7 +112,7 @@ func oneLine(texts ...string) string {
 func (a *app) inspectCommand() *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
-		Use: "inspect RUN [NODE]", Short: "Show a run: its nodes, outputs and cause of failure", Args: cobra.RangeArgs(1, 2),
+		Use: "inspect RUN [NODE]", Short: "Show a run: its nodes, outputs and cause of failure", Args: cobra.RangeArgs(1, 2), ValidArgsFunction: a.offerRuns(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			h, err := a.history(a.drain)
 			if err != nil {
@@ -249,7 +249,7 @@ func (a *app) showChildren(children []journal.Run) {
 
 func (a *app) whyCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "why RUN NODE", Short: "Say what a node's result depends on, and what was different the last time", Args: cobra.ExactArgs(2),
+		Use: "why RUN NODE", Short: "Say what a node's result depends on, and what was different the last time", Args: cobra.ExactArgs(2), ValidArgsFunction: a.offerRuns(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			h, err := a.history(a.drain)
 			if err != nil {
