@@ -100,6 +100,26 @@ func buildC(source string) func(*testing.T, string) {
 	}
 }
 
+// With a libc there is one heap: two would lie over each other.
+func TestMemoryIsTheLibcs(t *testing.T) {
+	clang, dir := tool(t, "clang-19", "clang"), t.TempDir()
+	tool(t, "wasm-ld-19", "wasm-ld")
+	for name, text := range map[string]string{
+		"stdlib.h": "#include <stddef.h>\nvoid *malloc(size_t);\n",
+		"echo.c":   "#include \"levee.h\"\nLEVEE_NODE(echo) { levee_buf b = levee_input(0); levee_write(0, b.ptr, b.len); }\n",
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	for target, want := range map[string]bool{"wasm32": false, "wasm32-wasi": true} {
+		out := filepath.Join(dir, target)
+		command(t, ".", nil, clang, "--target="+target, "-O2", "-nostdlib", "-isystem", dir, "-Isdk/c", "-Wl,--no-entry", "-Wl,-s", "-Wl,--allow-undefined",
+			"-o", out, filepath.Join(dir, "echo.c"))
+		wasm, err := os.ReadFile(out)
+		require.NoError(t, err)
+		require.Equal(t, want, strings.Contains(string(wasm), "malloc"), target)
+	}
+}
+
 func buildGo(folder string) func(*testing.T, string) {
 	return func(t *testing.T, out string) {
 		if testing.Short() {

@@ -1,4 +1,4 @@
-/* levee's SDK for C and C++: this one file, no dependencies, no libc. A node is a function without arguments:
+/* levee's SDK for C and C++: this one file, no dependencies, no libc needed. A node is a function without arguments:
  *
  *     #include "levee.h"
  *     LEVEE_NODE(upper) {
@@ -13,6 +13,8 @@
  *
  *     clang --target=wasm32 -O2 -nostdlib -Wl,--no-entry -Wl,-s -o upper.wasm upper.c
  *     levee pack upper.wasm upper.json
+ *
+ * With a libc: --target=wasm32-wasi --sysroot=/usr -mexec-model=reactor instead of --target=wasm32 -nostdlib -Wl,--no-entry.
  */
 #ifndef LEVEE_H
 #define LEVEE_H
@@ -80,9 +82,17 @@ typedef struct {
     size_t len;
 } levee_buf;
 
+/* Returns n bytes aligned to 16; fails the invocation when the memory limit is reached. */
+#ifdef __wasi__ /* the heap is the libc's */
+#include <stdlib.h>
+static inline void *levee_alloc(size_t n) {
+    void *p = malloc(n ? n : 1);
+    if (!p) levee_fail("out of memory");
+    return p;
+}
+#else
 extern unsigned char __heap_base; /* set by the linker: the first byte behind stack and globals */
 
-/* Returns n bytes aligned to 16; fails the invocation when the memory limit is reached. With a libc, use its malloc instead. */
 __attribute__((weak)) void *levee_alloc(size_t n) {
     static uintptr_t next;
     if (!next) next = (uintptr_t)&__heap_base;
@@ -93,6 +103,7 @@ __attribute__((weak)) void *levee_alloc(size_t n) {
     next = end;
     return (void *)at;
 }
+#endif
 
 static inline void levee_copy(void *to, const void *from, size_t n) { __builtin_memcpy(to, from, n); }
 
