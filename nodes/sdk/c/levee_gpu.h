@@ -63,16 +63,20 @@ typedef struct {
     uint64_t shape[LEVEE_RANK];
 } levee_tensor;
 
-/* Ends the invocation with what the host said about the last failure. */
-__attribute__((noreturn)) static inline void levee_gpu_fail(void) {
+/* Ends the invocation with what the host said about the last failure, behind the name of what it is about, where it has one. */
+__attribute__((noreturn)) static inline void levee_gpu_fail(const char *of, size_t len) {
     char text[1024];
-    int32_t n = levee_host_gpu_last_error(text, sizeof text - 1);
-    text[n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1] = 0;
-    levee_fail(text);
+    if (len > 256) len = 256;
+    levee_copy(text, of, len);
+    if (len) levee_copy(text + len, ": ", 2), len += 2;
+    int32_t n = levee_host_gpu_last_error(text + len, (int32_t)(sizeof text - len));
+    size_t end = len + (n < 0 ? 0 : (size_t)n);
+    levee_host_fail(text, (int32_t)(end < sizeof text ? end : sizeof text));
+    __builtin_unreachable();
 }
 
 static inline int64_t levee_gpu_ok(int64_t status) {
-    if (status < 0) levee_gpu_fail();
+    if (status < 0) levee_gpu_fail("", 0);
     return status;
 }
 
@@ -167,8 +171,13 @@ static inline void levee_graph_op(levee_graph *g, int code, const uint16_t *in, 
     g->count++;
 }
 
-/* The kernel of an exported function of this module. */
-static inline uint64_t levee_kernel(const char *name) { return (uint64_t)levee_gpu_ok(levee_host_kernel(name, (int32_t)levee_strlen(name))); }
+/* The kernel of an exported function of this module. One that cannot be a kernel ends the invocation with its name and the reason. */
+static inline uint64_t levee_kernel(const char *name) {
+    size_t len = levee_strlen(name);
+    int64_t kernel = levee_host_kernel(name, (int32_t)len);
+    if (kernel < 0) levee_gpu_fail(name, len);
+    return (uint64_t)kernel;
+}
 
 /* A kernel over tensors: its parameters, then its slots; then what it gives. */
 static inline void levee_graph_map(levee_graph *g, uint64_t kernel, const uint16_t *in, int nin, const uint16_t *out, int nout) {
