@@ -283,11 +283,7 @@ func take(t value.Type, out runtime.Output) (value.Value, error) {
 			return value.Value{}, err
 		}
 	}
-	canonical, err := value.Canonical(t, enc)
-	if err != nil {
-		return value.Value{}, err
-	}
-	return value.New(t, bytes.Clone(canonical))
+	return value.New(t, bytes.Clone(enc))
 }
 
 // inputs makes the inputs of a call by port, as the checker of workflows and a run do: the type variables are bound by all
@@ -373,8 +369,7 @@ func (c *caseCall) files(typ *nodes.NodeType) *runtime.Files {
 		}
 		if slices.Contains(wants, nodes.WantWrite) {
 			f.Write = func(_ context.Context, path string, data *os.File, size int64) error {
-				err := c.dir.WriteFile(path, io.NewSectionReader(data, 0, size), size)
-				return err
+				return c.dir.WriteFile(path, io.NewSectionReader(data, 0, size), size)
 			}
 		}
 	}

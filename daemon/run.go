@@ -142,8 +142,10 @@ func (d *Daemon) accept(ctx context.Context, flow *Workflow, req Request) (*Run,
 	if req.parent != nil {
 		r.rec.Parent, r.rec.ParentPath = req.parent.rec.ID, req.parentPath
 	}
-	for name, v := range req.Inputs {
-		r.rec.Inputs = append(r.rec.Inputs, journal.Named{Name: name, Value: v})
+	for _, p := range flow.Graph.Inputs {
+		if v, ok := req.Inputs[p.Name]; ok {
+			r.rec.Inputs = append(r.rec.Inputs, journal.Named{Name: p.Name, Value: v})
+		}
 	}
 	if req.ticket == nil || req.ticket.begun() {
 		return r, d.journal.Accept(ctx, &r.rec)

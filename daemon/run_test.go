@@ -220,3 +220,14 @@ func TestRecordsStayBehindTheirResults(t *testing.T) {
 	_, stats := d.Counters()
 	require.EqualValues(t, 40, stats.Stored)
 }
+
+func TestRunRecordsItsInputsInOrder(t *testing.T) {
+	b := newBox(t)
+	b.drop("w.flow.yaml", "levee: 1\ninputs: { e: int, d: int, c: int, b: int, a: int }\nnodes: {}\noutputs: { n: inputs.a }\n")
+	b.open().run("w.flow.yaml", "a", "1", "b", "2", "c", "3", "d", "4", "e", "5")
+	var names []string
+	for _, in := range b.runs()[0].Inputs {
+		names = append(names, in.Name)
+	}
+	require.Equal(t, []string{"e", "d", "c", "b", "a"}, names)
+}

@@ -86,7 +86,7 @@ func (x *foreign) input(n *foreignNode) *tree {
 func (x *foreign) inputNode(n *foreignNode, handles map[string]bool, nodes *tree) {
 	in, with := mapAt(n.pos), mapAt(n.pos)
 	uses, port := n.rule.Uses, cmp.Or(n.rule.In["value"], "value")
-	bounds, text := map[string]string{"min": "low", "max": "high"}, n.get("max_length")
+	text := n.get("max_length")
 	switch typ := n.rule.Type; {
 	case uses != "" && !n.makes(handles):
 		return
@@ -103,17 +103,16 @@ func (x *foreign) inputNode(n *foreignNode, handles map[string]bool, nodes *tree
 		x.pictures(n, nodes)
 		return
 	case typ == value.Int || typ == value.Float:
-		for property, port := range bounds {
-			v := n.get(property)
+		for _, bound := range []struct{ property, port string }{{"min", "low"}, {"max", "high"}} {
+			v := n.get(bound.property)
 			if v == nil || v.kind != scalarTree || v.scalar == nil {
 				return // its versions differ in what they take then
 			}
 			if whole, ok := v.scalar.(int64); ok && typ == value.Float {
 				v = &tree{pos: v.pos, scalar: float64(whole)}
 			}
-			with.add(port, v.pos, v)
+			with.add(bound.port, v.pos, v)
 		}
-		slices.SortFunc(with.fields, func(a, b field) int { return strings.Compare(b.key, a.key) })
 		uses = "math/clamp"
 	case typ == value.String && text != nil && text.kind == scalarTree && text.scalar != nil && text.scalar != int64(0):
 		uses, port = "text/slice", "text"

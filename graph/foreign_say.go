@@ -2,6 +2,8 @@ package graph
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"levee/graph/value"
@@ -54,9 +56,10 @@ func (c *checker) lacking(n *rawNode, port string) string {
 		return ""
 	}
 	if o := x.byName[n.node.ID]; o != nil && o.rule != nil {
-		for property, p := range o.rule.In {
-			if p == port {
+		for _, property := range slices.Sorted(maps.Keys(o.rule.In)) {
+			if o.rule.In[property] == port {
 				port = property
+				break
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package graph
 import (
 	_ "embed" // the table
 	"encoding/json"
+	"maps"
 	"slices"
 	"sync"
 
@@ -226,9 +227,7 @@ func (n *foreignNode) output(handle string) (name string, ok bool) {
 
 // handles are the names that output takes, for suggestions.
 func (n *foreignNode) handles() (names []string) {
-	for h := range n.rule.Out {
-		names = append(names, h)
-	}
+	names = slices.Sorted(maps.Keys(n.rule.Out))
 	if n.rule.mapped && n.sig != nil {
 		for _, p := range n.sig.Outputs {
 			names = append(names, p.Name)
@@ -243,9 +242,8 @@ func (n *foreignNode) properties() (names []string) {
 	for property, port := range n.rule.In {
 		names, taken[port] = append(names, property), true
 	}
-	for property := range n.rule.Only {
-		names = append(names, property)
-	}
+	names = slices.AppendSeq(names, maps.Keys(n.rule.Only))
+	slices.Sort(names)
 	if n.sig != nil {
 		for _, p := range n.sig.Inputs {
 			if !taken[p.Name] && p.Name != n.rule.Dynamic {

@@ -76,7 +76,7 @@ func checkTensor(t Type, enc []byte) error {
 	if len(enc) < head || int(binary.LittleEndian.Uint32(enc)) != len(shape) {
 		return fmt.Errorf("rank is not %d, or cut short", len(shape))
 	}
-	want := uint64(DTypes[dtype])
+	want := uint64(dtypes[dtype])
 	for i, d := range shape {
 		n := binary.LittleEndian.Uint64(enc[4+8*i:])
 		if d != -1 && n != uint64(d) {
@@ -108,7 +108,7 @@ func Convert(from, to Type, enc []byte) ([]byte, error) {
 	case to == Any:
 		return EncodeAny(from, enc), nil
 	case from == Int && to == Float:
-		return of(Float, binary.LittleEndian.AppendUint64(nil, math.Float64bits(float64(DecodeInt(enc))))).enc, nil
+		return binary.LittleEndian.AppendUint64(nil, math.Float64bits(float64(DecodeInt(enc)))), nil
 	case from.Base() == "tensor" && to.Base() == "tensor":
 		return enc, nil
 	case from.Elem() == "" || from.Base() != to.Base():

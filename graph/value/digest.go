@@ -19,8 +19,8 @@ import (
 // The leading byte keeps leaves and roots apart (RFC 6962 section 2.1 does the same).
 type Digest [32]byte
 
-// LeafSize is the number of bytes under one leaf of the tree hash.
-const LeafSize = 4096
+// leafSize is the number of bytes under one leaf of the tree hash.
+const leafSize = 4096
 
 // parallelFrom is the size from which hashing in parallel pays for its goroutines.
 const parallelFrom = 1 << 20
@@ -63,11 +63,11 @@ func Sum(b []byte) Digest {
 }
 
 func sumLong(b []byte) Digest {
-	if len(b) <= LeafSize {
-		var buf [LeafSize + 1]byte
+	if len(b) <= leafSize {
+		var buf [leafSize + 1]byte
 		return sha256.Sum256(buf[:1+copy(buf[1:], b)])
 	}
-	leaves := make([]byte, (len(b)+LeafSize-1)/LeafSize*sha256.Size)
+	leaves := make([]byte, (len(b)+leafSize-1)/leafSize*sha256.Size)
 	if len(b) < parallelFrom {
 		hashLeaves(leaves, b)
 		return root(int64(len(b)), leaves)
@@ -78,7 +78,7 @@ func sumLong(b []byte) Digest {
 	for off := 0; off < len(b); off += chunk {
 		gate <- struct{}{}
 		wg.Go(func() {
-			hashLeaves(leaves[off/LeafSize*sha256.Size:], b[off:min(off+chunk, len(b))])
+			hashLeaves(leaves[off/leafSize*sha256.Size:], b[off:min(off+chunk, len(b))])
 			<-gate
 		})
 	}
@@ -87,7 +87,7 @@ func sumLong(b []byte) Digest {
 }
 
 func hashLeaves(dst, b []byte) {
-	var buf [LeafSize + 1]byte
+	var buf [leafSize + 1]byte
 	for len(b) > 0 {
 		n := copy(buf[1:], b)
 		leaf := sha256.Sum256(buf[:1+n])
@@ -110,7 +110,7 @@ func root(size int64, leaves []byte) (d Digest) {
 // Hasher computes a Digest from a stream. The zero value is ready.
 type Hasher struct {
 	size int64
-	buf  [LeafSize + 1]byte
+	buf  [leafSize + 1]byte
 	n    int
 	list []byte
 }
@@ -119,7 +119,7 @@ type Hasher struct {
 func (h *Hasher) Write(p []byte) (int, error) {
 	total := len(p)
 	for len(p) > 0 {
-		if h.n == LeafSize {
+		if h.n == leafSize {
 			h.flush()
 		}
 		n := copy(h.buf[1+h.n:], p)
@@ -141,7 +141,7 @@ func (h *Hasher) Size() int64 { return h.size }
 
 // Sum returns the digest of what was written; the Hasher is used up.
 func (h *Hasher) Sum() Digest {
-	if h.size <= LeafSize {
+	if h.size <= leafSize {
 		return sha256.Sum256(h.buf[:1+h.n])
 	}
 	h.flush()

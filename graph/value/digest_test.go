@@ -15,7 +15,7 @@ import (
 func slowSum(b []byte) Digest {
 	var leaves [][]byte
 	for rest := b; len(rest) > 0 || len(leaves) == 0; {
-		n := min(LeafSize, len(rest))
+		n := min(leafSize, len(rest))
 		leaf := sha256.Sum256(append([]byte{0}, rest[:n]...))
 		leaves, rest = append(leaves, leaf[:]), rest[n:]
 	}
@@ -75,7 +75,7 @@ func TestDigestText(t *testing.T) {
 
 func FuzzDigest(f *testing.F) {
 	f.Add([]byte("hello"), uint16(3))
-	f.Add(make([]byte, 3*LeafSize), uint16(1))
+	f.Add(make([]byte, 3*leafSize), uint16(1))
 	f.Fuzz(func(t *testing.T, b []byte, step uint16) {
 		var h Hasher
 		for rest := b; len(rest) > 0; {

@@ -1,12 +1,12 @@
 package value
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
 	"io/fs"
 	"math"
-	"sort"
 	"unicode/utf8"
 )
 
@@ -37,7 +37,7 @@ const (
 // MaxItems bounds the number of items of a list or map.
 const MaxItems = 1 << 24
 
-// OfBool, OfInt, OfFloat, OfString and OfBytes make values of Go ones.
+// OfBool returns a bool value.
 func OfBool(b bool) Value {
 	if b {
 		return of(Bool, []byte{1})
@@ -70,7 +70,7 @@ func validUTF8(s string) string {
 // OfBytes returns a bytes value; b must not be changed afterwards.
 func OfBytes(b []byte) Value { return of(Bytes, b) }
 
-// DecodeInt, DecodeFloat and DecodeBool read checked encodings.
+// DecodeInt reads an int's encoding; it, DecodeFloat and DecodeBool do not check it.
 func DecodeInt(enc []byte) int64 { return int64(binary.LittleEndian.Uint64(enc)) }
 
 // DecodeFloat reads a float's encoding.
@@ -103,20 +103,6 @@ func EncodeList(items [][]byte) []byte {
 		b = append(b, it...)
 	}
 	return b
-}
-
-// EncodeMap returns the encoding of a map of encoded values.
-func EncodeMap(m map[string][]byte) []byte {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	items := make([][]byte, 0, 2*len(m))
-	for _, k := range keys {
-		items = append(items, []byte(k), m[k])
-	}
-	return EncodeList(items)
 }
 
 // Span is where an item of a list lies within the list's encoding.
@@ -159,7 +145,7 @@ func ReadSpans(r io.ReaderAt, size int64) ([]Span, error) {
 
 // Items splits the encoding of a list or map; the slices share enc's memory.
 func Items(enc []byte) ([][]byte, error) {
-	spans, err := ReadSpans(readerAt(enc), int64(len(enc)))
+	spans, err := ReadSpans(bytes.NewReader(enc), int64(len(enc)))
 	if err != nil {
 		return nil, err
 	}
@@ -168,19 +154,6 @@ func Items(enc []byte) ([][]byte, error) {
 		items[i] = enc[s.Off : s.Off+s.Len : s.Off+s.Len]
 	}
 	return items, nil
-}
-
-type readerAt []byte
-
-func (b readerAt) ReadAt(p []byte, off int64) (int, error) {
-	if off >= int64(len(b)) {
-		return 0, io.EOF
-	}
-	n := copy(p, b[off:])
-	if n < len(p) {
-		return n, io.EOF
-	}
-	return n, nil
 }
 
 // EncodeAny wraps an encoding with its type.

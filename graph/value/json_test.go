@@ -104,9 +104,9 @@ func TestJSONCostsLittle(t *testing.T) {
 		}
 		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(limit), name)
 	}
-	_, err := CanonicalJSON([]byte(`"` + strings.Repeat("x", MaxJSON) + `"`))
+	_, err := CanonicalJSON([]byte(`"` + strings.Repeat("x", maxJSON) + `"`))
 	require.ErrorContains(t, err, "at most")
-	_, err = CanonicalJSON([]byte("[" + strings.Repeat("1e20,", MaxJSON/20) + "0]"))
+	_, err = CanonicalJSON([]byte("[" + strings.Repeat("1e20,", maxJSON/20) + "0]"))
 	require.ErrorContains(t, err, "canonical form")
 	long := `"` + strings.Repeat("k", 10_000) + `":0`
 	_, err = CanonicalJSON([]byte("{" + long + "," + long + "}"))

@@ -11,13 +11,13 @@ import (
 	"unicode/utf8"
 )
 
-// MaxJSON bounds a JSON document, as it comes and in canonical form: what is larger is a table, a list or bytes.
-const MaxJSON = 64 << 20
+// maxJSON bounds a JSON document, as it comes and in canonical form: what is larger is a table, a list or bytes.
+const maxJSON = 64 << 20
 
 // CanonicalJSON rewrites JSON so that equal documents have equal bytes: no white space, keys ascending bytewise, strings with
 // the fewest escapes, integers digit by digit (of any length up to 1,000), other numbers as the shortest text of their
 // float64 (RFC 8785 section 3.2.2.3, except that integers keep their precision). Duplicate keys, bad UTF-8, text behind the
-// document, nesting deeper than 128 and documents over MaxJSON are refused. The result may be a part of doc.
+// document, nesting deeper than 128 and documents over maxJSON are refused. The result may be a part of doc.
 func CanonicalJSON(doc []byte) ([]byte, error) { return Canonical(JSON, doc) }
 
 // member is a member of a JSON object in what was written.
@@ -27,8 +27,8 @@ var errCutJSON = errors.New("the JSON document is empty or cut short")
 
 // json writes the canonical form of a document. No tree is made of it: one takes forty times the text.
 func (w *rewriter) json(doc []byte) error {
-	if len(doc) > MaxJSON {
-		return fmt.Errorf("JSON of %d bytes, at most %d", len(doc), MaxJSON)
+	if len(doc) > maxJSON {
+		return fmt.Errorf("JSON of %d bytes, at most %d", len(doc), maxJSON)
 	}
 	if !utf8.Valid(doc) {
 		return errors.New("JSON is not UTF-8")
@@ -102,8 +102,8 @@ func (f *jsonForm) value(depth int) error {
 
 // small bounds the canonical form, in which 1e20 has 21 digits.
 func (f *jsonForm) small() error {
-	if f.len()-f.base > MaxJSON {
-		return fmt.Errorf("JSON of more than %d bytes in canonical form", MaxJSON)
+	if f.len()-f.base > maxJSON {
+		return fmt.Errorf("JSON of more than %d bytes in canonical form", maxJSON)
 	}
 	return nil
 }

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -152,17 +154,18 @@ func encodeGoList(elem Type, list []any, path string) ([]byte, error) {
 }
 
 func encodeGoMap(elem Type, m map[string]any, path string) ([]byte, error) {
-	items := make(map[string][]byte, len(m))
-	for k, x := range m {
-		var err error
+	items := make([][]byte, 0, 2*len(m))
+	for _, k := range slices.Sorted(maps.Keys(m)) {
 		if !utf8.ValidString(k) {
 			return nil, &LiteralError{Path: path, Want: MapOf(elem), Got: fmt.Sprintf("the key %q", k), Hint: "keys are UTF-8"}
 		}
-		if items[k], err = encodeGo(elem, x, path+"."+k); err != nil {
+		enc, err := encodeGo(elem, m[k], path+"."+k)
+		if err != nil {
 			return nil, err
 		}
+		items = append(items, []byte(k), enc)
 	}
-	return EncodeMap(items), nil
+	return EncodeList(items), nil
 }
 
 // jsonTree brings the numbers of a literal into their canonical form, and refuses those that JSON cannot write.

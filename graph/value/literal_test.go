@@ -48,6 +48,7 @@ func TestLiteralErrors(t *testing.T) {
 		{String, "[]", "wants string, got a list"}, {Bool, "null", "wants bool, got null"}, {Bytes, "1", "wants bytes, got int 1 (bytes are written as base64 text)"},
 		{"list<int>", `[1,"x"]`, `[1] wants int, got string "x"`}, {"map<list<int>>", `{"a":[1,true]}`, ".a[1] wants int, got bool true"},
 		{Int, "[1", "wants int, got bad JSON (the JSON document is empty or cut short)"}, {Image, `"x"`, `wants image, got string "x"`}, {"list<int>", "{}", "wants list<int>, got a map"},
+		{"map<int>", `{"c":1.5,"b":"x","a":true,"d":[]}`, ".a wants int, got bool true"},
 		{Int, "99999999999999999999", "wants int, got float 1e+20"},
 	} {
 		_, err := FromJSON(c.typ, []byte(c.doc))

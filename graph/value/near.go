@@ -1,7 +1,7 @@
 package value
 
-// Nearest returns the one of known that name was probably meant to be, "" when none is near: at most a third of its letters differ, three at
-// most, where two swapped neighbours count as one.
+// Nearest returns the one of known that name was probably meant to be, "" when none is near: at most a third of its letters
+// differ, three at most, where two swapped neighbours count as one.
 func Nearest(name string, known []string) string {
 	best, most := "", min(3, (len(name)+2)/3)
 	if len(name) > nearBytes {

@@ -80,19 +80,13 @@ func tableToGo(enc []byte, maxRows int) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	names, list := []any{}, []any{}
+	names := []any{}
 	for _, c := range cols {
 		names = append(names, c.Name)
 	}
-	for i := range rows {
-		if maxRows >= 0 && i >= maxRows {
-			break
-		}
-		row := []any{}
-		for _, c := range cols {
-			row = append(row, c.Cell(i))
-		}
-		list = append(list, row)
+	shown := rows
+	if maxRows >= 0 {
+		shown = min(rows, maxRows)
 	}
-	return map[string]any{"columns": names, "rows": list, "count": int64(rows)}, nil
+	return map[string]any{"columns": names, "rows": rowsOf(cols, shown), "count": int64(rows)}, nil
 }

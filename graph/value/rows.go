@@ -1,6 +1,7 @@
 package value
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -124,8 +125,8 @@ func (t *TableReader) Piece(from, n int) (*Piece, error) {
 	for n > 1 && textBytes(ends, n) > pieceTexts {
 		n /= 2
 	}
-	if size := textBytes(ends, n); size > MaxJSON && n == 1 {
-		return nil, fmt.Errorf("table row %d has %d bytes of texts, at most %d", from, size, MaxJSON)
+	if size := textBytes(ends, n); size > maxJSON && n == 1 {
+		return nil, fmt.Errorf("table row %d has %d bytes of texts, at most %d", from, size, maxJSON)
 	}
 	p := &Piece{From: from, Rows: n, table: t, cols: make([]Column, len(t.cols))}
 	for k := range t.cols {
@@ -224,8 +225,8 @@ func (p *Piece) Row(i int) ([]byte, error) {
 		}
 		b = append(b, p.table.cols[k].key...)
 		b = appendJSON(b, p.cols[k].Cell(i-p.From))
-		if len(b) > MaxJSON {
-			return nil, fmt.Errorf("table row %d is larger than %d bytes as JSON", i, MaxJSON)
+		if len(b) > maxJSON {
+			return nil, fmt.Errorf("table row %d is larger than %d bytes as JSON", i, maxJSON)
 		}
 	}
 	return append(b, '}'), nil
@@ -233,7 +234,7 @@ func (p *Piece) Row(i int) ([]byte, error) {
 
 // WithMember returns a canonical JSON object with one more member, or another value for one that it has.
 func WithMember(object []byte, name string, doc []byte) ([]byte, error) {
-	spans, isObject, err := JSONSpans(readerAt(object), int64(len(object)), MaxItems)
+	spans, isObject, err := JSONSpans(bytes.NewReader(object), int64(len(object)), MaxItems)
 	if err != nil || !isObject {
 		return nil, fmt.Errorf("no JSON object to put %s into: %w", name, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -27,7 +28,7 @@ func TestTableReader(t *testing.T) {
 		}
 		enc, err := EncodeTable(names, kinds, cells)
 		require.NoError(t, err)
-		r, err := ReadTable(readerAt(enc), int64(len(enc)))
+		r, err := ReadTable(bytes.NewReader(enc), int64(len(enc)))
 		require.NoError(t, err)
 		require.Equal(t, rows, r.Rows)
 		for i := 0; i < rows; {
@@ -69,7 +70,7 @@ func TestTableReaderIsBounded(t *testing.T) {
 	long := string(bytes.Repeat([]byte("x"), pieceTexts/2+1))
 	enc, err := EncodeTable([]string{"a"}, []Type{String}, [][]any{{long, long, "", nil, "b"}})
 	require.NoError(t, err)
-	r, err := ReadTable(readerAt(enc), int64(len(enc)))
+	r, err := ReadTable(bytes.NewReader(enc), int64(len(enc)))
 	require.NoError(t, err)
 	p, err := r.Piece(0, 1024)
 	require.NoError(t, err)
@@ -78,9 +79,9 @@ func TestTableReaderIsBounded(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 4, p.Rows)
 
-	enc, err = EncodeTable([]string{"a"}, []Type{String}, [][]any{{string(make([]byte, MaxJSON+1))}})
+	enc, err = EncodeTable([]string{"a"}, []Type{String}, [][]any{{string(make([]byte, maxJSON+1))}})
 	require.NoError(t, err)
-	r, err = ReadTable(readerAt(enc), int64(len(enc)))
+	r, err = ReadTable(bytes.NewReader(enc), int64(len(enc)))
 	require.NoError(t, err)
 	_, err = r.Piece(0, 1)
 	require.ErrorContains(t, err, "table row 0 has")
@@ -93,7 +94,7 @@ func TestJSONSpans(t *testing.T) {
 		doc := appendJSON(nil, x)
 		canon, err := CanonicalJSON(doc)
 		require.NoError(t, err)
-		spans, object, err := JSONSpans(readerAt(canon), int64(len(canon)), 1000)
+		spans, object, err := JSONSpans(bytes.NewReader(canon), int64(len(canon)), 1000)
 		var list []json.RawMessage
 		var m map[string]json.RawMessage
 		switch {
@@ -152,10 +153,10 @@ func drawJSON(t *rapid.T, depth int) any {
 
 func TestJSONSpansAreBounded(t *testing.T) {
 	doc := []byte("[1,2,3,4]")
-	_, _, err := JSONSpans(readerAt(doc), int64(len(doc)), 3)
+	_, _, err := JSONSpans(bytes.NewReader(doc), int64(len(doc)), 3)
 	require.ErrorContains(t, err, "more than 3 items")
 	for _, broken := range []string{"", "[", "[1", `["a`, `["a\`, `{"a"}`, "[]]", "[1]2", `{"a":1`} {
-		_, _, err := JSONSpans(readerAt(broken), int64(len(broken)), 100)
+		_, _, err := JSONSpans(strings.NewReader(broken), int64(len(broken)), 100)
 		require.Error(t, err, broken)
 	}
 }

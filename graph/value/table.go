@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -94,10 +95,10 @@ func (c *Column) check() error {
 		return c.checkTexts(bits, want)
 	}
 	for i := range c.rows {
-		if !c.Valid(i) && c.raw(i) != 0 {
+		if !c.valid(i) && c.raw(i) != 0 {
 			return fmt.Errorf("%q row %d: a missing value that is not 0", c.Name, i)
 		}
-		if c.Kind == Float && c.Float(i) != c.Float(i) && c.raw(i) != canonNaN {
+		if c.Kind == Float && math.IsNaN(math.Float64frombits(c.raw(i))) && c.raw(i) != canonNaN {
 			return fmt.Errorf("%q row %d: a NaN that is not the canonical one", c.Name, i)
 		}
 	}
@@ -111,7 +112,7 @@ func (c *Column) checkTexts(bits, texts int) error {
 		if end < prev || end > uint64(len(c.data)-texts) {
 			return fmt.Errorf("%q row %d: text ends at %d", c.Name, i, end)
 		}
-		if !c.Valid(i) && end != prev {
+		if !c.valid(i) && end != prev {
 			return fmt.Errorf("%q row %d: a missing value with a text", c.Name, i)
 		}
 		if !utf8.Valid(c.data[texts+int(prev) : texts+int(end)]) {
@@ -133,20 +134,11 @@ func (c *Column) raw(i int) uint64 {
 	return binary.LittleEndian.Uint64(c.data[bits+8*i:])
 }
 
-// Valid reports whether row i has a value.
-func (c *Column) Valid(i int) bool { return c.data[i/8]>>(i%8)&1 == 1 }
+// valid reports whether row i has a value.
+func (c *Column) valid(i int) bool { return c.data[i/8]>>(i%8)&1 == 1 }
 
-// Bool, Int, Float and Text return row i of a column of that kind; a missing value is 0 or "".
-func (c *Column) Bool(i int) bool { return c.raw(i) == 1 }
-
-// Int returns row i of an int column.
-func (c *Column) Int(i int) int64 { return int64(c.raw(i)) }
-
-// Float returns row i of a float column.
-func (c *Column) Float(i int) float64 { return math.Float64frombits(c.raw(i)) }
-
-// Text returns row i of a string column.
-func (c *Column) Text(i int) string {
+// text returns row i of a string column.
+func (c *Column) text(i int) string {
 	bits := (c.rows + 7) / 8
 	texts := bits + 8*c.rows
 	var from uint64
@@ -159,16 +151,16 @@ func (c *Column) Text(i int) string {
 // Cell returns row i as nil, bool, int64, float64 or string.
 func (c *Column) Cell(i int) any {
 	switch {
-	case !c.Valid(i):
+	case !c.valid(i):
 		return nil
 	case c.Kind == Bool:
-		return c.Bool(i)
+		return c.raw(i) == 1
 	case c.Kind == Int:
-		return c.Int(i)
+		return int64(c.raw(i))
 	case c.Kind == Float:
-		return c.Float(i)
+		return math.Float64frombits(c.raw(i))
 	}
-	return c.Text(i)
+	return c.text(i)
 }
 
 // EncodeTable makes a table of columns of cells as Cell returns them; every cell is nil or of its column's kind, and all
@@ -185,11 +177,7 @@ func EncodeTable(names []string, kinds []Type, cells [][]any) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("column %q: %v", name, err)
 		}
-		for k := range columnKinds {
-			if k > 0 && columnKinds[k] == kinds[i] {
-				b = append(b, byte(k))
-			}
-		}
+		b = append(b, byte(slices.Index(columnKinds[:], kinds[i])))
 		b = binary.LittleEndian.AppendUint32(b, uint32(len(name)))
 		b = append(b, name...)
 		b = binary.LittleEndian.AppendUint64(b, uint64(len(data)))

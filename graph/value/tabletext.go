@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -160,7 +161,7 @@ func encodeGoTable(x any, path string) ([]byte, error) {
 			if !ok {
 				return bad(fmt.Sprintf("[%d]", i), row, "a row is a map of its cells")
 			}
-			for _, name := range sortedNames(cells) {
+			for _, name := range slices.Sorted(maps.Keys(cells)) {
 				cell, err := cellOf(cells[name])
 				if err != nil {
 					return bad(fmt.Sprintf("[%d].%s", i, name), cells[name], err.Error())
@@ -194,27 +195,24 @@ func TableLiteral(enc []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	columns, list := []any{}, []any{}
+	columns := []any{}
 	for _, c := range cols {
 		columns = append(columns, map[string]any{"name": c.Name, "type": string(c.Kind)})
 	}
-	for i := range rows {
-		row := []any{}
-		for _, c := range cols {
-			row = append(row, c.Cell(i))
-		}
-		list = append(list, row)
-	}
-	return appendJSON(nil, map[string]any{"columns": columns, "rows": list}), nil
+	return appendJSON(nil, map[string]any{"columns": columns, "rows": rowsOf(cols, rows)}), nil
 }
 
-func sortedNames(m map[string]any) []string {
-	names := make([]string, 0, len(m))
-	for name := range m {
-		names = append(names, name)
+// rowsOf lists the first n rows.
+func rowsOf(cols []Column, n int) []any {
+	list := make([]any, n)
+	for i := range list {
+		row := make([]any, len(cols))
+		for k := range cols {
+			row[k] = cols[k].Cell(i)
+		}
+		list[i] = row
 	}
-	slices.Sort(names)
-	return names
+	return list
 }
 
 // grid reads columns, and rows or data. It returns what is wrong, where, and why.

@@ -35,8 +35,8 @@ const (
 
 const maxTypeText, maxTypeDepth = 256, 8
 
-// DTypes maps the element types of tensors to their sizes in bytes.
-var DTypes = map[string]int{"bool": 1, "u8": 1, "i8": 1, "u16": 2, "i16": 2, "f16": 2, "bf16": 2, "u32": 4, "i32": 4, "f32": 4, "u64": 8, "i64": 8, "f64": 8}
+// dtypes maps the element types of tensors to their sizes in bytes.
+var dtypes = map[string]int{"bool": 1, "u8": 1, "i8": 1, "u16": 2, "i16": 2, "f16": 2, "bf16": 2, "u32": 4, "i32": 4, "f32": 4, "u64": 8, "i64": 8, "f64": 8}
 
 // ParseType reads the text of a type; spaces are allowed and dropped.
 func ParseType(text string) (Type, error) {
@@ -112,7 +112,7 @@ func (t Type) Tensor() (dtype string, shape []int64, err error) {
 	if !ok || !strings.HasPrefix(dims, "[") || !strings.HasSuffix(dims, "]") {
 		return "", nil, fmt.Errorf("%q: a tensor type is written tensor<f32,[2,n]>", string(t))
 	}
-	if DTypes[dtype] == 0 {
+	if dtypes[dtype] == 0 {
 		return "", nil, fmt.Errorf("%q: unknown tensor element type %q", string(t), dtype)
 	}
 	if dims = dims[1 : len(dims)-1]; dims == "" {

@@ -3,6 +3,7 @@ package value
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 )
 
 // InlineMax is the size in bytes up to which a value carries its encoding in memory and in a row of the cache; larger ones
@@ -121,12 +122,7 @@ func (p *Port) CheckRange(v Value) error {
 			return fmt.Errorf("%s is %v, at most %v", p.Name, f, *p.Max)
 		}
 	}
-	if len(p.Enum) > 0 && v.Type == String {
-		for _, e := range p.Enum {
-			if e == string(enc) {
-				return nil
-			}
-		}
+	if len(p.Enum) > 0 && v.Type == String && !slices.Contains(p.Enum, string(enc)) {
 		return fmt.Errorf("%s is %q, must be one of %q", p.Name, enc, p.Enum)
 	}
 	return nil
