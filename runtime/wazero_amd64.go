@@ -1,6 +1,10 @@
 package runtime
 
-import _ "unsafe" // for go:linkname
+import (
+	_ "unsafe" // for go:linkname
+
+	"levee/runtime/wasm"
+)
 
 // wazero v1.12.0, the newest there is, miscompiles select on floats and vectors: its table of what an instruction uses says that
 // xmmCMov does not read its destination, so that the value for a false condition may be kept elsewhere. Results are silently
@@ -21,7 +25,8 @@ func init() {
 	}
 }
 
-const wazeroMends = "fix2534"
+const wazeroMends = "fix2534-copysign"
 
-// mended gives what is compiled in place of a module.
-func mended(code []byte) ([]byte, error) { return code, nil }
+// It miscompiles copysign, too: where registers are short, the sign is put away before the rest of it is cut off, and read back so. Its
+// compiler is given modules without it.
+func mended(code []byte) ([]byte, error) { return wasm.MendAMD64(code) }

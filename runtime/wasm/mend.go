@@ -2,27 +2,16 @@ package wasm
 
 import "encoding/binary"
 
-// What the mended code has instead of single instructions of a module.
-const (
-	opSelect    = 0x1b
-	opLocalSet  = 0x21
-	opI32Eq     = 0x46
-	opI64Eq     = 0x51
-	opI32Sub    = 0x6b // then mul, div_s, div_u, rem_s, rem_u
-	opI32And    = 0x71
-	opI32Or     = 0x72
-	opI32ShrU   = 0x76
-	opI64Sub    = 0x7d // as opI32Sub
-	vecI32Mask  = 0xa4 // i32x4.bitmask, behind prefixVector, as is
-	vecI64Mask  = 0xc4 // i64x2.bitmask
-	vecPageMark = 0x01 // the second byte of both
-)
-
 // MendARM64 returns b, which must have passed [Preflight], with other instructions for those that the engine compiles wrongly on arm64:
 // remainders and i64x2.bitmask. They give the same results, and the same traps. Only the code of functions is changed; where it has
 // none of these, b itself is returned.
-func MendARM64(b []byte) ([]byte, error) {
-	m := mender{reader: reader{b: b, pos: headerSize}}
+func MendARM64(b []byte) ([]byte, error) { return mend(b, insteadARM64) }
+
+// MendAMD64 is as [MendARM64] for what the engine compiles wrongly on amd64: copysign.
+func MendAMD64(b []byte) ([]byte, error) { return mend(b, insteadAMD64) }
+
+func mend(b []byte, instead func(op byte, sub, temps uint32) []byte) ([]byte, error) {
+	m := mender{reader: reader{b: b, pos: headerSize}, instead: instead}
 	for m.err == nil && m.pos < len(b) {
 		start := m.pos
 		id := m.u8()
@@ -59,6 +48,9 @@ func MendARM64(b []byte) ([]byte, error) {
 
 type mender struct {
 	reader
+	// instead gives what does the same as an instruction, or nil for one that stays. From the index temps on there are two locals for
+	// i32, and then two for i64. sub is what follows a prefix.
+	instead func(op byte, sub, temps uint32) []byte
 	params  []uint32 // by type
 	funcs   []uint32 // type of each function that has code
 	changed bool
@@ -106,7 +98,7 @@ func (m *mender) body(end int, params uint32) (out []byte) {
 	for m.err == nil && m.pos < end {
 		at := m.pos
 		op, sub := m.instruction()
-		instead := instead(op, sub, locals)
+		instead := m.instead(op, sub, locals)
 		if instead == nil {
 			continue
 		}
@@ -122,48 +114,6 @@ func (m *mender) body(end int, params uint32) (out []byte) {
 	}
 	m.changed = true
 	return append(out, m.b[from:end]...)
-}
-
-// instead gives what does the same as an instruction, or nil for one that stays. From the index temps on there are two locals for i32,
-// and then two for i64.
-func instead(op byte, sub, temps uint32) []byte {
-	switch {
-	case op == opI32Sub+4, op == opI32Sub+5:
-		return remainder(op == opI32Sub+4, temps, opI32Sub, opI32Const, opI32Eq)
-	case op == opI64Sub+4, op == opI64Sub+5:
-		return remainder(op == opI64Sub+4, temps+2, opI64Sub, opI64Const, opI64Eq)
-	case op == prefixVector && sub == vecI64Mask:
-		// The signs of the upper halves: bits 1 and 3.
-		out := []byte{prefixVector, vecI32Mask, vecPageMark}
-		out = binary.AppendUvarint(append(out, opLocalTee), uint64(temps))
-		out = append(out, opI32Const, 1, opI32ShrU, opI32Const, 1, opI32And)
-		out = binary.AppendUvarint(append(out, opLocalGet), uint64(temps))
-		return append(out, opI32Const, 2, opI32ShrU, opI32Const, 2, opI32And, opI32Or)
-	}
-	return nil
-}
-
-// remainder is a - a/b*b. Signed, 1 stands for a b of -1, with which only the division could trap. sub, mul, div_s and div_u follow
-// each other.
-func remainder(signed bool, a uint32, sub, constant, eq byte) (out []byte) {
-	local := func(op byte, i uint32) { out = binary.AppendUvarint(append(out, op), uint64(i)) }
-	b, div := a+1, sub+3
-	local(opLocalSet, b)
-	local(opLocalTee, a)
-	local(opLocalGet, a)
-	if signed {
-		div = sub + 2
-		out = append(out, constant, 1)
-		local(opLocalGet, b)
-		local(opLocalGet, b)
-		out = append(out, constant, 0x7f, eq, opSelect)
-		local(opLocalTee, b)
-	} else {
-		local(opLocalGet, b)
-	}
-	out = append(out, div)
-	local(opLocalGet, b)
-	return append(out, sub+1, sub)
 }
 
 // instruction reads one that is known to be sound. sub is what follows a prefix.

@@ -17,8 +17,8 @@ const (
 	i64RemS, i64RemU = 0x81, 0x82
 )
 
-// remainders has a function for each instruction that is mended, one that has none of them, and one with two.
-func remainders() []byte {
+// unmended has a function for each instruction that is mended, one that has none of them, and one with two.
+func unmended() []byte {
 	var m asm.Module
 	both := asm.Cat(asm.Get(0), asm.Get(1))
 	m.ExportFunc("i32s", "i32 i32", "i32", "", both, asm.Op(i32RemS))
@@ -27,33 +27,43 @@ func remainders() []byte {
 	m.ExportFunc("i64u", "i64 i64", "i64", "", both, asm.Op(i64RemU))
 	m.ExportFunc("none", "i32 i32", "i32", "i32", both, asm.Op(asm.I32Sub))
 	m.ExportFunc("two", "i32 i32", "i32", "", both, asm.Op(i32RemU), both, asm.Op(i32RemS, asm.I32Add))
+	m.ExportFunc("f32sign", "i32 i32", "i32", "", asm.Get(0), asm.Op(0xbe), asm.Get(1), asm.Op(0xbe, 0x98, 0xbc)) // f32.copysign
+	m.ExportFunc("f64sign", "i64 i64", "i64", "", asm.Get(0), asm.Op(0xbf), asm.Get(1), asm.Op(0xbf, 0xa6, 0xbd))
 	m.ExportFunc("dead", "i32 i32", "i32", "", asm.Op(asm.Unreachable, i32RemS))
 	m.ExportFunc("signs", "i64 i64", "i32", "", asm.Get(0), asm.Op(0xfd, 18), asm.Get(1), asm.Op(0xfd, 30, 1), asm.Op(0xfd, 0xc4, 1)) // splat, lane 1, bitmask
 	return m.Bytes()
 }
 
-func TestMendedRemainders(t *testing.T) {
-	mended, err := wasm.MendARM64(remainders())
+var menders = map[string]func([]byte) ([]byte, error){"amd64": wasm.MendAMD64, "arm64": wasm.MendARM64}
+
+func TestMendedInstructions(t *testing.T) {
+	for arch, mend := range menders {
+		t.Run(arch, func(t *testing.T) { checkMended(t, mend) })
+	}
+}
+
+func checkMended(t *testing.T, mend func([]byte) ([]byte, error)) {
+	mended, err := mend(unmended())
 	require.NoError(t, err)
-	require.NotEqual(t, remainders(), mended)
-	again, err := wasm.MendARM64(mended)
+	require.NotEqual(t, unmended(), mended)
+	again, err := mend(mended)
 	require.NoError(t, err)
 	require.Equal(t, mended, again, "nothing of it is left")
 	_, err = wasm.Preflight(mended)
 	require.NoError(t, err)
-	stub, err := wasm.Stub(remainders())
+	stub, err := wasm.Stub(unmended())
 	require.NoError(t, err)
 	same, err := wasm.Stub(mended)
 	require.NoError(t, err)
 	require.Equal(t, stub, same, "native code of what is mended is found under the same name")
 
 	rt := engine(t)
-	before, err := rt.InstantiateWithConfig(t.Context(), remainders(), wazero.NewModuleConfig().WithName(""))
+	before, err := rt.InstantiateWithConfig(t.Context(), unmended(), wazero.NewModuleConfig().WithName(""))
 	require.NoError(t, err)
 	after, err := rt.InstantiateWithConfig(t.Context(), mended, wazero.NewModuleConfig().WithName(""))
 	require.NoError(t, err)
 	values := []uint64{0, 1, 2, 7, 60, 870, math.MaxInt32, 1 << 31, math.MaxUint32, math.MaxUint32 - 6, math.MaxInt64, 1 << 63, math.MaxUint64, math.MaxUint64 - 9}
-	for _, name := range []string{"i32s", "i32u", "i64s", "i64u", "none", "two", "dead", "signs"} {
+	for _, name := range []string{"i32s", "i32u", "i64s", "i64u", "none", "two", "f32sign", "f64sign", "dead", "signs"} {
 		for _, x := range values {
 			for _, y := range values {
 				if name[1] != '6' && name != "signs" {
@@ -77,10 +87,12 @@ func TestMendedRemainders(t *testing.T) {
 func TestMendedModulesCompile(t *testing.T) {
 	rt := engine(t)
 	for name, b := range samples() {
-		mended, err := wasm.MendARM64(sanitized(t, b))
-		require.NoError(t, err, name)
-		compiled, err := rt.CompileModule(t.Context(), mended)
-		require.NoError(t, err, name)
-		require.NoError(t, compiled.Close(t.Context()))
+		for arch, mend := range menders {
+			mended, err := mend(sanitized(t, b))
+			require.NoError(t, err, "%s on %s", name, arch)
+			compiled, err := rt.CompileModule(t.Context(), mended)
+			require.NoError(t, err, "%s on %s", name, arch)
+			require.NoError(t, compiled.Close(t.Context()))
+		}
 	}
 }

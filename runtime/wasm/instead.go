@@ -1,0 +1,85 @@
+package wasm
+
+import (
+	"encoding/binary"
+	"math"
+)
+
+// What the mended code has instead of single instructions of a module.
+const (
+	opSelect      = 0x1b
+	opLocalSet    = 0x21
+	opI32Eq       = 0x46
+	opI64Eq       = 0x51
+	opI32Sub      = 0x6b // then mul, div_s, div_u, rem_s, rem_u, and, or
+	opI32And      = 0x71
+	opI32Or       = 0x72
+	opI32ShrU     = 0x76
+	opI64Sub      = 0x7d // as opI32Sub
+	opF32Copysign = 0x98
+	opF64Copysign = 0xa6
+	opI32OfF32    = 0xbc // reinterpret; then i64 of f64, f32 of i32, f64 of i64
+	vecI32Mask    = 0xa4 // i32x4.bitmask, behind prefixVector
+	vecI64Mask    = 0xc4 // i64x2.bitmask
+	vecPage       = 0x01 // the second byte of both
+)
+
+func insteadARM64(op byte, sub, temps uint32) []byte {
+	switch {
+	case op == opI32Sub+4, op == opI32Sub+5:
+		return remainder(op == opI32Sub+4, temps, opI32Sub, opI32Const, opI32Eq)
+	case op == opI64Sub+4, op == opI64Sub+5:
+		return remainder(op == opI64Sub+4, temps+2, opI64Sub, opI64Const, opI64Eq)
+	case op == prefixVector && sub == vecI64Mask:
+		// The signs of the upper halves: bits 1 and 3.
+		out := []byte{prefixVector, vecI32Mask, vecPage}
+		out = binary.AppendUvarint(append(out, opLocalTee), uint64(temps))
+		out = append(out, opI32Const, 1, opI32ShrU, opI32Const, 1, opI32And)
+		out = binary.AppendUvarint(append(out, opLocalGet), uint64(temps))
+		return append(out, opI32Const, 2, opI32ShrU, opI32Const, 2, opI32And, opI32Or)
+	}
+	return nil
+}
+
+// remainder is a - a/b*b. Signed, 1 stands for a b of -1, with which only the division could trap. sub, mul, div_s and div_u follow
+// each other.
+func remainder(signed bool, a uint32, sub, constant, eq byte) (out []byte) {
+	local := func(op byte, i uint32) { out = binary.AppendUvarint(append(out, op), uint64(i)) }
+	b, div := a+1, sub+3
+	local(opLocalSet, b)
+	local(opLocalTee, a)
+	local(opLocalGet, a)
+	if signed {
+		div = sub + 2
+		out = append(out, constant, 1)
+		local(opLocalGet, b)
+		local(opLocalGet, b)
+		out = append(out, constant, 0x7f, eq, opSelect)
+		local(opLocalTee, b)
+	} else {
+		local(opLocalGet, b)
+	}
+	out = append(out, div)
+	local(opLocalGet, b)
+	return append(out, sub+1, sub)
+}
+
+func insteadAMD64(op byte, _, temps uint32) []byte {
+	switch op {
+	case opF32Copysign:
+		return copysign(temps, opI32OfF32, opI32Sub, opI32Const, math.MinInt32, math.MaxInt32)
+	case opF64Copysign:
+		return copysign(temps+2, opI32OfF32+1, opI64Sub, opI64Const, math.MinInt64, math.MaxInt64)
+	}
+	return nil
+}
+
+// copysign takes the sign's bit of one float and the others of the other, as integers: opcodes from sub on, their constants after the opcode
+// constant. integer makes one of a float, the opcode two further a float of one.
+func copysign(temp uint32, integer, sub, constant byte, sign, others int64) []byte {
+	and, or := sub+6, sub+7
+	out := append(appendSigned([]byte{integer, constant}, sign), and, opLocalSet)
+	out = append(binary.AppendUvarint(out, uint64(temp)), integer, constant)
+	out = append(appendSigned(out, others), and, opLocalGet)
+	return append(binary.AppendUvarint(out, uint64(temp)), or, integer+2)
+}
