@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -119,7 +120,11 @@ func (d *Daemon) WhyRan(ctx context.Context, flow *Workflow, run, path string) s
 	if err != nil || e.Nearest == nil {
 		return ""
 	}
-	return DiffText(e.Nearest.Diff)
+	diff := e.Nearest.Diff
+	if i := slices.IndexFunc(diff, func(d cache.Difference) bool { return d.Label == "type" }); i >= 0 {
+		diff = diff[i : i+1] // all its ports are others then, too
+	}
+	return DiffText(diff)
 }
 
 // Said is what the last attempt of an invocation said, a line each; nil when nothing is known.

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"levee/graph/value"
@@ -114,14 +115,16 @@ func (t *NodeType) extras() string {
 	return strings.Join(lines, "\n")
 }
 
-// example is a YAML line that uses the node type: wires for its required ports.
+// example is a YAML line that uses the node type: wires for its required ports, or for the first ones where it has none.
 func (t *NodeType) example() string {
 	id := strings.ReplaceAll(t.Name, "-", "_")
+	wired := slices.DeleteFunc(slices.Clone(t.Inputs), func(p value.Port) bool { return !p.Required() })
+	if len(wired) == 0 {
+		wired = t.Inputs[:min(len(t.Inputs), 2)]
+	}
 	var wires []string
-	for _, p := range t.Inputs {
-		if p.Required() {
-			wires = append(wires, p.Name+": inputs."+p.Name)
-		}
+	for _, p := range wired {
+		wires = append(wires, p.Name+": inputs."+p.Name)
 	}
 	if len(wires) == 0 {
 		return fmt.Sprintf("%s: { uses: %s }\n", id, t.FullName)
