@@ -135,6 +135,10 @@ func (a *app) fill(ctx context.Context, d *daemon.Daemon, flow *daemon.Workflow,
 			v, err = d.InputFiles(ctx, files[port.Name])
 		case isFile:
 			v, err = d.InputFile(ctx, port, file)
+		case arg.flag == "input":
+			return usagef("--input %s: wants %s=@FILE; a value is given by --set", arg.text, port.Name)
+		case arg.flag == "set" && port.Type == value.Bytes && strings.HasPrefix(text, "@"):
+			return usagef("--set %s: a file is given by --input %s", arg.text, arg.text)
 		default:
 			v, err = d.InputText(ctx, port, text)
 		}
@@ -166,7 +170,8 @@ var filesType = value.ListOf(value.Bytes)
 func inputOf(flow *daemon.Workflow, arg given) (*value.Port, string, error) {
 	name, text, ok := strings.Cut(arg.text, "=")
 	if !ok {
-		return nil, "", usagef("--%s %s: wants NAME=VALUE", arg.flag, arg.text)
+		form := map[string]string{"set": "NAME=VALUE", "input": "NAME=@FILE", "in": "PORT=VALUE or PORT=@FILE"}[arg.flag]
+		return nil, "", usagef("--%s %s: wants %s", arg.flag, arg.text, form)
 	}
 	port, ok := flow.Input(name)
 	if !ok {
