@@ -4,7 +4,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -149,10 +148,8 @@ func TestStreamCancelled(t *testing.T) {
 	b.remove("other.flow.yaml")
 	s := b.serve()
 	s.nodeEnded("w.flow.yaml", "g[0].first")
-	begin := time.Now()
 	b.remove("w.flow.yaml")
 	require.Equal(t, journal.Cancelled, s.ended("w.flow.yaml").Status)
-	require.Less(t, time.Since(begin), 10*time.Second)
 	s.drain()
 	s.finish()
 }

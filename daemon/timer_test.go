@@ -281,10 +281,12 @@ func TestAlarm(t *testing.T) {
 	require.False(t, (<-rang).Before(want.Round(0)))
 	daemon.RingAt(time.Now().Add(-time.Hour), ring)
 	<-rang
-	stop := daemon.RingAt(time.Now().Add(30*time.Millisecond), ring)
+	soon := time.Now().Add(30 * time.Millisecond)
+	stop := daemon.RingAt(soon, ring)
 	stop()
 	stop()
-	daemon.RingAt(time.Now().Add(60*time.Millisecond), ring)
+	early := time.Now().Before(soon) // a busy machine may have come too late
+	daemon.RingAt(soon.Add(30*time.Millisecond), ring)
 	<-rang
-	require.Empty(t, rang, "the alarm that was taken back did not ring")
+	require.True(t, !early || len(rang) == 0, "the alarm that was taken back did not ring")
 }

@@ -99,6 +99,43 @@ func TestPoolComplaints(t *testing.T) {
 	require.Contains(t, l.Settle(t.Context()), "driver: all is bad, as it has always been, and will be worse yet")
 }
 
+// A device that one process does not let go of gets no work, whatever becomes of others at it.
+func TestPoolUndead(t *testing.T) {
+	p := newPool(t, fakeDriver(t), func(c *PoolConfig) { c.idle = time.Millisecond })
+	_, l := session(t, p, "a")
+	undead := &process{pool: p, host: &host{key: hostKey{"fake", "b"}}, lost: "it hangs", opened: true, idle: time.NewTimer(time.Hour)}
+	p.mu.Lock()
+	p.undead[undead] = true
+	p.mu.Unlock()
+	l.Close()
+	waitGone(t, p)
+	for _, owner := range []string{"a", "b", "c"} {
+		_, err := p.Session(t.Context(), Request{Device: "fake", Owner: owner, Memory: testMemory})
+		requireFault(t, op.Unavailable, err)
+		require.ErrorContains(t, err, "does not end (it hangs)")
+	}
+	undead.died("at last")
+	next, _ := session(t, p, "c")
+	require.NoError(t, sums(t, next))
+}
+
+// A worker that has to leave before it was there has not failed.
+func TestPoolLeavesEarly(t *testing.T) {
+	p := newPool(t, fakeDriver(t), func(c *PoolConfig) {
+		c.OnLost = func(_, reason string) { t.Errorf("lost: %s", reason) }
+	})
+	r := Request{Device: "fake", Owner: "a", Memory: testMemory}
+	p.mu.Lock()
+	h := p.host(hostKey{r.Device, r.Owner})
+	h.now = p.start(h, &r)
+	h.now.leave()
+	p.mu.Unlock()
+	waitGone(t, p)
+	require.Zero(t, h.failures)
+	e, _ := session(t, p, "a")
+	require.NoError(t, sums(t, e))
+}
+
 // A worker that does not even end when it is killed keeps nobody from closing the pool.
 func TestPoolClosesWithoutTheUndead(t *testing.T) {
 	p := NewPool(PoolConfig{})
