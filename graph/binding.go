@@ -2,6 +2,7 @@ package graph
 
 import (
 	"slices"
+	"strings"
 
 	"levee/graph/value"
 )
@@ -117,9 +118,14 @@ func (b *binding) sources(in *Input, port *value.Port, literal *tree) {
 	if literal != nil {
 		named := *port
 		named.Name = b.c.invalid(port.Name) + b.name(port.Name)
-		if text, ok := literal.text(); ok && port.Type != value.String && b.c.isWire(b.n.graph, text) {
-			if _, err := value.FromGo(port.Type, text); err != nil {
+		if text, ok := literal.text(); ok && b.c.isWire(b.n.graph, text) {
+			_, err := value.FromGo(port.Type, text)
+			switch {
+			case err != nil:
 				b.c.report.add(literal.pos, "literal", "%s wants %s, got the text %s (wires stand under in)", named.Name, port.Type, quote(text))
+				return
+			case strings.HasPrefix(text, "inputs.") && b.c.file.Foreign == "": // a node's output may well be what a path into a document says
+				b.c.report.add(literal.pos, "literal", "%s is given the text %s, which is the name of an input (wires stand under in)", named.Name, quote(text))
 				return
 			}
 		}
