@@ -123,6 +123,9 @@ func (r *Run) output(ctx context.Context, t value.Type, out runtime.Output) (val
 	if !errors.Is(err, cache.ErrFull) {
 		return v, err
 	}
+	if none := r.unstored.take(out.Size); none != nil {
+		return value.Value{}, fmt.Errorf("%w; %w", err, none)
+	}
 	enc := make([]byte, out.Size)
 	if _, err := io.ReadFull(io.NewSectionReader(out.File, 0, out.Size), enc); err != nil {
 		return value.Value{}, err
@@ -133,10 +136,13 @@ func (r *Run) output(ctx context.Context, t value.Type, out runtime.Output) (val
 // keep makes a value of bytes in memory. On a full disk the run goes on with the value in memory.
 func (r *Run) keep(ctx context.Context, t value.Type, enc []byte) (value.Value, error) {
 	v, err := r.daemon.cache.PutValue(ctx, t, enc)
-	if errors.Is(err, cache.ErrFull) {
-		return value.New(t, enc)
+	if !errors.Is(err, cache.ErrFull) {
+		return v, err
 	}
-	return v, err
+	if none := r.unstored.take(int64(len(enc))); none != nil {
+		return value.Value{}, fmt.Errorf("%w; %w", err, none)
+	}
+	return value.New(t, enc)
 }
 
 // save builds a value of a prefix and the encodings of others, without holding them all in memory.

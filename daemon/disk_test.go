@@ -71,6 +71,44 @@ func TestFullDiskLosesNothing(t *testing.T) {
 	require.Zero(t, s.executions())
 }
 
+// A run goes on with results in memory when the disk has no room for them, but not with as many as its nodes like to make.
+func TestFullDiskDoesNotFillTheMemory(t *testing.T) {
+	b := newBox(t)
+	disk := t.TempDir()
+	if err := unix.Mount("levee-test", disk, "tmpfs", 0, "size=64m"); err != nil {
+		t.Skipf("a small disk needs root: %v", err)
+	}
+	t.Cleanup(func() { require.NoError(t, unix.Unmount(disk, unix.MNT_DETACH)) })
+	b.cfg.CacheDir = filepath.Join(disk, "cache")
+	b.drop("one.flow.yaml", `levee: 1
+inputs: { text: string }
+nodes:
+  much: { uses: text/pad, with: { width: 1000000 }, in: { text: inputs.text } }
+  long: { uses: text/length, in: { text: much.text } }
+outputs: { n: long.characters }
+`)
+	b.drop("many.flow.yaml", `levee: 1
+nodes:
+  l: { uses: flow/value, with: { value: [a, b, c, d] } }
+  e: { each: l.value, as: x, nodes: { much: { uses: text/pad, with: { width: 1000000 }, in: { text: x } } }, out: { text: much.text } }
+`)
+	d := b.open()
+	require.NoError(t, d.run("one.flow.yaml", "text", "warm").Err)
+	d.HoldAtMost(5 << 20)
+	filler := filepath.Join(disk, "filler")
+	fill(t, filler)
+	t.Cleanup(func() { require.NoError(t, os.Remove(filler)) })
+	st, err := os.Stat(filler)
+	require.NoError(t, err)
+	require.NoError(t, os.Truncate(filler, st.Size()-800<<10)) // room for rows, and for no text of a million
+	for _, text := range []string{"u", "v", "w", "x", "y", "z"} { // what a run held is free when it has ended
+		got := d.run("one.flow.yaml", "text", text)
+		require.NoError(t, got.Err)
+		require.Equal(t, "1000000", output(t, got.Result, "n"))
+	}
+	require.ErrorContains(t, d.run("many.flow.yaml").Err, "results of one run for which the disk has no room may take 2.5 MiB of memory together")
+}
+
 // A result that cannot be stored is not called the node's fault.
 func TestDiskThatTakesNoValuesIsNamed(t *testing.T) {
 	b := newBox(t)

@@ -40,14 +40,14 @@ type fileAccess struct {
 	once map[cache.Observation]bool // guarded by mu: those of seen
 	odd  bool                       // guarded by mu: something went wrong that may go well the next time
 
-	held callHeld
+	held share
 }
 
 // maxObservations bounds what the daemon remembers of what a guest looked at, however often it asks.
 const maxObservations = 20_000
 
 func (c *invocation) fileAccess() *fileAccess {
-	return &fileAccess{run: c.run, path: c.Path, typ: c.typ, held: callHeld{all: &c.run.daemon.held}}
+	return &fileAccess{run: c.run, path: c.Path, typ: c.typ, held: share{all: &c.run.daemon.held, what: "the files that one call opens"}}
 }
 
 // functions are what the engine links: those that some node type of the module wants. One module may hold node types that
@@ -207,10 +207,15 @@ func (r *Run) mayWrite(name string) error {
 	if strings.HasPrefix(name, ".") || strings.Contains(name, "/.") {
 		return fmt.Errorf("writing %q is not granted: hidden files and folders cannot be written", name)
 	}
-	if graph.IsWorkflow(name) || isModule(name) {
+	if like := folded(name); graph.IsWorkflow(like) || isModule(like) {
 		return fmt.Errorf("writing %q is not granted: it would be a workflow or a module, with grants of its own", name)
 	}
 	return nil
+}
+
+// folded is a name as a file system may see it that knows no case, or no points and spaces at the end of a name.
+func folded(name string) string {
+	return strings.TrimRight(strings.ToLower(strings.ToUpper(name)), ". ") // upper first: some letters are small in two ways
 }
 
 // isModule reports whether a workflow could use the file as a module, or as a module's sidecar.

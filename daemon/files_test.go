@@ -112,7 +112,7 @@ func TestWritesStayInsideTheGrants(t *testing.T) {
 	before := b.files()
 	for _, path := range []string{
 		"w.flow.yaml", "other/x.txt", "x.txt", "out/../x.txt", "../x.txt", "/tmp/levee-escaped", filepath.Join(aside, "file"),
-		"out/dir/x.txt", "out", "", "out/.hidden", "out/a\nb", "out/evil.flow.yaml", "out/deep/workflow.json", "out/x.wasm", "out/x.wasm.json",
+		"out/dir/x.txt", "out", "", "out/.hidden", "out/a\nb", "out/evil.flow.yaml", "out/deep/workflow.json", "out/x.wasm", "out/x.wasm.json", "out/X.Wasm", "out/x.waſm", "out/x.wasm.", "out/Evil.FLOW.yaml",
 	} {
 		got := d.run("w.flow.yaml", "path", path)
 		require.Error(t, got.Err, "%q", path)

@@ -6,9 +6,9 @@ import (
 	"sync"
 )
 
-// heldMemory counts the memory in which the daemon holds the files that guests opened: each is a copy that nobody can change,
-// until the call ends. Guests decide how many they open, so all together get a part of the machine's memory, and one call
-// half of that.
+// heldMemory counts the memory in which the daemon holds what nodes decide the size of: copies of the files that they open, until their
+// calls end, and results for which the disk has no room, until the run ends. All together get a part of the machine's memory, and one
+// call or run half of that.
 type heldMemory struct {
 	mu   sync.Mutex
 	max  int64 // tests have another; 0: half of the machine's memory
@@ -22,16 +22,17 @@ func (h *heldMemory) limit() int64 {
 	return machineMemory() / 2
 }
 
-// callHeld is what one call holds.
-type callHeld struct {
-	all *heldMemory
+// share is what is held for one call or run.
+type share struct {
+	all  *heldMemory
+	what string // it is, for people
 
 	mine int64 // guarded by all.mu, as is over
 	over bool
 }
 
-// take asks for room for a file.
-func (c *callHeld) take(size int64) error {
+// take asks for room.
+func (c *share) take(size int64) error {
 	h := c.all
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -40,9 +41,9 @@ func (c *callHeld) take(size int64) error {
 	case c.over:
 		return errors.New("the call is over")
 	case c.mine+size > most/2:
-		return fmt.Errorf("the files that one call opens may take %s together", SizeText(most/2))
+		return fmt.Errorf("%s may take %s of memory together", c.what, SizeText(most/2))
 	case h.held+size > most:
-		return fmt.Errorf("the files that all calls have open may take %s together", SizeText(most))
+		return fmt.Errorf("what is held in memory for all calls and runs may take %s together", SizeText(most))
 	}
 	c.mine += size
 	h.held += size
@@ -50,7 +51,7 @@ func (c *callHeld) take(size int64) error {
 }
 
 // end gives everything back.
-func (c *callHeld) end() {
+func (c *share) end() {
 	c.all.mu.Lock()
 	defer c.all.mu.Unlock()
 	c.all.held -= c.mine

@@ -149,7 +149,7 @@ func (r *Run) retrieve(ctx context.Context, lease *gpu.Lease, v value.Value, one
 		return err
 	}
 	got, err := r.daemon.cache.PutFile(ctx, v.Type, one.file)
-	if errors.Is(err, cache.ErrFull) {
+	if errors.Is(err, cache.ErrFull) && r.unstored.take(v.Size) == nil {
 		r.daemon.log.Warn("a value stays in memory", "size", v.Size, "why", err)
 		one.held, err = true, nil
 	}

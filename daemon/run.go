@@ -71,6 +71,7 @@ type Run struct {
 	ran, cached, failed, skipped atomic.Int64
 	presence                     presence
 	pubs                         publications
+	unstored                     share // values in memory that the disk has no room for
 	keys                         keyMemo
 	writers                      writers
 	told                         map[string]time.Time // when groups last said how far they are, by path; under the graph's lock
@@ -107,7 +108,8 @@ func (d *Daemon) Run(ctx context.Context, flow *Workflow, req Request) (*Result,
 }
 
 func (d *Daemon) newRun(flow *Workflow, req Request, fresh map[string]bool) *Run {
-	r := &Run{daemon: d, flow: flow, req: req, grants: flow.Grants, fresh: fresh}
+	r := &Run{daemon: d, flow: flow, req: req, grants: flow.Grants, fresh: fresh,
+		unstored: share{all: &d.held, what: "results of one run for which the disk has no room"}}
 	r.presence.run, r.presence.above = r, req.above()
 	return r
 }
@@ -171,6 +173,7 @@ func (r *Run) execute(ctx context.Context) (*Result, error) {
 	r.daemon.active.Add(1)
 	defer r.daemon.active.Done()
 
+	defer r.unstored.end()
 	r.startFeed(ctx)
 	defer r.stopFeed()
 	r.event("job_update", "", map[string]any{"status": journal.Running, "message": r.req.Why, "progress": r.soFar()})
