@@ -3,6 +3,7 @@
 package runtime
 
 import (
+	"context"
 	"errors"
 	"os"
 	"time"
@@ -18,7 +19,7 @@ func (e *Engine) onProgress(w *worker, m progressMsg) {
 	if j == nil {
 		return
 	}
-	defer j.release()
+	defer j.used.Done()
 	if j.call.Progress != nil && e.mayReport(w, j) {
 		j.call.Progress(m.done, m.total)
 	}
@@ -34,7 +35,8 @@ func (e *Engine) mayReport(w *worker, j *job) bool {
 	return j.reports <= most
 }
 
-// current returns the call that a worker runs, if it has that number. The caller releases it: it may end at any time.
+// current returns the call that a worker runs, if it has that number. It may end at any time, but Run does not return before the one who
+// uses it is done: until then it has its descriptors, and its caller what its functions use.
 func (e *Engine) current(w *worker, seq uint64) *job {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -43,7 +45,7 @@ func (e *Engine) current(w *worker, seq uint64) *job {
 		return nil
 	}
 	j := r.inflight[0].job
-	j.hold()
+	j.used.Add(1)
 	return j
 }
 
@@ -57,7 +59,7 @@ func (e *Engine) onAsk(w *worker, m askMsg) error {
 		a, fd := answerMsg{problem: "the call is over"}, -1
 		if j != nil {
 			a, fd = j.answer(&m)
-			j.release()
+			j.used.Done()
 		}
 		if m.data.fd >= 0 {
 			_ = unix.Close(m.data.fd)
@@ -91,19 +93,28 @@ func (w *worker) reply(a answerMsg, fd int) {
 	w.flush()
 }
 
-// answer does what was asked. The descriptor, unless negative, goes with the answer.
+// answer does what was asked. The descriptor, unless negative, goes with the answer. A guest whose call is over waits for none.
 func (j *job) answer(m *askMsg) (answerMsg, int) {
+	ctx, over := context.WithCancel(j.ctx)
+	defer over()
+	go func() {
+		select {
+		case <-j.ended:
+			over()
+		case <-ctx.Done():
+		}
+	}()
 	f := j.call.Files
 	err := errors.New("not granted")
 	switch {
 	case m.op == askFilled:
-		err = j.filled(m.port)
+		err = j.filled(ctx, m.port)
 	case f == nil:
 	case m.op == askRead && f.Read != nil:
-		return j.answerRead(f, m.name)
+		return answerRead(ctx, f, m.name)
 	case m.op == askList && f.List != nil:
 		var names []string
-		if names, err = f.List(j.ctx, m.name); err == nil {
+		if names, err = f.List(ctx, m.name); err == nil {
 			items := make([][]byte, len(names))
 			for i, n := range names {
 				items[i] = []byte(n)
@@ -114,14 +125,14 @@ func (j *job) answer(m *askMsg) (answerMsg, int) {
 		if err = checkSealed(m.data.fd, m.data.size); err == nil {
 			var fd int
 			if fd, err = unix.FcntlInt(uintptr(m.data.fd), unix.F_DUPFD_CLOEXEC, 0); err == nil {
-				err = j.writeFile(f, m.name, fd, m.data.size)
+				err = writeFile(ctx, f, m.name, fd, m.data.size)
 			}
 		}
 	case m.op == askWriteInput && f.Write != nil:
 		var fd int
 		var size int64
 		if fd, size, err = j.openInput(m.port); err == nil {
-			err = j.writeFile(f, m.name, fd, size)
+			err = writeFile(ctx, f, m.name, fd, size)
 		}
 	}
 	if err != nil {
@@ -131,17 +142,17 @@ func (j *job) answer(m *askMsg) (answerMsg, int) {
 }
 
 // filled waits until an input is whole.
-func (j *job) filled(port int64) error {
+func (j *job) filled(ctx context.Context, port int64) error {
 	if port >= int64(len(j.call.Inputs)) || j.call.Inputs[port].Filled == nil {
 		return errors.New("no such input")
 	}
-	return j.call.Inputs[port].Filled(j.ctx)
+	return j.call.Inputs[port].Filled(ctx)
 }
 
-func (j *job) writeFile(f *Files, name string, fd int, size int64) error {
+func writeFile(ctx context.Context, f *Files, name string, fd int, size int64) error {
 	file := os.NewFile(uintptr(fd), "value")
 	defer file.Close()
-	return f.Write(j.ctx, name, file, size)
+	return f.Write(ctx, name, file, size)
 }
 
 // openInput returns a descriptor of an input's bytes, which the caller closes.
@@ -163,8 +174,8 @@ func (j *job) openInput(port int64) (int, int64, error) {
 	return fd, j.msg.inputs[port].size, err
 }
 
-func (j *job) answerRead(f *Files, name string) (answerMsg, int) {
-	file, size, err := f.Read(j.ctx, name)
+func answerRead(ctx context.Context, f *Files, name string) (answerMsg, int) {
+	file, size, err := f.Read(ctx, name)
 	if err != nil {
 		return answerMsg{problem: err.Error()}, -1
 	}

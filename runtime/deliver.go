@@ -114,7 +114,7 @@ func (e *Engine) onItem(w *worker, m itemMsg) error {
 		}
 		return nil
 	}
-	defer j.release()
+	defer j.used.Done()
 	out, err := j.itemOf(&m)
 	if err != nil {
 		return err

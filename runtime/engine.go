@@ -207,6 +207,7 @@ func (e *Engine) run(ctx context.Context, c *Call, items *delivery) (*Result, er
 		e.cancel(j)
 		<-j.ended
 	}
+	j.used.Wait()
 	return j.res, j.err
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,6 +31,7 @@ type job struct {
 	size int   // bytes of the frame, about
 	fds  []int // owned copies of the inputs' descriptors, in the order of the frame
 	refs atomic.Int32
+	used sync.WaitGroup // by what its worker sent: Run waits for that
 
 	// Guarded by the engine's lock.
 	bound   *bound

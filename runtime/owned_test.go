@@ -128,6 +128,14 @@ var ownedLikes = map[string]func(*ownedWorker) error{
 		}
 		return o.answer(&resultMsg{outputs: []wireValue{{}}})
 	},
+	"asks-and-ends": func(o *ownedWorker) error {
+		fd, err := sealedCopy([]byte{1})
+		if err != nil {
+			return err
+		}
+		o.send(frameAsk, (&askMsg{seq: o.msg.seq, op: askWrite, name: "x", data: wireValue{how: valueFD, size: 1}}).append(nil), fd)
+		return o.answer(&resultMsg{outputs: []wireValue{{}}})
+	},
 	"asks": func(o *ownedWorker) error {
 		o.send(frameAsk, (&askMsg{seq: o.msg.seq, op: askRead, name: strings.Repeat("a", 1<<20)}).append(nil))
 		if _, err := o.conn.answer(); err != nil {
@@ -222,4 +230,26 @@ func TestOwnedWorkerAsksForLongNames(t *testing.T) {
 	})
 	require.ErrorContains(t, err, "nonsense")
 	require.False(t, asked)
+}
+
+// What a call's functions use is there until they have returned, though the call ended: the folder that they write into, say.
+func TestOwnedWorkerEndsItsCallWhileItAsks(t *testing.T) {
+	e := ownedEngine(t, "asks-and-ends")
+	returned, early := make(chan struct{}), false
+	_, err := run(t, e, testModule(t, "files"), "write", func(c *Call) {
+		c.Files = folder{}.files(t)
+		c.Files.Write = func(ctx context.Context, _ string, _ *os.File, _ int64) error {
+			<-ctx.Done() // the call is over
+			select {
+			case <-returned:
+				early = true
+			case <-time.After(50 * time.Millisecond):
+			}
+			return ctx.Err()
+		}
+	})
+	close(returned)
+	require.NoError(t, err)
+	require.NoError(t, e.Close())
+	require.False(t, early)
 }
