@@ -138,6 +138,41 @@ func TestCloseLeavesNothing(t *testing.T) {
 	require.Len(t, children(t), pids)
 }
 
+// A worker that is being killed with its engine may have calls that its timer would take back: into a queue that nobody serves any more.
+func TestNothingIsTakenBackOnceClosed(t *testing.T) {
+	e, m := newEngine(t, func(c *Config) { c.Workers = 1 }), guestModule(t)
+	for range 3 { // until it is known to be short, so that calls are sent ahead
+		_, err := run(t, e, m, "silent")
+		require.NoError(t, err)
+	}
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() { _, _ = run(t, e, m, "spin") })
+	}
+	var busy *worker
+	var before int
+	require.Eventually(t, func() bool {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		before = e.queue.length
+		for w := range e.pool.workers {
+			if len(w.run.inflight) > 0 && w.run.holdsUp() {
+				e.pool.closed, busy = true, w // as Close begins
+				w.run.since = time.Now().Add(-stallAfter)
+			}
+		}
+		return busy != nil
+	}, 10*time.Second, 50*time.Microsecond)
+	e.onTimer(busy)
+	e.mu.Lock()
+	queued := e.queue.length
+	e.pool.closed = false
+	e.mu.Unlock()
+	require.NoError(t, e.Close())
+	wg.Wait()
+	require.Equal(t, before, queued)
+}
+
 func TestIdleWorkersLeave(t *testing.T) {
 	e, m := newEngine(t, func(c *Config) { c.IdleAfter = 20 * time.Millisecond }), guestModule(t)
 	_, err := run(t, e, m, "silent")

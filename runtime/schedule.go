@@ -158,8 +158,8 @@ func (e *Engine) onTimer(w *worker) {
 	e.mu.Lock()
 	r := &w.run
 	r.timerAt = time.Time{}
-	if r.dead || len(r.inflight) == 0 || !r.paused.IsZero() {
-		e.mu.Unlock()
+	if r.dead || e.pool.closed || len(r.inflight) == 0 || !r.paused.IsZero() {
+		e.mu.Unlock() // in a closed engine nobody would take a call that is taken back
 		return
 	}
 	ran := time.Since(r.since)
