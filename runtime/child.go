@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	goruntime "runtime"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -76,26 +74,6 @@ func lowerPriority() {
 			_ = unix.Setpriority(unix.PRIO_PROCESS, tid, workerNice)
 		}
 	}
-}
-
-// makeThreads has Go's runtime make all the threads that it will ever want, for behind the walls it can make none: one for each of
-// GOMAXPROCS, one that watches, one that waits for the daemon, and as many again. It keeps those that have nothing to do.
-func makeThreads() {
-	const spare = 8
-	var there, gone sync.WaitGroup
-	there.Add(spare)
-	all := make(chan struct{})
-	for range spare {
-		gone.Go(func() {
-			goruntime.LockOSThread()
-			defer goruntime.UnlockOSThread()
-			there.Done()
-			<-all
-		})
-	}
-	there.Wait()
-	close(all)
-	gone.Wait()
 }
 
 // child is the worker's side: one thread of control that takes a frame, acts on it, answers.

@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	goruntime "runtime"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -18,6 +20,10 @@ const firstWallEnv = "LEVEE_TEST_FIRST_WALL"
 // firstWallMain is this test's other process: it puts up the first wall around itself as a worker that compiles does, and then tries what
 // the probes, which come behind the second one, do not.
 func firstWallMain() {
+	makeThreads()
+	if !made() {
+		fmt.Println("a thread is on its way")
+	}
 	dir, err := os.MkdirTemp("", "levee-first-wall-")
 	if err == nil {
 		err = restrict(dir, true)
@@ -51,8 +57,30 @@ func firstWallMain() {
 		fmt.Println("its own folder is closed too:", err)
 	}
 	_ = os.Remove(filepath.Join(dir, "file"))
+	busy()
 	fmt.Println("done:", dir)
 	os.Exit(0)
+}
+
+// busy wants as many threads as a worker may: all that Go runs at once, those of its garbage collector, and one that waits.
+func busy() {
+	var pipe [2]int
+	if err := unix.Pipe2(pipe[:], 0); err != nil {
+		fmt.Println("no pipe:", err)
+	}
+	var all, waits sync.WaitGroup
+	waits.Go(func() { _, _ = unix.Read(pipe[0], make([]byte, 1)) })
+	for n := range 16 {
+		all.Go(func() {
+			for i := range 200 {
+				_ = make([]byte, 100_000+n+i)
+			}
+			goruntime.GC()
+		})
+	}
+	all.Wait()
+	_, _ = unix.Write(pipe[1], []byte{1})
+	waits.Wait()
 }
 
 func second(_ int, err error) error               { return err }
@@ -63,7 +91,7 @@ func TestFirstWall(t *testing.T) {
 	exe, err := os.Executable()
 	require.NoError(t, err)
 	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), firstWallEnv+"=1", "TMPDIR="+t.TempDir())
+	cmd.Env = append(os.Environ(), firstWallEnv+"=1", "GOMAXPROCS=2", "TMPDIR="+t.TempDir())
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
 	require.Regexp(t, `^done: \S+\n$`, string(out))
