@@ -100,7 +100,7 @@ nodes:
 	t.Cleanup(func() { require.NoError(t, os.Remove(filler)) })
 	st, err := os.Stat(filler)
 	require.NoError(t, err)
-	require.NoError(t, os.Truncate(filler, st.Size()-800<<10)) // room for rows, and for no text of a million
+	require.NoError(t, os.Truncate(filler, st.Size()-800<<10))    // room for rows, and for no text of a million
 	for _, text := range []string{"u", "v", "w", "x", "y", "z"} { // what a run held is free when it has ended
 		got := d.run("one.flow.yaml", "text", text)
 		require.NoError(t, got.Err)
