@@ -38,6 +38,10 @@ func (b *binding) run(ports []value.Port) {
 	with := make(map[string]*tree, len(b.n.with))
 	for _, f := range b.n.with {
 		with[f.key] = f.value
+		if t, name := b.c.inputIn(f.value); t != nil && !wrong[f.key] {
+			b.c.report.add(t.pos, "literal", "%s is given the text %s, which is the name of an input (wires stand under in)", b.name(f.key), quote(name))
+			wrong[f.key], b.wrong = true, true
+		}
 	}
 	for i := range ports {
 		if t := with[ports[i].Name]; t != nil && ports[i].Type.HasVar() && !wrong[ports[i].Name] {
@@ -118,14 +122,9 @@ func (b *binding) sources(in *Input, port *value.Port, literal *tree) {
 	if literal != nil {
 		named := *port
 		named.Name = b.c.invalid(port.Name) + b.name(port.Name)
-		if text, ok := literal.text(); ok && b.c.isWire(b.n.graph, text) {
-			_, err := value.FromGo(port.Type, text)
-			switch {
-			case err != nil:
+		if text, ok := literal.text(); ok && port.Type != value.String && b.c.isWire(b.n.graph, text) {
+			if _, err := value.FromGo(port.Type, text); err != nil {
 				b.c.report.add(literal.pos, "literal", "%s wants %s, got the text %s (wires stand under in)", named.Name, port.Type, quote(text))
-				return
-			case strings.HasPrefix(text, "inputs.") && b.c.file.Foreign == "": // a node's output may well be what a path into a document says
-				b.c.report.add(literal.pos, "literal", "%s is given the text %s, which is the name of an input (wires stand under in)", named.Name, quote(text))
 				return
 			}
 		}
@@ -143,6 +142,28 @@ func (b *binding) sources(in *Input, port *value.Port, literal *tree) {
 	case !port.Optional:
 		b.c.report.add(b.n.node.Pos, "missing", "%snode %q (%s) needs input %s (%s)", b.c.lacking(b.n, port.Name), b.n.node.ID, b.n.node.Type.Name, port.Name, port.Type)
 	}
+}
+
+// inputIn finds a text in a literal that is the name of an input, nil when there is none. Outputs of nodes may be named: so may be paths
+// into documents.
+func (c *checker) inputIn(t *tree) (at *tree, text string) {
+	if c.file.Foreign != "" {
+		return nil, ""
+	}
+	if text, _ = t.text(); strings.HasPrefix(text, "inputs.") && c.inputs[text[len("inputs."):]] != "" {
+		return t, text
+	}
+	for _, item := range t.list {
+		if at, text = c.inputIn(item); at != nil {
+			return at, text
+		}
+	}
+	for _, f := range t.fields {
+		if at, text = c.inputIn(f.value); at != nil {
+			return at, text
+		}
+	}
+	return nil, ""
 }
 
 // entries makes a map of wires, with the literals that stand under with for the same port between them.
