@@ -62,8 +62,11 @@ func checkStartedByEngine() error {
 	return nil
 }
 
-// lowerPriority makes the worker yield to the daemon. On Linux niceness belongs to threads; later ones inherit it.
+// lowerPriority makes the worker yield to the daemon, and be the one who ends when there is no memory left: memory files that a guest who
+// broke out fills are in no process's account, so the kernel would rather end the daemon. On Linux niceness belongs to threads; later ones
+// inherit it.
 func lowerPriority() {
+	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0)
 	tasks, err := os.ReadDir("/proc/self/task")
 	if err != nil {
 		return

@@ -86,6 +86,21 @@ func TestKilledWorker(t *testing.T) {
 	require.Equal(t, int64(1), e.Stats().Crashed)
 }
 
+// When there is no memory left the kernel ends workers, which give theirs back, and not the daemon.
+func TestWorkersEndFirst(t *testing.T) {
+	e, m := newEngine(t), guestModule(t)
+	_, err := run(t, e, m, "silent")
+	require.NoError(t, err)
+	pids := children(t)
+	require.NotEmpty(t, pids)
+	for _, pid := range pids {
+		require.Eventually(t, func() bool {
+			score, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/oom_score_adj")
+			return err != nil || string(score) == "1000\n" // it is gone, or about to begin
+		}, 10*time.Second, time.Millisecond)
+	}
+}
+
 func TestCancel(t *testing.T) {
 	e, m := newEngine(t, func(c *Config) { c.Workers = 1 }), guestModule(t)
 	_, err := run(t, e, m, "silent")
