@@ -198,7 +198,8 @@ func (c *invocation) execute(ctx context.Context) (*cache.Entry, error) {
 	}
 	if pubs := c.pubs; len(pubs) > 0 { // what it depends on, or gave, is not in the cache yet
 		entry.Ready = func(ctx context.Context) error { return stored(ctx, pubs) }
-		c.run.pubs.beside(pubs, func(ctx context.Context) { _ = c.put(ctx, entry) })
+		kept := *entry // Put writes into what it is given, and others read entry meanwhile
+		c.run.pubs.beside(pubs, func(ctx context.Context) { _ = c.put(ctx, &kept) })
 		return entry, nil
 	}
 	if err := c.put(ctx, entry); err != nil {
