@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	goruntime "runtime"
 	"strings"
 	"time"
 
@@ -15,6 +16,8 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 	"github.com/tetratelabs/wazero/sys"
 	"golang.org/x/sys/unix"
+
+	"levee/runtime/wasm"
 )
 
 // guest is the one module of a worker, compiled, and the state of the call that it runs.
@@ -122,9 +125,10 @@ func newGuest(code []byte, m *loadMsg, cache wazero.CompilationCache, x *Extensi
 	return g, nil
 }
 
-// compile makes native code of a module, or loads it.
+// compile makes native code of a module, or loads it. wazero v1.12.0, the newest there is, miscompiles a few instructions where registers
+// are short (https://github.com/wazero/wazero/issues/2516 is one case), and results are silently wrong: it is given modules without these.
 func (g *guest) compile(ctx context.Context, code []byte) (wazero.CompiledModule, error) {
-	code, err := mended(code)
+	code, err := wasm.Mend(code, goruntime.GOARCH)
 	if err != nil {
 		return nil, err
 	}

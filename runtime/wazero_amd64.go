@@ -1,10 +1,6 @@
 package runtime
 
-import (
-	_ "unsafe" // for go:linkname
-
-	"levee/runtime/wasm"
-)
+import _ "unsafe" // for go:linkname
 
 // wazero v1.12.0, the newest there is, miscompiles select on floats and vectors: its table of what an instruction uses says that
 // xmmCMov does not read its destination, so that the value for a false condition may be kept elsewhere. Results are silently
@@ -24,9 +20,3 @@ func init() {
 		wazeroUseKinds[wazeroXMMCMov] = wazeroUseKind2
 	}
 }
-
-const wazeroMends = "fix2534-copysign"
-
-// It miscompiles copysign, too: where registers are short, the sign is put away before the rest of it is cut off, and read back so. Its
-// compiler is given modules without it.
-func mended(code []byte) ([]byte, error) { return wasm.MendAMD64(code) }

@@ -13,7 +13,7 @@ func TestWazeroTable(t *testing.T) {
 	require.True(t, ok)
 	for _, m := range info.Deps {
 		if m.Path == "github.com/tetratelabs/wazero" {
-			require.Equal(t, wazeroVersion, m.Version, "wazero_amd64.go and wazero_arm64.go mend v1.12.0")
+			require.Equal(t, wazeroVersion, m.Version, "wazero_amd64.go and wasm.Mend mend v1.12.0")
 		}
 	}
 	require.EqualValues(t, wazeroUseKind2, wazeroUseKinds[wazeroXMMCMov])

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	goruntime "runtime"
 	"strings"
 	"testing"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/tetratelabs/wazero/api"
 
 	"levee/gpu/op"
+	"levee/runtime/wasm"
 )
 
 // corpus is the module of testdata/corpus.c.
@@ -37,6 +39,8 @@ type machine struct {
 func newMachine(t testing.TB, companion []byte) *machine {
 	rt := wazero.NewRuntime(t.Context())
 	t.Cleanup(func() { _ = rt.Close(context.Background()) })
+	companion, err := wasm.Mend(companion, goruntime.GOARCH) // as workers do
+	require.NoError(t, err)
 	mod, err := rt.Instantiate(t.Context(), companion)
 	require.NoError(t, err)
 	return &machine{t, mod}

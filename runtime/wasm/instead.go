@@ -24,6 +24,9 @@ const (
 	vecPage       = 0x01 // the second byte of both
 )
 
+var insteadOn = map[string]func(op byte, sub, temps uint32) []byte{"amd64": insteadAMD64, "arm64": insteadARM64}
+
+// On arm64 it is remainders and i64x2.bitmask.
 func insteadARM64(op byte, sub, temps uint32) []byte {
 	switch {
 	case op == opI32Sub+4, op == opI32Sub+5:
@@ -64,6 +67,7 @@ func remainder(signed bool, a uint32, sub, constant, eq byte) (out []byte) {
 	return append(out, sub+1, sub)
 }
 
+// On amd64 it is copysign.
 func insteadAMD64(op byte, _, temps uint32) []byte {
 	switch op {
 	case opF32Copysign:

@@ -2,16 +2,14 @@ package wasm
 
 import "encoding/binary"
 
-// MendARM64 returns b, which must have passed [Preflight], with other instructions for those that the engine compiles wrongly on arm64:
-// remainders and i64x2.bitmask. They give the same results, and the same traps. Only the code of functions is changed; where it has
-// none of these, b itself is returned.
-func MendARM64(b []byte) ([]byte, error) { return mend(b, insteadARM64) }
-
-// MendAMD64 is as [MendARM64] for what the engine compiles wrongly on amd64: copysign.
-func MendAMD64(b []byte) ([]byte, error) { return mend(b, insteadAMD64) }
-
-func mend(b []byte, instead func(op byte, sub, temps uint32) []byte) ([]byte, error) {
-	m := mender{reader: reader{b: b, pos: headerSize}, instead: instead}
+// Mend returns b, which must have passed [Preflight], with other instructions for those that the engine compiles wrongly on an architecture,
+// which is called as Go calls it. They give the same results, and the same traps. Only the code of functions is changed; where it has none
+// of these, or the architecture has no such faults, b itself is returned.
+func Mend(b []byte, arch string) ([]byte, error) {
+	m := mender{reader: reader{b: b, pos: headerSize}, instead: insteadOn[arch]}
+	if m.instead == nil {
+		return b, nil
+	}
 	for m.err == nil && m.pos < len(b) {
 		start := m.pos
 		id := m.u8()

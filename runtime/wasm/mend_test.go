@@ -34,19 +34,20 @@ func unmended() []byte {
 	return m.Bytes()
 }
 
-var menders = map[string]func([]byte) ([]byte, error){"amd64": wasm.MendAMD64, "arm64": wasm.MendARM64}
-
 func TestMendedInstructions(t *testing.T) {
-	for arch, mend := range menders {
-		t.Run(arch, func(t *testing.T) { checkMended(t, mend) })
+	for _, arch := range []string{"amd64", "arm64"} {
+		t.Run(arch, func(t *testing.T) { checkMended(t, arch) })
 	}
+	same, err := wasm.Mend(unmended(), "riscv64")
+	require.NoError(t, err)
+	require.Equal(t, unmended(), same)
 }
 
-func checkMended(t *testing.T, mend func([]byte) ([]byte, error)) {
-	mended, err := mend(unmended())
+func checkMended(t *testing.T, arch string) {
+	mended, err := wasm.Mend(unmended(), arch)
 	require.NoError(t, err)
 	require.NotEqual(t, unmended(), mended)
-	again, err := mend(mended)
+	again, err := wasm.Mend(mended, arch)
 	require.NoError(t, err)
 	require.Equal(t, mended, again, "nothing of it is left")
 	_, err = wasm.Preflight(mended)
@@ -87,8 +88,8 @@ func checkMended(t *testing.T, mend func([]byte) ([]byte, error)) {
 func TestMendedModulesCompile(t *testing.T) {
 	rt := engine(t)
 	for name, b := range samples() {
-		for arch, mend := range menders {
-			mended, err := mend(sanitized(t, b))
+		for _, arch := range []string{"amd64", "arm64"} {
+			mended, err := wasm.Mend(sanitized(t, b), arch)
 			require.NoError(t, err, "%s on %s", name, arch)
 			compiled, err := rt.CompileModule(t.Context(), mended)
 			require.NoError(t, err, "%s on %s", name, arch)
