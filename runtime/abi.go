@@ -97,8 +97,6 @@ func (c *callState) write(port uint32, p []byte) {
 	}
 }
 
-const maxMessage = 16 << 10
-
 func fail(_ *guest, mem api.Memory, s []uint64) {
 	text := view(mem, "fail", u32(s[0]), u32(s[1]))
 	panic(&stop{CodeFailed, validText(text[:min(len(text), maxMessage)])})

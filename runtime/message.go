@@ -311,8 +311,11 @@ func readResult(p []byte, fds []int) (m resultMsg, err error) {
 	return m, d.done()
 }
 
-// maxDetail bounds what a worker says of a failure.
-const maxDetail = 64 << 10
+// maxMessage bounds what a guest says of its failure, or a compiler of its own; maxDetail all that a worker says of one.
+const (
+	maxMessage = 16 << 10
+	maxDetail  = 64 << 10
+)
 
 // saidCodes are how a worker may say that a call ended.
 var saidCodes = []string{"", CodeTrap, CodeExit, CodeMemory, CodeOutput, CodeCrash, CodeFailed, CodeBounds, CodeLost, CodeRefused}
