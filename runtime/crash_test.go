@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 )
 
 // children lists the pids of this process's children.
@@ -84,6 +85,28 @@ func TestKilledWorker(t *testing.T) {
 		require.NoError(t, err, "calls that had not started are not lost")
 	}
 	require.Equal(t, int64(1), e.Stats().Crashed)
+}
+
+// What levee itself was started with is not for its workers.
+func TestWorkersInheritNothing(t *testing.T) {
+	var pipe [2]int
+	require.NoError(t, unix.Pipe2(pipe[:], 0))
+	defer closeAll(pipe[:])
+	mine, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(pipe[0]))
+	require.NoError(t, err)
+	e, m := newEngine(t), guestModule(t)
+	_, err = run(t, e, m, "silent")
+	require.NoError(t, err)
+	for _, pid := range children(t) {
+		open, err := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/fd/*")
+		require.NoError(t, err)
+		for _, name := range open {
+			link, err := os.Readlink(name)
+			if err == nil {
+				require.NotEqual(t, mine, link, name)
+			}
+		}
+	}
 }
 
 // When there is no memory left the kernel ends workers, which give theirs back, and not the daemon.

@@ -58,6 +58,9 @@ func New(cfg Config) (*Engine, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
+	if err := keepDescriptors(); err != nil {
+		return nil, fmt.Errorf("descriptors: %w", err)
+	}
 	store, err := openNative(cfg.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("native code: %w", err)

@@ -47,6 +47,21 @@ func (s *spawner) start(path string, attr *os.ProcAttr) (p *os.Process, err erro
 	return p, err
 }
 
+// keepDescriptors keeps from workers, and from all other processes that this one starts, what it was started with itself beside its
+// three streams: a shell's files and pipes, say. What Go opens it keeps anyway.
+func keepDescriptors() error {
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return err
+	}
+	for _, f := range open {
+		if fd, err := strconv.Atoi(f.Name()); err == nil && fd > 2 {
+			unix.CloseOnExec(fd) // the one of the folder itself is gone, which does no harm
+		}
+	}
+	return nil
+}
+
 const helloTime = 20 * time.Second
 
 // spawn starts a blank worker and waits until it is there.
