@@ -3,6 +3,7 @@ package daemon
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -55,7 +56,8 @@ func (c *Checker) SingleNode(uses string, inputs map[string]value.Type) (*Workfl
 // callOf is the workflow of one node as a document.
 func (c *Checker) callOf(t *nodes.NodeType, uses string, inputs map[string]value.Type) (map[string]any, error) {
 	types, wires := map[string]any{}, map[string]any{}
-	for name, typ := range inputs {
+	for _, name := range slices.Sorted(maps.Keys(inputs)) {
+		typ := inputs[name]
 		p, ok := t.Input(name)
 		if !ok {
 			return nil, &CallError{Node: t.FullName, Reason: fmt.Sprintf("has no input %q", name), See: uses}

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"levee/daemon/journal"
@@ -129,7 +131,8 @@ func (d *Daemon) asked(ctx context.Context, flow *Workflow, q RunRequest) (Reque
 	if err := flow.CheckSites(q.Only, q.From); err != nil {
 		return req, refuse("%s", Printable(err.Error()))
 	}
-	for name, doc := range q.Inputs {
+	for _, name := range slices.Sorted(maps.Keys(q.Inputs)) {
+		doc := q.Inputs[name]
 		port, ok := flow.Input(name)
 		if !ok {
 			return req, refuse("the workflow has no input %q", Clip(Printable(name), 100))

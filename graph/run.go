@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -190,7 +191,7 @@ func (x *run) bind(ctx context.Context, ports []value.Port, given map[string]val
 		}
 		bound[p.Name] = v
 	}
-	for name := range given {
+	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if _, ok := bound[name]; !ok && !slices.ContainsFunc(ports, func(p value.Port) bool { return p.Name == name }) {
 			return nil, fmt.Errorf("the workflow has no input %s", name)
 		}
