@@ -33,7 +33,8 @@ type Config struct {
 	Isolation Isolation
 	// IdleAfter is how long a worker may be idle before it leaves; 0 means 30 s.
 	IdleAfter time.Duration
-	// CompileTime bounds the processor time for compiling one module, and six times as much by the clock; 0 means 10 s.
+	// CompileTime bounds the processor time for compiling one module, with a quarter more for each MiB of it, and six times as much by the
+	// clock; 0 means 10 s.
 	CompileTime time.Duration
 	// Executable is the program that becomes a worker; empty means this one. It must call WorkerMain first.
 	Executable string

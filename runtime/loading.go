@@ -43,7 +43,7 @@ func (e *Engine) loadInto(w *worker, b *bound) (staging string, err error) {
 	if err := e.sendLoad(w, &m, code); err != nil {
 		return staging, err
 	}
-	answer, err := e.awaitLoad(w, m.compile)
+	answer, err := e.awaitLoad(w, m.compile, e.compileTime(len(code)))
 	if vouched != nil {
 		if verr := <-vouched; verr != nil {
 			w.kill(&killReason{})
@@ -86,12 +86,18 @@ func (e *Engine) sendLoad(w *worker, m *loadMsg, code []byte) error {
 	return nil
 }
 
-// busyFactor is how many times CompileTime a compilation may take by the clock on a machine that is busy with other things.
+// busyFactor is how many times its processor time a compilation may take by the clock, on a machine that is busy with other things.
 const busyFactor = 6
 
-func (e *Engine) awaitLoad(w *worker, compile bool) (loadedMsg, error) {
+// compileTime is what a module may take by the worker's clock: a quarter more for each MiB. What would take for ever is mostly small, and
+// what is large and sound has to compile on slow machines, too.
+func (e *Engine) compileTime(size int) time.Duration {
+	return e.cfg.CompileTime + time.Duration(float64(e.cfg.CompileTime)*float64(size)/(4<<20)).Round(100*time.Millisecond)
+}
+
+func (e *Engine) awaitLoad(w *worker, compile bool, most time.Duration) (loadedMsg, error) {
 	begin := time.Now()
-	timeout := time.NewTimer(e.cfg.CompileTime)
+	timeout := time.NewTimer(most)
 	defer timeout.Stop()
 	for {
 		select {
@@ -102,11 +108,11 @@ func (e *Engine) awaitLoad(w *worker, compile bool) (loadedMsg, error) {
 		case <-timeout.C:
 		}
 		// A sound module must not look endless because others have the processors: the worker's own time counts.
-		left := e.cfg.CompileTime - w.cpuTime()
-		if left <= 0 || time.Since(begin) >= busyFactor*e.cfg.CompileTime {
+		left := most - w.cpuTime()
+		if left <= 0 || time.Since(begin) >= busyFactor*most {
 			w.kill(&killReason{code: CodeCompileTimeout, detail: "compiling it took longer than it may"})
 			<-w.gone
-			slow := &Error{Code: CodeCompileTimeout, Detail: "compiling it took longer than it may", Limit: compileLimit(e.cfg.CompileTime)}
+			slow := &Error{Code: CodeCompileTimeout, Detail: "compiling it took longer than it may", Limit: compileLimit(most)}
 			if left <= 0 {
 				return loadedMsg{}, &lasting{slow}
 			}

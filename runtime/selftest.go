@@ -65,7 +65,7 @@ func (e *Engine) probe() ([]Probe, error) {
 	if err := e.sendLoad(w, &m, mod.code); err != nil {
 		return nil, err
 	}
-	answer, err := e.awaitLoad(w, true)
+	answer, err := e.awaitLoad(w, true, e.compileTime(len(mod.code)))
 	if err != nil {
 		return nil, err
 	}
