@@ -76,6 +76,9 @@ func TestHostileModules(t *testing.T) {
 			}
 			var ge *Error
 			require.ErrorAs(t, err, &ge)
+			if compilerSlowdown > 1 && hm.Want == CodeCompileTimeout && ge.Code == CodeCompile {
+				t.Skipf("the race detector runs out of memory before its time is over: %v", err)
+			}
 			require.Equal(t, hm.Want, ge.Code, err)
 			require.ErrorContains(t, err, hm.Detail)
 			if hm.Stage == hostile.Load {
