@@ -79,10 +79,10 @@ func (l *lower) launchProduct(file, kernel string, grid, block dim, shared int, 
 		}
 		return l.dev.compile(ptx, kernel, "kernel "+kernel+" of "+file+" with "+f.called)
 	})
-	if err == errApart {
+	switch {
+	case err == errApart:
 		return err
-	}
-	if err != nil {
+	case err != nil:
 		return l.dev.fault(err)
 	}
 	return l.launchFunction(code, grid, block, shared, args)
