@@ -145,26 +145,40 @@ func (r *Run) keep(ctx context.Context, t value.Type, enc []byte) (value.Value, 
 	return value.New(t, enc)
 }
 
-// save builds a value of a prefix and the encodings of others, without holding them all in memory.
+// save builds a value of a prefix and the encodings of others, without holding them all in memory unless the disk is full.
 func (r *Run) save(ctx context.Context, t value.Type, prefix []byte, parts []value.Value) (value.Value, error) {
 	pr, pw := io.Pipe()
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		_, err := pw.Write(prefix)
-		for _, p := range parts {
-			if err != nil {
-				break
-			}
-			err = r.copyTo(ctx, pw, p)
-		}
-		pw.CloseWithError(err)
-	})
-	defer wg.Wait()
-	defer pr.Close()
+	wg.Go(func() { pw.CloseWithError(r.write(ctx, pw, prefix, parts)) })
 	// The parts are checked values and the prefix is ours, so the whole needs no check: it is stored as bytes of type t.
 	v, err := r.daemon.cache.PutReader(ctx, pr)
-	v.Type = t
-	return v, err
+	pr.Close()
+	wg.Wait()
+	if v.Type = t; !errors.Is(err, cache.ErrFull) {
+		return v, err
+	}
+	size := int64(len(prefix))
+	for _, p := range parts {
+		size += p.Size
+	}
+	if none := r.unstored.take(size); none != nil {
+		return value.Value{}, fmt.Errorf("%w; %w", err, none)
+	}
+	enc := bytes.NewBuffer(make([]byte, 0, size))
+	err = r.write(ctx, enc, prefix, parts)
+	return value.Loaded(t, value.Sum(enc.Bytes()), enc.Bytes()), err
+}
+
+// write writes a prefix and the encodings of values.
+func (r *Run) write(ctx context.Context, w io.Writer, prefix []byte, parts []value.Value) error {
+	_, err := w.Write(prefix)
+	for _, p := range parts {
+		if err != nil {
+			break
+		}
+		err = r.copyTo(ctx, w, p)
+	}
+	return err
 }
 
 func (r *Run) copyTo(ctx context.Context, w io.Writer, v value.Value) error {

@@ -91,6 +91,9 @@ outputs: { n: long.characters }
 nodes:
   l: { uses: flow/value, with: { value: [a, b, c, d] } }
   e: { each: l.value, as: x, nodes: { much: { uses: text/pad, with: { width: 1000000 }, in: { text: x } } }, out: { text: much.text } }
+  all: { uses: text/join, in: { items: e.text } }
+  long: { uses: text/length, in: { text: all.text } }
+outputs: { n: long.characters }
 `)
 	d := b.open()
 	require.NoError(t, d.run("one.flow.yaml", "text", "warm").Err)
@@ -107,6 +110,10 @@ nodes:
 		require.Equal(t, "1000000", output(t, got.Result, "n"))
 	}
 	require.ErrorContains(t, d.run("many.flow.yaml").Err, "results of one run for which the disk has no room may take 2.5 MiB of memory together")
+	d.HoldAtMost(40 << 20) // the four, their list and the whole of them
+	got := d.run("many.flow.yaml")
+	require.NoError(t, got.Err)
+	require.Equal(t, "4000000", output(t, got.Result, "n"))
 }
 
 // A result that cannot be stored is not called the node's fault.
