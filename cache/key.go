@@ -17,7 +17,7 @@ import (
 
 // keySalt starts every key. Its number changes whenever the meaning of a field or the framing does, so that an entry of
 // an older levee is never met.
-const keySalt = "levee/action-key/v1\x00"
+const keySalt = "levee/action-key/v2\x00"
 
 // Key names an invocation by everything that its result depends on.
 type Key [sha256.Size]byte
@@ -30,15 +30,6 @@ func (k Key) Short() string { return hex.EncodeToString(k[:6]) }
 // IsZero reports whether k was never set.
 func (k Key) IsZero() bool { return k == Key{} }
 
-// ParseKey reads 64 hex digits.
-func ParseKey(s string) (k Key, err error) {
-	if len(s) != 2*len(k) {
-		return k, fmt.Errorf("a key has %d hex digits, got %d", 2*len(k), len(s))
-	}
-	_, err = hex.Decode(k[:], []byte(s))
-	return k, err
-}
-
 // Part is one field of a key as people may see it.
 type Part struct {
 	Label   string  `json:"label"`
@@ -48,7 +39,7 @@ type Part struct {
 
 // KeyBuilder hashes labelled fields into a Key and remembers them for `why`. Each field is framed (tag, length of the
 // label, label, length of the content, content), so no two different lists of fields make one byte stream. The order of
-// the calls counts; maps are sorted. It is not safe for concurrent use.
+// the calls counts. It is not safe for concurrent use.
 type KeyBuilder struct {
 	hash  hash.Hash
 	base  []Part // the first ones, which clones share
@@ -58,12 +49,10 @@ type KeyBuilder struct {
 
 // The tags keep fields of different kinds apart when their bytes are equal.
 const (
-	tagBytes byte = 1 + iota
-	tagString
+	tagString byte = 1 + iota
 	tagInt
 	tagDigest
 	tagValue
-	tagMap
 	tagAbsent
 )
 
@@ -104,11 +93,6 @@ func frame(buf []byte, tag byte, label string, size int) []byte {
 	return binary.BigEndian.AppendUint64(buf, uint64(size))
 }
 
-// Bytes adds a field of any bytes.
-func (b *KeyBuilder) Bytes(label string, content []byte) *KeyBuilder {
-	return b.field(tagBytes, label, content, fmt.Sprintf("%d bytes %x", len(content), content[:min(len(content), 16)]))
-}
-
 // String adds a text.
 func (b *KeyBuilder) String(label, content string) *KeyBuilder {
 	return b.field(tagString, label, []byte(content), preview(content))
@@ -136,24 +120,6 @@ func (b *KeyBuilder) Value(label string, v value.Value) *KeyBuilder {
 // Absent adds the fact that something optional is not there, which differs from every content.
 func (b *KeyBuilder) Absent(label string) *KeyBuilder {
 	return b.field(tagAbsent, label, nil, "absent")
-}
-
-// Map adds texts under names, sorted by name.
-func (b *KeyBuilder) Map(label string, m map[string]string) *KeyBuilder {
-	names := make([]string, 0, len(m))
-	for name := range m {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	var content []byte
-	var shown strings.Builder
-	for _, name := range names {
-		content = append(frame(content, tagString, name, len(m[name])), m[name]...)
-		if shown.Len() < previewMax {
-			fmt.Fprintf(&shown, "%s=%s ", name, m[name])
-		}
-	}
-	return b.field(tagMap, label, content, preview(strings.TrimSpace(shown.String())))
 }
 
 // Key returns the key of the fields so far; more may follow.

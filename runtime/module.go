@@ -28,9 +28,6 @@ type Module struct {
 	callable map[string]bool // exported functions without parameters and results
 }
 
-// Preflight checks the bytes of a module without running, compiling or believing them. The error is a [*ModuleError].
-func Preflight(b []byte) (*Info, error) { return wasm.Preflight(b) }
-
 // NewModule checks a module and what it imports: of the node ABI, and of x, which may be nil. It runs nothing. The error is a [*ModuleError].
 // The module keeps b, which the caller must not change afterwards.
 func NewModule(name string, b []byte, x *Extension) (*Module, error) {
