@@ -26,7 +26,8 @@ type tree struct {
 	told    complaints
 	rescans rescans
 
-	beginBy   time.Time // when the initial batch goes out at the latest; zero: it is out
+	initial   bool      // the initial batch is not out yet
+	begun     time.Time // the first pass, from which on the initial batch may wait: a slow start must not leave files out of it
 	replaced  bool      // to be told
 	over      bool      // at the last rescan there were too many files
 	unwatched bool      // at the last rescan some folder could not be watched
@@ -50,6 +51,9 @@ func (t *tree) close() {
 
 // pass looks at what events named, or at everything, and again at what should have settled.
 func (t *tree) pass(now time.Time) {
+	if t.begun.IsZero() {
+		t.begun = now
+	}
 	var ev touched
 	if t.hints != nil {
 		ev = t.hints.take()
@@ -158,7 +162,7 @@ func (t *tree) file(now time.Time, rel string, sig Signature, isTouched bool) {
 		return
 	}
 	t.settler.observe(now, rel, sig, isTouched)
-	if !t.beginBy.IsZero() && !isTouched {
+	if t.initial && !isTouched {
 		// What was there at the start need not be waited for, if the system's clock says that it has been quiet for long.
 		if age := time.Since(time.Unix(0, sig.ChangeTime)); age > t.opt.Settle+time.Second {
 			t.settler.settle(now, rel)

@@ -85,7 +85,7 @@ func newTree(opt Options) (*tree, error) {
 		return nil, err
 	}
 	t := &tree{
-		opt: opt, named: named, dir: dir, settler: newSettler(opt.Settle), folders: map[string]bool{}, beginBy: time.Now().Add(holdFor * opt.Settle),
+		opt: opt, named: named, dir: dir, settler: newSettler(opt.Settle), folders: map[string]bool{}, initial: true,
 		told: complaints{log: opt.Log, said: map[string]bool{}, refused: map[string]Reason{}},
 	}
 	t.renew()
@@ -95,12 +95,12 @@ func newTree(opt Options) (*tree, error) {
 // batch is what can be delivered now.
 func (t *tree) batch(now time.Time) (Batch, bool) {
 	b, ok := t.settler.take(now)
-	if !t.beginBy.IsZero() {
+	if t.initial {
 		// A file that grows since before the start must not hold back all the others.
-		if !ok && len(t.settler.pending) > 0 && now.Before(t.beginBy) {
+		if !ok && len(t.settler.pending) > 0 && now.Before(t.beginBy()) {
 			return b, false
 		}
-		b.Initial, ok, t.beginBy = true, true, time.Time{}
+		b.Initial, ok, t.initial = true, true, false
 	}
 	if len(t.told.newly) > 0 {
 		b.Refused, t.told.newly, ok = t.told.newly, nil, true
@@ -150,8 +150,13 @@ func (t *tree) nextPass() time.Time {
 	if at, ok := t.settler.next(); ok && at.Before(next) {
 		next = at
 	}
-	if !t.beginBy.IsZero() && t.beginBy.Before(next) {
-		next = t.beginBy
+	if t.initial {
+		if by := t.beginBy(); by.Before(next) {
+			next = by
+		}
 	}
 	return next
 }
+
+// beginBy is when the initial batch goes out at the latest.
+func (t *tree) beginBy() time.Time { return t.begun.Add(holdFor * t.opt.Settle) }

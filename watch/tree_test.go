@@ -35,6 +35,25 @@ func TestTreeEmpty(t *testing.T) {
 	require.Error(t, Tree(t.Context(), Options{Root: filepath.Join(f.root, "absent")}, nil))
 }
 
+// What lies there at the start is in the initial batch, however late the first look comes.
+func TestTreeSlowStart(t *testing.T) {
+	root := t.TempDir()
+	write(t, filepath.Join(root, "a.txt"), "a")
+	tr, err := newTree(Options{Root: root, Settle: time.Hour, rescan: 1000 * time.Hour})
+	require.NoError(t, err)
+	defer tr.close()
+	late := time.Now().Add(100 * time.Hour)
+	tr.pass(late)
+	_, ok := tr.batch(late)
+	require.False(t, ok)
+	late = late.Add(time.Hour)
+	tr.pass(late)
+	b, ok := tr.batch(late)
+	require.True(t, ok)
+	require.True(t, b.Initial)
+	require.Equal(t, []string{"a.txt"}, added(b))
+}
+
 // A thousand files, written in pieces as cp does, and a thousand renamed into place from a neighbour folder:
 // none is missed, and each is delivered once, when it is whole.
 func TestTreeThousands(t *testing.T) {
