@@ -25,6 +25,9 @@ type follower struct {
 	logged  []error
 }
 
+// settle is the quiet window of the tests of Tree.
+const settle = 60 * time.Millisecond
+
 // follow starts a Tree with a short quiet window and stops it at the end of the test.
 func follow(t *testing.T, opt Options) *follower {
 	t.Helper()
@@ -35,7 +38,7 @@ func follow(t *testing.T, opt Options) *follower {
 func followWith(t *testing.T, opt Options, busy func()) *follower {
 	t.Helper()
 	f := &follower{t: t, root: opt.Root, files: map[string]Signature{}, more: make(chan struct{}, 1)}
-	opt.Settle = 60 * time.Millisecond
+	opt.Settle = settle
 	if opt.rescan == 0 {
 		opt.rescan = time.Hour // so that only events, or what the test provokes, can have found something
 	}
@@ -101,7 +104,7 @@ func (f *follower) batch(b Batch) {
 // until waits for a condition over what was delivered.
 func (f *follower) until(what string, ok func() bool) {
 	f.t.Helper()
-	limit := time.After(30 * time.Second)
+	limit := time.After(2 * time.Minute)
 	for {
 		f.mu.Lock()
 		done := ok()
