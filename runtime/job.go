@@ -275,8 +275,8 @@ func (j *job) fault(code, detail string) *Error {
 	return e
 }
 
-// result turns what the worker said into what the caller gets. fds are those of the frame; the result takes them.
-func (j *job) result(m *resultMsg, fds []int) (*Result, error) {
+// result turns what the worker said into what the caller gets, which takes the descriptors.
+func (j *job) result(m *resultMsg) (*Result, error) {
 	lines, stdout, stderr := m.streams.lines(), bytes.Clone(m.streams.stdout), bytes.Clone(m.streams.stderr)
 	if m.code != "" {
 		e := j.fault(m.code, m.detail)

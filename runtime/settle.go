@@ -15,9 +15,8 @@ const maxRetries = 3
 // onResults ends the calls that a worker answered.
 func (e *Engine) onResults(w *worker, ms []*resultMsg, fds [][]int) error {
 	type ending struct {
-		j   *job
-		m   *resultMsg
-		fds []int
+		j *job
+		m *resultMsg
 	}
 	var ended []ending
 	var err error
@@ -44,7 +43,7 @@ func (e *Engine) onResults(w *worker, ms []*resultMsg, fds [][]int) error {
 		j.worker = nil
 		r.bytes -= j.size
 		r.bound.observe(m.elapsed)
-		ended = append(ended, ending{j, m, fds[i]})
+		ended = append(ended, ending{j, m})
 	}
 	r.since = time.Now()
 	r.stalled = false
@@ -60,7 +59,7 @@ func (e *Engine) onResults(w *worker, ms []*resultMsg, fds [][]int) error {
 	e.mu.Unlock()
 	flushAll(dirty)
 	for _, x := range ended {
-		res, bad := x.j.result(x.m, x.fds)
+		res, bad := x.j.result(x.m)
 		var guest *Error
 		if bad != nil && !errors.As(bad, &guest) {
 			if res != nil {

@@ -132,21 +132,17 @@ func (w *worker) drain(block bool) bool {
 		frames := o.frames
 		o.frames, o.spare = o.spare[:0], nil
 		o.mu.Unlock()
-		ok := w.encode(frames, block)
+		w.encode(frames)
 		clear(frames)
 		o.mu.Lock()
 		o.spare = frames[:0]
 		o.mu.Unlock()
-		if !ok {
-			return false
-		}
 	}
 }
 
-// encode puts frames into the buffer, and writes where descriptors would become too many for one message. It always
-// takes all frames; false means that a write would have had to block.
-func (w *worker) encode(frames []outFrame, block bool) bool {
-	o, ok := &w.out, true
+// encode puts frames into the buffer, and writes where descriptors would become too many for one message.
+func (w *worker) encode(frames []outFrame) {
+	o := &w.out
 	for i := range frames {
 		f := &frames[i]
 		n := 0
@@ -175,7 +171,6 @@ func (w *worker) encode(frames []outFrame, block bool) bool {
 		}
 		f.job.release()
 	}
-	return ok
 }
 
 // writeOut writes the buffer. It returns false when that would block but may not. A broken connection counts as

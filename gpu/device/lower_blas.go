@@ -23,11 +23,11 @@ func (d *Device) openBlas() *cuda.Blas {
 
 // product lets cuBLASLt do a Gemm of f16 or bf16, and says whether it does: it may not be there, not know the shape, or have no memory
 // to work in.
-func (l *lower) product(o *op.Op) (bool, error) {
+func (l *lower) product(o *op.Op) bool {
 	a, b, c := l.in[0], l.in[1], l.out[0]
 	shape := o.GemmShape(a.Desc, b.Desc)
 	if a.DType.Size() != 2 || shape.Batch*shape.M*shape.N < blasFlops/(2*shape.K) {
-		return false, nil
+		return false
 	}
 	p := cuda.Product{Rows: shape.M, Columns: shape.N, Depth: shape.K, Batch: shape.Batch, OneB: shape.SharedB, TransA: o.Int(0) == 1, TransB: o.Int(1) == 1,
 		BF16: a.DType == op.BF16, Out32: c.DType == op.F32, Bias: len(l.in) == 3, ReLU: o.Int(3) == op.ReLU, Alpha: float32(o.Float(2))}
@@ -35,20 +35,20 @@ func (l *lower) product(o *op.Op) (bool, error) {
 		p.Rows, p.Batch, p.OneB = p.Rows*p.Batch, 1, false
 	}
 	if p.Bias && !p.Out32 { // it wants a bias like its output; ours is f32
-		return false, nil
+		return false
 	}
 	lib := l.dev.openBlas()
 	if lib == nil || !lib.Can(p) {
-		return false, nil
+		return false
 	}
 	workspace, err := l.scratch(cuda.BlasWorkspace)
 	if err != nil {
-		return false, nil
+		return false
 	}
 	bias := cuda.Ptr(0)
 	if p.Bias {
 		bias = l.in[2].at
 	}
 	l.list = append(l.list, command{kind: callLibrary, call: func(s cuda.Stream) error { return lib.Run(p, a.at, b.at, bias, c.at, workspace, s) }})
-	return true, nil
+	return true
 }

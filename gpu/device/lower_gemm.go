@@ -42,10 +42,8 @@ func lowerGemm(l *lower, o *op.Op) error {
 	if len(l.in) == 3 {
 		p.bias = l.in[2].at
 	}
-	if l.fusion == nil { // the library has no place for a map
-		if done, err := l.product(o); done || err != nil {
-			return err
-		}
+	if l.fusion == nil && l.product(o) { // the library has no place for a map
+		return nil
 	}
 	return l.multiply(p)
 }

@@ -92,9 +92,9 @@ func (l *lower) sumPieces(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, as op.D
 	}
 	switch {
 	case r.inner == 1 && vectors && bytes <= 64*16 && r.n <= 256, r.inner == 1 && r.n > 16 && r.n <= 32:
-		width := powerOfTwo(r.n, 32)
+		width := powerOfTwo(r.n)
 		if vectors {
-			width = powerOfTwo((bytes+31)/32, 32)
+			width = powerOfTwo((bytes + 31) / 32)
 		}
 		args.I64(r.outer).U32(uint32(r.n)).U32(uint32(width))
 		return launch(fmt.Sprint("sum_few_", d), l.blocks((r.outer+1)/2*width), eachThread)
@@ -265,7 +265,7 @@ func (l *lower) extreme(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, as op.DTy
 func (l *lower) extremeColumns(of string, in cuda.Ptr, r rows, out cuda.Ptr, w wanted, wide int64) error {
 	args, width := l.args().Ptr(out).Ptr(in).I64(r.outer).I64(r.n).I64(r.inner), wide
 	if wide == 0 {
-		width = powerOfTwo(r.inner, 32)
+		width = powerOfTwo(r.inner)
 		if of == "found" {
 			width = min(width, 128/foundSize)
 		}
@@ -295,14 +295,14 @@ func (l *lower) extremeRows(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, w wan
 		each = 16
 	}
 	if vectors := bytes%16 == 0; r.n <= 32 || vectors && bytes <= 32*each {
-		width := powerOfTwo(r.n, 32)
+		width := powerOfTwo(r.n)
 		if vectors {
-			width = powerOfTwo((bytes+each-1)/each, 32)
+			width = powerOfTwo((bytes + each - 1) / each)
 		}
 		args := l.args().Ptr(out).Ptr(in).I64(r.outer).U32(uint32(r.n)).U32(uint32(width)).I64(w.flip).U32(w.places).U32(uint32(w.as))
 		return l.launch(fmt.Sprint("reduce_", d), fmt.Sprint("extreme_few_", d), l.blocks((r.outer+1)/2*width), eachThread, 0, args)
 	}
-	width := powerOfTwo(max(min((bytes+63)/64, 8), (bytes+255)/256), 32) // several steps each, of at least 128 bytes
+	width := powerOfTwo(max(min((bytes+63)/64, 8), (bytes+255)/256)) // several steps each, of at least 128 bytes
 	if r.outer >= int64(l.dev.sms)*32 || bytes < 4096 {
 		return l.extremeParts(in, d, r, out, w, width, 1)
 	}
@@ -332,10 +332,10 @@ func (l *lower) extremeParts(in cuda.Ptr, d op.DType, r rows, out cuda.Ptr, w wa
 	return launch("found", part, parts, out, w.as, threads, 1)
 }
 
-// powerOfTwo is the least that is not below n, but at most most.
-func powerOfTwo(n, most int64) int64 {
+// powerOfTwo is the least that is not below n, but at most the 32 threads of a warp.
+func powerOfTwo(n int64) int64 {
 	p := int64(1)
-	for p < n && p < most {
+	for p < n && p < 32 {
 		p *= 2
 	}
 	return p

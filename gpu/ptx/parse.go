@@ -144,11 +144,11 @@ func (p *parser) declare(v *variable) {
 func (p *parser) function(entry bool) {
 	f := &function{entry: entry, cluster: Dim{1, 1, 1}, labels: map[string]int{}, tables: map[string][]string{}, line: p.peek().line}
 	if !entry && p.is("(") {
-		f.results = p.params(entry)
+		f.results = p.params()
 	}
 	f.name = p.word()
 	if p.is("(") {
-		f.params = p.params(entry)
+		f.params = p.params()
 	}
 	p.attributes(f)
 	old := p.m.funcs[f.name]
@@ -200,7 +200,7 @@ func (p *parser) clusterOf(f *function) {
 	}
 }
 
-func (p *parser) params(entry bool) (list []*variable) {
+func (p *parser) params() (list []*variable) {
 	if p.is(")") {
 		return nil
 	}

@@ -40,13 +40,11 @@ func (m *module) constExpr() {
 	}
 }
 
-func (m *module) refType() ValType {
+func (m *module) refType() {
 	off := m.pos
-	t := m.valType()
-	if m.err == nil && !t.isRef() {
+	if t := m.valType(); m.err == nil && !t.isRef() {
 		m.malformed(off, "%s is no reference type", t)
 	}
-	return t
 }
 
 func (m *module) funcIndex() uint32 {
@@ -59,14 +57,11 @@ func (m *module) funcIndex() uint32 {
 	return i
 }
 
-func (m *module) tableIndex() uint32 {
+func (m *module) tableIndex() {
 	off := m.pos
-	i := m.u32()
-	if m.err == nil && int64(i) >= int64(len(m.info.Tables)) {
+	if i := m.u32(); m.err == nil && int64(i) >= int64(len(m.info.Tables)) {
 		m.malformed(off, "table %d is used, but there are %d", i, len(m.info.Tables))
-		return 0
 	}
-	return i
 }
 
 // elementSection reads the eight forms of element segments. Bit 0 of the form: passive or declarative; bit 1: an
