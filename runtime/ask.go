@@ -30,7 +30,7 @@ func (e *Engine) onProgress(w *worker, m progressMsg) {
 func (e *Engine) mayReport(w *worker, j *job) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	most := 2 + int(time.Since(w.run.since)/(progressEvery/2))
+	most := 2 + int((time.Since(w.run.since)+j.waited)/(progressEvery/2))
 	j.reports++
 	return j.reports <= most
 }

@@ -242,11 +242,15 @@ func (e *Engine) resume(w *worker) {
 	if r.paused.IsZero() {
 		return
 	}
-	r.since = r.since.Add(time.Since(r.paused))
+	waited := time.Since(r.paused)
+	r.since = r.since.Add(waited)
 	r.paused = time.Time{}
 	e.pool.paused--
 	e.pool.running++
 	if len(r.inflight) > 0 {
+		if j := r.inflight[0].job; j != nil {
+			j.waited += waited
+		}
 		e.watch(w)
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"levee/graph/value"
 	"levee/testdata/guests"
+	"levee/testdata/hostile/asm"
 )
 
 func module(t testing.TB, name string, wasm []byte) *Module {
@@ -228,6 +229,29 @@ func TestItemsCancelled(t *testing.T) {
 	}
 	require.Zero(t, e.Stats().Running)
 	require.Eventually(t, func() bool { return openFiles(t) <= before+8 }, 5*time.Second, 10*time.Millisecond) // workers that are being replaced
+}
+
+// A guest that waits for its items to be taken reports as often as another one: what bounds its reports is not the time that it runs.
+func TestItemsAndProgress(t *testing.T) {
+	const items = 5
+	var m asm.Module
+	write := m.Import("levee_v1", "output_write", "i32 i32 i32", "")
+	item := m.Import("levee_v1", "output_item", "i32", "")
+	progress := m.Import("levee_v1", "progress", "i64 i64", "")
+	m.Memory(3, 3)
+	var code []byte
+	for i := range int64(items) {
+		code = asm.Cat(code, asm.I32Const(0), asm.I32Const(0), asm.I32Const(inlineMax+1), asm.Call(write), // so large that it is waited for
+			asm.I32Const(0), asm.Call(item), asm.I64Const(i), asm.I64Const(items), asm.Call(progress))
+	}
+	m.Run("", code)
+	var seen []int64
+	res, err := newEngine(t).Run(t.Context(), &Call{Module: module(t, "reports", m.Bytes()), Export: "run", Outputs: 1, Streams: []int{0},
+		Item:     func(context.Context, int, Output) error { <-time.After(progressEvery); return nil },
+		Progress: func(done, _ int64) { seen = append(seen, done) }})
+	require.NoError(t, err)
+	res.Close()
+	require.Equal(t, []int64{0, 1, 2, 3, 4}, seen)
 }
 
 // More guests wait for their items to be taken than there are slots, and another one has to run for that.

@@ -39,6 +39,7 @@ type job struct {
 	worker  *worker  // while sent
 	retries int
 	spent   time.Duration // how long it was a worker's next call that did not begin it
+	waited  time.Duration // for its items to be taken
 	reports int           // of progress that were passed on
 
 	compiling time.Duration // how long it waited for its worker to compile the module
