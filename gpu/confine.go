@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"unsafe"
 
 	"github.com/elastic/go-seccomp-bpf"
 	"github.com/elastic/go-seccomp-bpf/arch"
@@ -71,5 +72,34 @@ func refuseCalls() error {
 			return err
 		}
 	}
-	return load(seccomp.SyscallGroup{Names: names})
+	return errors.Join(load(seccomp.SyscallGroup{Names: names}), refuseBypasses(uint32(info.ID)))
+}
+
+const fiosetown = 0x8901
+
+// refuseBypasses refuses what the library's filters cannot: the calls of other architectures, which have other numbers and which it lets
+// through, and the two names that F_SETOWN has for sockets, of whose numbers the kernel sees the lower half only.
+func refuseBypasses(native uint32) error {
+	const load, jump, end = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, unix.BPF_RET | unix.BPF_K
+	const number, architecture, second = 0, 4, 24 // offsets in seccomp_data; of an argument the lower half, which comes first
+	filter := []unix.SockFilter{
+		{Code: load, K: architecture},
+		{Code: jump, K: native, Jf: 6},
+		{Code: load, K: number},
+		{Code: jump, K: unix.SYS_IOCTL, Jf: 3},
+		{Code: load, K: second},
+		{Code: jump, K: fiosetown, Jt: 2},
+		{Code: jump, K: unix.SIOCSPGRP, Jt: 1},
+		{Code: end, K: unix.SECCOMP_RET_ALLOW},
+		{Code: end, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)},
+	}
+	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	thread, _, no := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&program)))
+	switch {
+	case no != 0:
+		return fmt.Errorf("seccomp: %w", no)
+	case thread != 0:
+		return fmt.Errorf("seccomp: thread %d has other filters", thread)
+	}
+	return nil
 }
