@@ -49,18 +49,34 @@ func openFiles(t testing.TB) int {
 // runningPid waits until a worker runs a call and returns its process.
 func runningPid(t *testing.T, e *Engine) int {
 	t.Helper()
-	pid := 0
+	return running(t, e, func(*worker) bool { return true }).proc.Pid
+}
+
+// running waits for a worker that runs a call, of which ready is true.
+func running(t *testing.T, e *Engine, ready func(*worker) bool) (at *worker) {
+	t.Helper()
 	require.Eventually(t, func() bool {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		for w := range e.pool.workers {
-			if len(w.run.inflight) > 0 && w.board.started() == w.run.inflight[0].seq {
-				pid = w.proc.Pid
+			if len(w.run.inflight) > 0 && w.board.started() == w.run.inflight[0].seq && ready(w) {
+				at = w
 			}
 		}
-		return pid != 0
-	}, 10*time.Second, time.Millisecond)
-	return pid
+		return at != nil
+	}, patience, time.Millisecond)
+	return at
+}
+
+// hasRunFor makes the call that a worker runs one that began earlier.
+func (w *worker) hasRunFor(d time.Duration) {
+	w.eng.mu.Lock()
+	w.run.since = w.run.since.Add(-d)
+	if !w.run.paused.IsZero() {
+		w.run.paused = w.run.paused.Add(-d)
+	}
+	w.eng.mu.Unlock()
+	w.eng.onTimer(w)
 }
 
 func TestKilledWorker(t *testing.T) {
@@ -120,7 +136,7 @@ func TestWorkersEndFirst(t *testing.T) {
 		require.Eventually(t, func() bool {
 			score, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/oom_score_adj")
 			return err != nil || string(score) == "1000\n" // it is gone, or about to begin
-		}, 10*time.Second, time.Millisecond)
+		}, patience, time.Millisecond)
 	}
 }
 
@@ -136,7 +152,7 @@ func TestCancel(t *testing.T) {
 	runningPid(t, e)
 	other := make(chan struct{})
 	wg.Go(func() { defer close(other); _, errWaiting = e.Run(waiting, &Call{Module: m, Export: "silent"}) })
-	require.Eventually(t, func() bool { return e.Stats().Queued == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return e.Stats().Queued == 1 }, patience, time.Millisecond)
 	stopWaiting()
 	<-other
 	require.ErrorIs(t, errWaiting, context.Canceled)
@@ -152,6 +168,7 @@ func TestCancel(t *testing.T) {
 }
 
 func TestCloseLeavesNothing(t *testing.T) {
+	afterARun(t, t.TempDir(), guestModule(t), func(*Engine) {}) // what a process opens once and keeps
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	files, pids := openFiles(t), len(children(t))
 	m := guestModule(t)
@@ -179,36 +196,25 @@ func TestCloseLeavesNothing(t *testing.T) {
 // A worker that is being killed with its engine may have calls that its timer would take back: into a queue that nobody serves any more.
 func TestNothingIsTakenBackOnceClosed(t *testing.T) {
 	e, m := newEngine(t, func(c *Config) { c.Workers = 1 }), guestModule(t)
-	for range 3 { // until it is known to be short, so that calls are sent ahead
-		_, err := run(t, e, m, "silent")
+	w, _ := fakeWorker(t, e)
+	w.bind(e, m)
+	e.mu.Lock()
+	for range 3 { // the first one runs, the others were sent ahead
+		j, err := newJob(t.Context(), &Call{Module: m, Export: "silent", Outputs: 1})
 		require.NoError(t, err)
+		e.assign(w, j)
 	}
-	var wg sync.WaitGroup
-	for range 3 {
-		wg.Go(func() { _, _ = run(t, e, m, "spin") })
-	}
-	var busy *worker
-	var before int
-	require.Eventually(t, func() bool {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		before = e.queue.length
-		for w := range e.pool.workers {
-			if len(w.run.inflight) > 0 && w.run.holdsUp() {
-				e.pool.closed, busy = true, w // as Close begins
-				w.run.since = time.Now().Add(-stallAfter)
-			}
-		}
-		return busy != nil
-	}, 10*time.Second, 50*time.Microsecond)
-	e.onTimer(busy)
+	require.True(t, w.run.holdsUp())
+	e.pool.closed = true // as Close begins
+	w.run.since = time.Now().Add(-stallAfter)
+	e.mu.Unlock()
+	e.onTimer(w)
 	e.mu.Lock()
 	queued := e.queue.length
 	e.pool.closed = false
 	e.mu.Unlock()
 	require.NoError(t, e.Close())
-	wg.Wait()
-	require.Equal(t, before, queued)
+	require.Zero(t, queued)
 }
 
 func TestIdleWorkersLeave(t *testing.T) {
@@ -219,7 +225,7 @@ func TestIdleWorkersLeave(t *testing.T) {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		return len(e.pool.bounds) == 0 && len(e.pool.workers) <= 1
-	}, 10*time.Second, time.Millisecond)
+	}, patience, time.Millisecond)
 	_, err = run(t, e, m, "silent")
 	require.NoError(t, err)
 	require.Equal(t, int64(1), e.Stats().Compiled)

@@ -24,6 +24,7 @@ type Engine struct {
 	spawner *spawner
 	sandbox SandboxReport
 	wg      sync.WaitGroup // goroutines that Close waits for
+	busy    time.Duration  // how many times its processor time a compilation may take by the clock
 
 	mu    sync.Mutex
 	kept  int64 // bytes of memory files in results that are not closed yet
@@ -65,7 +66,7 @@ func New(cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("native code: %w", err)
 	}
-	e := &Engine{cfg: cfg, native: store, spawner: newSpawner(), most: maxKept}
+	e := &Engine{cfg: cfg, native: store, spawner: newSpawner(), most: maxKept, busy: busyFactor}
 	e.pool = pool{bounds: map[boundKey]*bound{}, first: map[[32]byte]bool{}, known: map[[32]byte]bool{}, refusals: refusals{},
 		workers: map[*worker]struct{}{}}
 	e.pool.reaper = time.AfterFunc(time.Hour, e.reap)

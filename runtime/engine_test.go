@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -29,6 +30,9 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(m.Run())
 }
+
+// patience is when a test gives up waiting for something that never comes. No test passes because of it.
+const patience = 2 * time.Minute
 
 // newEngine makes an engine that is closed with the test.
 func newEngine(t testing.TB, change ...func(*Config)) *Engine {

@@ -20,7 +20,7 @@ import (
 // run calls a function of the test guest with defaults.
 func run(t testing.TB, e *Engine, m *Module, export string, change ...func(*Call)) (*Result, error) {
 	t.Helper()
-	c := &Call{Module: m, Node: "n", Export: export, Outputs: 1}
+	c := &Call{Module: m, Node: "n", Export: export, Outputs: 1, Limits: Limits{Time: patience}}
 	for _, f := range change {
 		f(c)
 	}
@@ -54,9 +54,7 @@ func TestTraps(t *testing.T) {
 
 func TestFailures(t *testing.T) {
 	e, m := newEngine(t), guestModule(t)
-	small := func(c *Call) {
-		c.Limits = Limits{Memory: 1 << 20, Output: 1 << 20, Time: 200 * time.Millisecond}
-	}
+	small := func(c *Call) { c.Limits.Memory, c.Limits.Output = 1<<20, 1<<20 }
 	for _, tc := range []struct{ export, code, detail, limit string }{
 		{"fail", CodeFailed, "it does not work", ""},
 		{"exit", CodeExit, "exit code 7", ""},
@@ -73,7 +71,11 @@ func TestFailures(t *testing.T) {
 		{"takes_one", CodeRefused, "takes and returns nothing", ""},
 		{"memory", CodeRefused, "is a memory", ""},
 	} {
-		_, err := run(t, e, m, tc.export, small)
+		_, err := run(t, e, m, tc.export, small, func(c *Call) {
+			if tc.code == CodeTimeout {
+				c.Limits.Time = 200 * time.Millisecond
+			}
+		})
 		var ge *Error
 		require.ErrorAs(t, err, &ge, tc.export)
 		require.Equal(t, tc.code, ge.Code, "%s: %v", tc.export, err)
@@ -187,14 +189,22 @@ func TestLog(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []LogLine{{1, "hello"}, {3, "hell"}}, res.Log)
 
-	var ge *Error
-	_, err = run(t, e, m, "say_and_spin", func(c *Call) { c.Limits.Time = 100 * time.Millisecond })
-	require.ErrorAs(t, err, &ge)
-	require.Equal(t, CodeTimeout, ge.Code)
+	// killed runs a function until its time is up, which is when the worker has noted what it said.
+	killed := func(export string, said func(streams) bool) (ge *Error) {
+		ended := make(chan error)
+		go func() {
+			_, err := run(t, e, m, export)
+			ended <- err
+		}()
+		running(t, e, func(w *worker) bool { return said(w.board.saved()) }).hasRunFor(time.Hour)
+		require.ErrorAs(t, <-ended, &ge)
+		require.Equal(t, CodeTimeout, ge.Code)
+		return ge
+	}
+	ge := killed("say_and_spin", func(s streams) bool { return len(s.lines()) > 0 })
 	require.Equal(t, []LogLine{{2, "hello"}}, ge.Log, "what was said before the kill is kept")
 
-	_, err = run(t, e, m, "chatter", func(c *Call) { c.Limits.Time = 100 * time.Millisecond })
-	require.ErrorAs(t, err, &ge)
+	ge = killed("chatter", func(s streams) bool { return s.dropped > 0 })
 	size := 0
 	for _, l := range ge.Log {
 		size += len(l.Text)

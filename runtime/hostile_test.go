@@ -61,7 +61,7 @@ func TestHostileModules(t *testing.T) {
 			}
 			loaded := e.Stats().Compiled
 			require.NoError(t, err)
-			c := &Call{Module: m, Node: "n", Export: "run", Outputs: 1}
+			c := &Call{Module: m, Node: "n", Export: "run", Outputs: 1, Limits: Limits{Time: patience}}
 			if hm.Want == CodeTimeout {
 				c.Limits.Time = 300 * time.Millisecond
 			}

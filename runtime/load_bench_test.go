@@ -46,7 +46,7 @@ func BenchmarkFirstStart(b *testing.B) {
 		res, err := e.Run(context.Background(), call)
 		require.NoError(b, err)
 		require.Equal(b, "hello 1\n", string(res.Outputs[0].Bytes))
-		require.Eventually(b, func() bool { return e.native.verify(m.Hash) == nil }, 20*time.Second, time.Millisecond)
+		require.Eventually(b, func() bool { return e.native.verify(m.Hash) == nil }, patience, time.Millisecond)
 	}
 	compile()
 	var ours, bare time.Duration
@@ -61,7 +61,7 @@ func BenchmarkFirstStart(b *testing.B) {
 				e.mu.Lock()
 				defer e.mu.Unlock()
 				return e.pool.spare != nil
-			}, 20*time.Second, time.Millisecond)
+			}, patience, time.Millisecond)
 			begin := time.Now()
 			b.StartTimer()
 			res := e.mustRun(b, call)

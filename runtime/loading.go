@@ -109,7 +109,7 @@ func (e *Engine) awaitLoad(w *worker, compile bool, most time.Duration) (loadedM
 		}
 		// A sound module must not look endless because others have the processors: the worker's own time counts.
 		left := most - w.cpuTime()
-		if left <= 0 || time.Since(begin) >= busyFactor*most {
+		if left <= 0 || time.Since(begin) >= e.busy*most {
 			w.kill(&killReason{code: CodeCompileTimeout, detail: "compiling it took longer than it may"})
 			<-w.gone
 			slow := &Error{Code: CodeCompileTimeout, Detail: "compiling it took longer than it may", Limit: compileLimit(most)}

@@ -63,6 +63,7 @@ func slowModule(t testing.TB, depth int) *Module {
 
 func TestCompileTimeout(t *testing.T) {
 	e := newEngine(t, func(c *Config) { c.CompileTime = 300 * time.Millisecond })
+	e.busy = 1000
 	slow := slowModule(t, 500)
 	var wg sync.WaitGroup
 	for range 3 {
@@ -91,6 +92,7 @@ func TestLargeModulesMayCompileLonger(t *testing.T) {
 func TestFailureToCompileIsRemembered(t *testing.T) {
 	dir := t.TempDir()
 	e := newEngine(t, func(c *Config) { c.CompileTime, c.Dir = 300*time.Millisecond, dir })
+	e.busy = 1000
 	slow := slowModule(t, 500)
 	invalid, err := NewModule("invalid", []byte("\x00asm\x01\x00\x00\x00\x01\x04\x01\x60\x00\x00\x03\x02\x01\x00\x07\x05\x01\x01f\x00\x00\x0a\x05\x01\x03\x00\x6a\x0b"), nil) // adds what is not there
 	require.NoError(t, err)
@@ -104,7 +106,7 @@ func TestFailureToCompileIsRemembered(t *testing.T) {
 	require.Eventually(t, func() bool {
 		left, err := os.ReadDir(filepath.Join(dir, "staging"))
 		return err == nil && len(left) == 0
-	}, time.Minute, time.Millisecond, "what they left behind")
+	}, patience, time.Millisecond, "what they left behind")
 	require.NoError(t, os.Remove(filepath.Join(dir, "staging")))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "staging"), nil, 0o600)) // another attempt would end otherwise
 	for m, code := range codes {
@@ -122,7 +124,7 @@ func TestFolderIsDeletedWhileInUse(t *testing.T) {
 	require.NoError(t, os.RemoveAll(dir))
 	_, err := run(t, e, guestModule(t), "silent")
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return e.native.has(guestModule(t).Hash) }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return e.native.has(guestModule(t).Hash) }, patience, time.Millisecond)
 }
 
 func TestNativeCodeIsBounded(t *testing.T) {
@@ -191,7 +193,7 @@ func TestChangedNativeCode(t *testing.T) {
 	}
 	in(func(e *Engine) {
 		require.Equal(t, int64(1), e.Stats().Compiled)
-		require.Eventually(t, func() bool { return e.native.has(m.Hash) }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return e.native.has(m.Hash) }, patience, time.Millisecond)
 	})
 	in(func(e *Engine) {
 		require.Equal(t, int64(1), e.Stats().Loaded)
@@ -208,14 +210,14 @@ func TestChangedNativeCode(t *testing.T) {
 	require.NoError(t, os.WriteFile(code(), b, 0o600))
 	in(func(e *Engine) {
 		require.Equal(t, int64(1), e.Stats().Compiled, "changed code is not run")
-		require.Eventually(t, func() bool { return e.native.verify(m.Hash) == nil }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return e.native.verify(m.Hash) == nil }, patience, time.Millisecond)
 	})
 
 	// A hard link is somebody else's handle on the file.
 	require.NoError(t, os.Link(code(), dir+"/link"))
 	in(func(e *Engine) {
 		require.Equal(t, int64(1), e.Stats().Compiled)
-		require.Eventually(t, func() bool { return e.native.verify(m.Hash) == nil }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return e.native.verify(m.Hash) == nil }, patience, time.Millisecond)
 	})
 
 	// Another key vouches for nothing.
@@ -265,7 +267,7 @@ func TestStubWithoutItsNativeCode(t *testing.T) {
 	in := func(f func(e *Engine)) { afterARun(t, dir, m, f) }
 	in(func(e *Engine) {
 		require.Equal(t, int64(1), e.Stats().Compiled)
-		require.Eventually(t, func() bool { return e.native.has(m.Hash) }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return e.native.has(m.Hash) }, patience, time.Millisecond)
 		place := e.native.place(m.Hash)
 		names, err := filepath.Glob(place + "/*/*")
 		require.NoError(t, err)
@@ -279,7 +281,7 @@ func TestStubWithoutItsNativeCode(t *testing.T) {
 	in(func(e *Engine) {
 		require.Equal(t, int64(1), e.Stats().Compiled)
 		require.Zero(t, e.Stats().Crashed)
-		require.Eventually(t, func() bool { return e.native.verify(m.Hash) == nil }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return e.native.verify(m.Hash) == nil }, patience, time.Millisecond)
 	})
 	in(func(e *Engine) { require.Equal(t, int64(1), e.Stats().Loaded) })
 }

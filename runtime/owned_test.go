@@ -182,7 +182,7 @@ func TestOwnedWorkerDoesNotOutliveTheDeadline(t *testing.T) {
 	for _, likes := range []string{"never-starts", "claims-others"} {
 		t.Run(likes, func(t *testing.T) {
 			e, m := ownedEngine(t, likes), guestModule(t)
-			ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+			ctx, stop := context.WithTimeout(t.Context(), patience)
 			defer stop()
 			var wg sync.WaitGroup
 			for range 3 {

@@ -165,20 +165,27 @@ func TestOwnersShare(t *testing.T) {
 	start := func(owner string, n int) {
 		for range n {
 			wg.Go(func() {
-				_, err := run(t, e, m, "loop", func(c *Call) { c.Owner = owner; c.Export = "silent" })
+				_, err := run(t, e, m, "report", func(c *Call) {
+					var begun sync.Once
+					c.Owner, c.Progress = owner, func(int64, int64) {
+						begun.Do(func() {
+							mu.Lock()
+							order = append(order, owner)
+							mu.Unlock()
+						})
+					}
+				})
 				require.NoError(t, err)
-				mu.Lock()
-				order = append(order, owner)
-				mu.Unlock()
 			})
 		}
 	}
 	start("big", 40)
-	require.Eventually(t, func() bool { return e.Stats().Queued == 40 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return e.Stats().Queued == 40 }, patience, time.Millisecond)
 	start("small", 2)
-	require.Eventually(t, func() bool { return e.Stats().Queued == 42 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return e.Stats().Queued == 42 }, patience, time.Millisecond)
 	release()
 	wg.Wait()
+	require.Len(t, order, 42)
 	last := 0
 	for i, o := range order {
 		if o == "small" {
@@ -207,7 +214,7 @@ func TestLongCallAmongShortOnes(t *testing.T) {
 		})
 	}
 	short.Wait()
-	require.Equal(t, 1, e.Stats().Running)
+	require.Eventually(t, func() bool { return e.Stats().Running == 1 }, patience, time.Millisecond) // it may come last
 	cancel()
 	wg.Wait()
 	require.ErrorIs(t, long, context.Canceled)
@@ -270,7 +277,7 @@ func TestHammer(t *testing.T) {
 			r := rand.New(rand.NewPCG(uint64(g), 1))
 			for range 60 {
 				ctx, cancel := context.WithCancel(context.Background())
-				c := &Call{Module: guest, Owner: fmt.Sprint(g % 4), Outputs: 1, Limits: Limits{Time: 2 * time.Second}}
+				c := &Call{Module: guest, Owner: fmt.Sprint(g % 4), Outputs: 1, Limits: Limits{Time: patience}}
 				want := ""
 				switch r.IntN(12) {
 				case 0:
@@ -315,7 +322,7 @@ func TestHammer(t *testing.T) {
 	}
 	wg.Wait()
 	require.Equal(t, int64(16*60), ended.Load())
-	require.Eventually(t, func() bool { return e.Stats().Running == 0 }, 10*time.Second, time.Millisecond,
+	require.Eventually(t, func() bool { return e.Stats().Running == 0 }, patience, time.Millisecond,
 		"what nobody waits for any more ends soon")
 	require.Zero(t, e.Stats().Queued)
 	require.Zero(t, e.Stats().Crashed)
@@ -335,7 +342,7 @@ func TestOutputsDoNotPileUp(t *testing.T) {
 		require.NoError(t, err)
 		second <- res
 	}()
-	require.Eventually(t, func() bool { return e.Stats().Queued == 1 }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return e.Stats().Queued == 1 }, patience, time.Millisecond)
 	require.Zero(t, e.Stats().Running)
 	first.Close()
 	(<-second).Close()

@@ -225,7 +225,7 @@ func TestWorkerSendsNonsense(t *testing.T) {
 			w.bind(e, m)
 			done := make(chan error, 1)
 			go func() {
-				_, err := run(t, e, m, "silent", func(c *Call) { c.Limits.Output = 1000; c.Limits.Time = 20 * time.Second })
+				_, err := run(t, e, m, "silent", func(c *Call) { c.Limits.Output = 1000; c.Limits.Time = patience })
 				done <- err
 			}()
 			_, err := unix.Read(theirs, make([]byte, 4096))
