@@ -12,8 +12,8 @@ import (
 
 // A compiler that takes longer than other calls of the driver may costs nobody anything, nor those who wait for it.
 func TestPoolSlowCompiler(t *testing.T) {
-	p := newPool(t, fakeDriver(t, "COMPILE=700"), func(c *PoolConfig) {
-		c.stuck = 200 * time.Millisecond
+	p := newPool(t, fakeDriver(t, "COMPILE=2000"), func(c *PoolConfig) {
+		c.stuck = 1500 * time.Millisecond
 		c.OnLost = func(_, reason string) { t.Errorf("lost: %s", reason) }
 	})
 	e, _ := session(t, p, "a")
@@ -34,7 +34,7 @@ func TestPoolCompilerHangs(t *testing.T) {
 	require.Contains(t, text, "4711")
 	lost := make(chan string, 9)
 	p := newPool(t, fakeDriver(t, `COMPILEHANG="4711"`), func(c *PoolConfig) {
-		c.stuck, c.compile = time.Minute, 300*time.Millisecond
+		c.compile = 2 * time.Second
 		c.OnLost = func(_, reason string) { lost <- reason }
 	})
 	other, _ := session(t, p, "b")

@@ -23,7 +23,7 @@ func TestPoolSessionEnds(t *testing.T) {
 		<-goOn
 		return 0
 	})
-	p := newPool(t, c, func(c *PoolConfig) { c.stuck = time.Minute })
+	p := newPool(t, c)
 	l, err := p.Session(t.Context(), Request{Device: "fake", Owner: "a", Memory: testMemory})
 	require.NoError(t, err)
 	e := dial(t, l)

@@ -40,7 +40,7 @@ func onPool(t *testing.T, p *Pool, owner string) (*Session, *readCounter) {
 
 // What one call of an owner gave, or was given, is on the device for the next one, and for that of no other owner.
 func TestTensorsStayOnTheDevice(t *testing.T) {
-	p := newPool(t, fakeDriver(t), func(c *PoolConfig) { c.stuck = time.Minute }) // the interpreter hashes slowly
+	p := newPool(t, fakeDriver(t))
 	const typ = "tensor<u8,[n]>"
 	d := op.Desc{DType: op.U8, Shape: []int64{keepFrom + 4321}}
 	elements := make([]byte, d.Bytes())
@@ -105,7 +105,7 @@ func TestFindIsChecked(t *testing.T) {
 
 // An output that may be a reference is not read back by the call: it is retrieved later, whole, by whoever has the owner's worker.
 func TestReferences(t *testing.T) {
-	p := newPool(t, fakeDriver(t), func(c *PoolConfig) { c.stuck = time.Minute }) // the interpreter hashes slowly
+	p := newPool(t, fakeDriver(t))
 	const typ = "tensor<u8,[n]>"
 	d := op.Desc{DType: op.U8, Shape: []int64{referFrom + chunk/8}}
 	elements := make([]byte, d.Bytes())

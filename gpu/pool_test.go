@@ -38,10 +38,10 @@ func fakeDriver(t testing.TB, macros ...string) *fake.CUDA {
 	return fake.NewCUDA(t, macros...)
 }
 
-// newPool makes a pool over a fake driver. It is as patient as a slow machine needs and a test can bear.
+// newPool makes a pool over a fake driver. It is as patient as a slow machine needs; tests of what never returns bear less.
 func newPool(t *testing.T, f *fake.CUDA, change ...func(*PoolConfig)) *Pool {
 	t.Helper()
-	cfg := PoolConfig{library: f.Library(), stuck: 2 * time.Second, backoff: []time.Duration{time.Millisecond}}
+	cfg := PoolConfig{library: f.Library(), stuck: time.Minute, backoff: []time.Duration{time.Millisecond}}
 	for _, c := range change {
 		c(&cfg)
 	}
@@ -170,7 +170,7 @@ func TestPoolQuota(t *testing.T) {
 // A driver that never answers costs the sessions of one owner, and another one goes on.
 func TestPoolHang(t *testing.T) {
 	lost := make(chan string, 1)
-	onLost := func(c *PoolConfig) { c.OnLost = func(_, reason string) { lost <- reason } }
+	onLost := func(c *PoolConfig) { c.stuck, c.OnLost = 3*time.Second, func(_, reason string) { lost <- reason } }
 	for macro, why := range map[string]string{"HANG=1": "is not done after", "CALLHANG=40": "has not returned after"} {
 		p := newPool(t, fakeDriver(t, macro), onLost)
 		other, _ := session(t, p, "b")
@@ -210,10 +210,13 @@ func TestPoolEndlessWork(t *testing.T) {
 
 // The end of a session is the end of its work, and of nothing else.
 func TestPoolLongWork(t *testing.T) {
-	p := newPool(t, fakeDriver(t, "SLOW=20"))
+	p := newPool(t, fakeDriver(t, "SLOW=500"))
 	e, l := session(t, p, "a")
 	beside, _ := session(t, p, "a")
-	fence := spin(t, e, 100, spinner(3, 1))
+	var fence uint64
+	for range 3 {
+		fence = spin(t, e, 100, spinner(3, 1))
+	}
 	requireFault(t, op.TimedOut, e.Wait(fence, 0))
 	endOfSession(t, l)
 	require.NoError(t, sums(t, beside))

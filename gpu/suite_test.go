@@ -2,7 +2,6 @@ package gpu
 
 import (
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -11,7 +10,7 @@ import (
 
 // A session in a GPU worker is an executor like all others.
 func TestSuite(t *testing.T) {
-	p := newPool(t, fakeDriver(t, "MEMORY=512"), func(c *PoolConfig) { c.stuck = time.Minute }) // the interpreter is slow, and slower where races are looked for
+	p := newPool(t, fakeDriver(t, "MEMORY=512"))
 	suite.Run(t, func(t *testing.T) suite.Executor {
 		l, err := p.Session(t.Context(), Request{Device: "fake", Owner: "a", Memory: suite.Quota})
 		require.NoError(t, err)

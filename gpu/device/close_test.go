@@ -21,7 +21,7 @@ func TestCloseEndsLoops(t *testing.T) {
 		closeEndsLoops(t, d, 16<<20, 1<<20-1) // some seconds of work
 	})
 	t.Run("fake", func(t *testing.T) {
-		d, _ := fakeDevice(t, "SLOW=50")
+		d, _ := fakeDevice(t, "SLOW=500")
 		closeEndsLoops(t, d, 100, 3)
 	})
 }
@@ -32,9 +32,11 @@ func closeEndsLoops(t *testing.T, d *device.Device, n int, turns uint32) {
 	x, y := alloc(t, s, op.I32, int64(n)), alloc(t, s, op.I32, int64(n))
 	upload(t, s, x, n, func(int) uint32 { return turns })
 	k := kernel(t, s, count)
+	var last uint64
 	for range 4 {
-		requireFault(t, op.TimedOut, s.Wait(submit(t, s, one(op.Map, k, x, y)), 0))
+		last = submit(t, s, one(op.Map, k, x, y))
 	}
+	requireFault(t, op.TimedOut, s.Wait(last, 0))
 	begin := time.Now()
 	require.NoError(t, s.Close())
 	t.Logf("closed after %v", time.Since(begin))

@@ -69,7 +69,7 @@ func TestPatienceHasAnEnd(t *testing.T) {
 
 // A session that cannot be ended takes its device with it: what it holds would be nobody's for as long as the process lives.
 func TestASessionThatCannotBeEnded(t *testing.T) {
-	s := fakeSession(t, 1<<28, "SLOW=300", "STREAMS=1")
+	s := fakeSession(t, 1<<28, "SLOW=900", "STREAMS=1")
 	fence, err := long(t, s, 3)
 	require.NoError(t, err)
 	var fault *op.Error

@@ -109,11 +109,13 @@ func TestAGraphThatNeverEnds(t *testing.T) {
 }
 
 func TestWaitGivesUpAndTheGraphGoesOn(t *testing.T) {
-	d, _ := fakeDevice(t, "SLOW=300")
+	d, _ := fakeDevice(t, "SLOW=900")
 	s := session(t, d, 1<<20)
 	x, y := alloc(t, s, op.F32, 4), alloc(t, s, op.F32, 4)
 	upload(t, s, x, 4, func(int) uint32 { return 0x40000000 })
-	f := submit(t, s, one(op.Map, kernel(t, s, axpb), x, x, y))
+	k := kernel(t, s, axpb)
+	submit(t, s, one(op.Map, k, x, x, y))
+	f := submit(t, s, one(op.Map, k, x, x, y))
 	requireFault(t, op.TimedOut, s.Wait(f, 0))
 	require.NoError(t, s.Wait(f, -1))
 	require.Equal(t, words(4, func(int) uint32 { return 0x40c00000 }), read(t, s, y))
