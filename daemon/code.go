@@ -14,11 +14,14 @@ func codeOf(err error) string {
 	var module *runtime.ModuleError
 	var late *TimeoutError
 	var past *pastError
+	var clash *clashError
 	switch {
 	case errors.As(err, &past):
 		return past.code
 	case errors.As(err, &late):
 		return runtime.CodeTimeout
+	case errors.As(err, &clash):
+		return codeClash
 	case errors.As(err, &failure):
 		return failure.Code
 	case errors.As(err, &module):

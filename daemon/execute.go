@@ -40,7 +40,7 @@ func (r *Run) invoke(ctx context.Context, inv *graph.Invocation) ([]value.Value,
 	if past, err := c.before(ctx); err != nil {
 		return nil, c.failed(ctx, err)
 	} else if past != nil {
-		return c.done(past, journal.Cached)
+		return c.found(ctx, past)
 	}
 	if err := c.checkRanges(); err != nil {
 		return nil, c.failed(ctx, err)
@@ -51,7 +51,7 @@ func (r *Run) invoke(ctx context.Context, inv *graph.Invocation) ([]value.Value,
 		return nil, c.failed(ctx, err)
 	}
 	if stored != nil && (!r.afresh(inv.Node) || r.past[c.Path]) && !r.req.Verify {
-		return c.done(stored, journal.Cached)
+		return c.found(ctx, stored)
 	}
 	entry, ran, err := c.join(ctx)
 	if err != nil {
@@ -175,12 +175,17 @@ func (c *invocation) execute(ctx context.Context) (*cache.Entry, error) {
 		c.run.daemon.log.Warn("a node runs once more", "node", c.Path, "why", err)
 		res, err = c.try(ctx, access)
 	}
-	seen, whole := access.end()
+	seen, whole, clash := access.end()
+	if err == nil {
+		defer res.Close()
+		defer c.letGo()
+	}
+	if clash != nil && ctx.Err() == nil {
+		err = clash
+	}
 	if err != nil {
 		return nil, err
 	}
-	defer res.Close()
-	defer c.letGo()
 	outputs, err := c.take(ctx, res)
 	if err != nil {
 		return nil, err

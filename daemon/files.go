@@ -35,10 +35,11 @@ type fileAccess struct {
 	path string // of the invocation
 	typ  nodeType
 
-	mu   sync.Mutex
-	seen []cache.Observation        // guarded by mu
-	once map[cache.Observation]bool // guarded by mu: those of seen
-	odd  bool                       // guarded by mu: something went wrong that may go well the next time
+	mu    sync.Mutex
+	seen  []cache.Observation        // guarded by mu
+	once  map[cache.Observation]bool // guarded by mu: those of seen
+	odd   bool                       // guarded by mu: something went wrong that may go well the next time
+	clash error                      // guarded by mu: it wanted to write over what another node has written
 
 	held share
 }
@@ -110,12 +111,12 @@ func (a *fileAccess) fault(err error) error {
 	return err
 }
 
-// end says what the invocation saw and did, and whether that is all that its result depends on.
-func (a *fileAccess) end() (seen []cache.Observation, whole bool) {
+// end says what the invocation saw and did, and whether that is all that its result depends on; the error ends it.
+func (a *fileAccess) end() (seen []cache.Observation, whole bool, err error) {
 	a.held.end()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return slices.Clone(a.seen), !a.odd
+	return slices.Clone(a.seen), !a.odd, a.clash
 }
 
 // read returns the sealed content of a file.
@@ -166,7 +167,7 @@ func (a *fileAccess) write(_ context.Context, name string, data *os.File, size i
 	open := func() io.Reader { return io.NewSectionReader(data, 0, size) }
 	digest, _, err := value.SumReader(open())
 	if err == nil {
-		err = a.run.writers.claim(a.run.flow, a.path, name, digest)
+		err = a.claim(name, digest)
 	}
 	if err == nil {
 		_, err = a.run.replace(name, open, size)
@@ -175,6 +176,17 @@ func (a *fileAccess) write(_ context.Context, name string, data *os.File, size i
 		return a.fault(err)
 	}
 	return a.note(opWrite, name, digest)
+}
+
+// claim remembers a refusal: the invocation fails with it whatever the guest makes of it.
+func (a *fileAccess) claim(name string, digest value.Digest) error {
+	err := a.run.claim(a.path, content{name, digest})
+	if err != nil {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.clash = err
+	}
+	return err
 }
 
 func (r *Run) mayRead(name string) error {

@@ -51,6 +51,16 @@ func (c *invocation) properties() json.RawMessage {
 	return journal.Properties(list)
 }
 
+// found is done for a result of an earlier call. The files that it wrote hold what it wrote: nothing else may come in their place.
+func (c *invocation) found(ctx context.Context, got *cache.Entry) ([]value.Value, error) {
+	if c.typ.writes() {
+		if err := c.run.claim(c.Path, wrote(got.Observations)...); err != nil {
+			return nil, c.failed(ctx, err)
+		}
+	}
+	return c.done(got, journal.Cached)
+}
+
 // done records the end of an invocation and returns its outputs.
 func (c *invocation) done(got *cache.Entry, status journal.InvocationStatus) ([]value.Value, error) {
 	if status == journal.Ran {

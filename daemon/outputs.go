@@ -31,6 +31,9 @@ func (r *Run) writeOutputs(ctx context.Context, outputs []graph.OutputValue) ([]
 	if err := apart(files); err != nil {
 		return nil, err
 	}
+	if err := r.claimOutputs(ctx, files); err != nil {
+		return nil, err
+	}
 	var written []string
 	for _, f := range files {
 		if ctx.Err() != nil {
@@ -72,6 +75,27 @@ func apart(files []outputFile) error {
 		}
 	}
 	return nil
+}
+
+// claimOutputs is for the run of a node, beside which others write. What a run of its own writes comes after all that its nodes wrote.
+func (r *Run) claimOutputs(ctx context.Context, files []outputFile) error {
+	if r.way == "" {
+		return nil
+	}
+	contents := make([]content, len(files))
+	for i, f := range files {
+		src, err := r.reader(ctx, f.from)
+		if err != nil {
+			return err
+		}
+		digest, _, err := value.SumReader(io.NewSectionReader(src, f.span.Off, f.span.Len))
+		src.Close()
+		if err != nil {
+			return err
+		}
+		contents[i] = content{f.path, digest}
+	}
+	return r.claim("", contents...)
 }
 
 // outputFiles says which bytes go where: a list fills one file per item, named by Names or by index.

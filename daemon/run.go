@@ -73,7 +73,8 @@ type Run struct {
 	pubs                         publications
 	unstored                     share // values in memory that the disk has no room for
 	keys                         keyMemo
-	writers                      writers
+	writers                      *writers             // of the outermost run
+	way                          string               // from there to this one, as writers has it
 	told                         map[string]time.Time // when groups last said how far they are, by path; under the graph's lock
 
 	mu         sync.Mutex
@@ -110,6 +111,11 @@ func (d *Daemon) Run(ctx context.Context, flow *Workflow, req Request) (*Result,
 func (d *Daemon) newRun(flow *Workflow, req Request, fresh map[string]bool) *Run {
 	r := &Run{daemon: d, flow: flow, req: req, grants: flow.Grants, fresh: fresh,
 		unstored: share{all: &d.held, what: "results of one run for which the disk has no room"}}
+	if above := req.parent; above != nil {
+		r.writers, r.way = above.writers, above.way+req.parentPath+"/"
+	} else {
+		r.writers = &writers{flow: flow, by: make(map[string]*written)}
+	}
 	r.presence.run, r.presence.above = r, req.above()
 	return r
 }

@@ -126,6 +126,9 @@ func (c *invocation) before(ctx context.Context) (*cache.Entry, error) {
 			}
 		}
 	}
+	if was, err := c.run.daemon.cache.Detail(ctx, past.Key); err == nil {
+		e.Observations = was.Observations
+	}
 	err := c.run.present(ctx, e.Outputs)
 	if errors.Is(err, cache.ErrLost) {
 		return nil, &runtime.Error{Code: codeUnknownEffect, Module: c.typ.Module.Name,

@@ -25,7 +25,7 @@ func (p *plan) tapped(places map[*Node]place) {
 				continue
 			}
 			port := from.streamPort(l.Over.Port)
-			if port < 0 || (from.Kind == Task && from.Error.Values != nil) || n.needs(from) {
+			if port < 0 || n.waitsForEnd(from) {
 				continue
 			}
 			leads = append(leads, lead{tapping{group: int32(u), lane: k, port: port}, at.index})
@@ -58,6 +58,12 @@ func (n *Node) streamPort(name string) int {
 		}
 	}
 	return -1
+}
+
+// waitsForEnd reports whether a group goes over items of a node only when that has ended: it needs more of it, or something else may stand
+// for them.
+func (n *Node) waitsForEnd(of *Node) bool {
+	return of.Kind == Task && of.Error.Values != nil || n.needs(of)
 }
 
 // needs reports whether a group wants more of a node than the lanes that it goes over: then it waits for the node's end.
