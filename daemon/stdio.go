@@ -123,10 +123,6 @@ func (c *invocation) take(ctx context.Context, res *runtime.Result) ([]value.Val
 			continue
 		}
 		v, err := c.run.output(ctx, p.Type, out)
-		var bad *cache.EncodingError
-		if errors.As(err, &bad) {
-			err = bad.Err // what it should have been is said already
-		}
 		if err != nil {
 			return nil, c.outputError(p, "", err)
 		}
