@@ -8,7 +8,10 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
+
+	"github.com/spf13/cobra"
 
 	"levee/daemon"
 )
@@ -46,7 +49,11 @@ func run(args []string) int {
 	cmd := a.root()
 	cmd.SetArgs(args)
 	a.json = slices.Contains(args, "--json") // also where a mistake stands in front of it
-	code := a.end(cause(drain, cmd.ExecuteContext(drain)))
+	err := cmd.ExecuteContext(drain)
+	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
+		a.json = false // of the command line that is being typed: shells read the last line
+	}
+	code := a.end(cause(drain, err))
 	if err := stdout.failed(); code == daemon.ExitOK && err != nil {
 		a.printError(err)
 		return exitCode(err)
