@@ -216,10 +216,15 @@ func (c *childCall) wait(ctx context.Context, child *Run) ([]value.Value, journa
 		return nil, "", res.Err
 	case res.Status != journal.Completed:
 		return nil, "", fmt.Errorf("run %s of this node was %s", shortID(res.ID), res.Status)
-	case res.Counts.Ran > 0:
-		return c.outputs(res.Outputs), journal.Ran, nil
 	}
-	return c.outputs(res.Outputs), journal.Cached, nil
+	outputs := c.outputs(res.Outputs)
+	if err := r.hold(outputs); err != nil {
+		return nil, "", err
+	}
+	if res.Counts.Ran > 0 {
+		return outputs, journal.Ran, nil
+	}
+	return outputs, journal.Cached, nil
 }
 
 // keep adds what the child did to what its parent tells of at its end.

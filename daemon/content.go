@@ -145,6 +145,19 @@ func (r *Run) keep(ctx context.Context, t value.Type, enc []byte) (value.Value, 
 	return value.New(t, enc)
 }
 
+// hold counts those of a list that are in memory, for which a run that has ended had counted them.
+func (r *Run) hold(list []value.Value) error {
+	for _, v := range list {
+		if _, inline := v.Inline(); !inline || v.Size <= value.InlineMax {
+			continue
+		}
+		if none := r.unstored.take(v.Size); none != nil {
+			return fmt.Errorf("%w; %w", cache.ErrFull, none)
+		}
+	}
+	return nil
+}
+
 // save builds a value of a prefix and the encodings of others, without holding them all in memory unless the disk is full.
 func (r *Run) save(ctx context.Context, t value.Type, prefix []byte, parts []value.Value) (value.Value, error) {
 	pr, pw := io.Pipe()

@@ -116,6 +116,41 @@ outputs: { n: long.characters }
 	require.Equal(t, "4000000", output(t, got.Result, "n"))
 }
 
+// What the run of a node gives is in memory when that run has ended, too, and counts for the run that it is part of.
+func TestFullDiskCountsWhatRunsOfNodesGive(t *testing.T) {
+	b := newBox(t)
+	disk := t.TempDir()
+	if err := unix.Mount("levee-test", disk, "tmpfs", 0, "size=64m"); err != nil {
+		t.Skipf("a small disk needs root: %v", err)
+	}
+	t.Cleanup(func() { require.NoError(t, unix.Unmount(disk, unix.MNT_DETACH)) })
+	b.cfg.CacheDir = filepath.Join(disk, "cache")
+	b.drop("one.flow.yaml", `levee: 1
+inputs: { text: string }
+nodes: { much: { uses: text/pad, with: { width: 1000000 }, in: { text: inputs.text } } }
+outputs: { text: much.text }
+`)
+	b.drop("many.flow.yaml", `levee: 1
+nodes:
+  a: { uses: ./one.flow.yaml, with: { text: a } }
+  b: { uses: ./one.flow.yaml, with: { text: b } }
+  c: { uses: ./one.flow.yaml, with: { text: c } }
+  n: { uses: text/length, in: { text: a.text }, after: [b, c] }
+outputs: { n: n.characters }
+`)
+	d := b.open()
+	require.NoError(t, d.run("many.flow.yaml").Err) // compiles, which needs room on the disk
+	d.HoldAtMost(5 << 20)
+	filler := filepath.Join(disk, "filler")
+	fill(t, filler)
+	t.Cleanup(func() { require.NoError(t, os.Remove(filler)) })
+	st, err := os.Stat(filler)
+	require.NoError(t, err)
+	require.NoError(t, os.Truncate(filler, st.Size()-800<<10)) // room for rows, and for no text of a million
+	b.drop("many.flow.yaml", strings.ReplaceAll(b.read("many.flow.yaml"), "with: { text: ", "with: { text: other "))
+	require.ErrorContains(t, d.run("many.flow.yaml").Err, "results of one run for which the disk has no room may take 2.5 MiB of memory together")
+}
+
 // A result that cannot be stored is not called the node's fault.
 func TestDiskThatTakesNoValuesIsNamed(t *testing.T) {
 	b := newBox(t)
