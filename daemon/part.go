@@ -3,7 +3,10 @@ package daemon
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"slices"
 	"strings"
 
 	"levee/graph"
@@ -100,4 +103,20 @@ func (d *Daemon) Retry(ctx context.Context, prefix string, current bool) (flow *
 	req.Trigger, req.Why = "", "retry of run "+shortID(rec.ID)
 	req.NoCache, req.Verify, req.From = false, false, nil
 	return flow, req, edited, err
+}
+
+// FilesChanged reports whether files with which a run began are others now, as far as they can be read. Of a per-file run it reads the one
+// file: the folder may hold thousands.
+func (d *Daemon) FilesChanged(ctx context.Context, flow *Workflow, req *Request) bool {
+	if req.File == nil {
+		now, err := d.TriggerFiles(ctx, flow)
+		return err == nil && !slices.Equal(now, req.Files)
+	}
+	dir, err := d.openDir(flow.Dir)
+	if err != nil {
+		return false
+	}
+	defer dir.Close()
+	digest, _, err := d.fileDigest(ctx, dir, req.File.Path)
+	return err == nil && digest != req.File.Digest || errors.Is(err, fs.ErrNotExist)
 }

@@ -2,21 +2,9 @@ package main
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
-
-	"levee/daemon"
-	"levee/graph/value"
 )
-
-// changed reports whether files with which a run began are others now.
-func changed(req *daemon.Request, now []value.FileRef) bool {
-	if req.File != nil {
-		return !slices.Contains(now, *req.File)
-	}
-	return !slices.Equal(now, req.Files)
-}
 
 func (a *app) retryCommand() *cobra.Command {
 	var from []string
@@ -42,7 +30,7 @@ func (a *app) retryCommand() *cobra.Command {
 			if edited && !current {
 				fmt.Fprintln(a.err, "the workflow was edited since: this is how it was then (--current runs what lies there now)")
 			}
-			if now, err := d.TriggerFiles(a.drain, flow); err == nil && changed(&req, now) {
+			if d.FilesChanged(a.drain, flow, &req) {
 				fmt.Fprintln(a.err, "the files were changed since: these are those of then (a new run takes what lies there now)")
 			}
 			req.From, req.NoCache = from, noCache
