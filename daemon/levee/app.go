@@ -179,6 +179,9 @@ func (a *app) printJSON(v any) {
 	enc.Encode(v) // a.out keeps what went wrong
 }
 
+// listed is a list in JSON where there is nothing in it, too: scripts go over it.
+func listed[T any](list []T) []T { return append([]T{}, list...) }
+
 // printable writes JSON, whole values of it, so that a terminal only shows it.
 type printable struct{ io.Writer }
 

@@ -16,7 +16,7 @@ func (a *app) gpuCommand() *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			r := inventory.New("/").Report(a.drain)
 			if a.json {
-				r.Devices = append([]inventory.Device{}, r.Devices...) // a list where there are none, too
+				r.Devices = listed(r.Devices)
 				a.printJSON(struct {
 					Type string `json:"type"`
 					inventory.Report

@@ -70,7 +70,7 @@ func (a *app) nodesCommand() *cobra.Command {
 func typeJSON(t *nodes.NodeType) map[string]any {
 	return map[string]any{
 		"type": "node_type", "name": t.FullName, "version": t.Module.Version, "sha256": fmt.Sprintf("%x", t.Module.Hash), "doc": t.Doc,
-		"inputs": t.Inputs, "outputs": t.Outputs, "wants": t.Wants, "devices": t.Devices, "abi": t.ABI, "idempotent": t.Idempotent,
+		"inputs": listed(t.Inputs), "outputs": listed(t.Outputs), "wants": listed(t.Wants), "devices": t.Devices, "abi": t.ABI, "idempotent": t.Idempotent,
 	}
 }
 

@@ -223,8 +223,8 @@ func (a *app) runOnce(ctx context.Context, d *daemon.Daemon, flow *daemon.Workfl
 
 func resultJSON(r *daemon.Result) map[string]any {
 	m := map[string]any{
-		"type": "result", "job_id": r.ID, "status": r.Status, "outputs": r.Outputs, "counts": r.Counts, "written": r.Written,
-		"us": r.Duration.Microseconds(), "mismatches": r.Mismatches,
+		"type": "result", "job_id": r.ID, "status": r.Status, "outputs": listed(r.Outputs), "counts": r.Counts,
+		"written": listed(r.Written), "us": r.Duration.Microseconds(), "mismatches": listed(r.Mismatches),
 	}
 	if r.Waits != nil {
 		m["error"] = r.Waits.Error()
