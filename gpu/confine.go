@@ -15,7 +15,7 @@ import (
 // refusedCalls are what an opened driver has no need of: other programs, other processes, the kernel's own affairs. Which calls a driver
 // does need is nobody's promise, so this is a list of what is refused and not of what is allowed.
 var refusedCalls = []string{
-	"execve", "execveat", "ptrace", "process_vm_readv", "process_vm_writev", "kill", "tkill", "pidfd_send_signal",
+	"fork", "vfork", "execve", "execveat", "ptrace", "process_vm_readv", "process_vm_writev", "kill", "tkill", "pidfd_send_signal",
 	"rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_getfd", "process_madvise", "process_mrelease", "io_uring_setup", "mount", "umount2",
 	"pivot_root", "chroot", "setns", "unshare", "bpf", "perf_event_open", "init_module", "finit_module", "delete_module", "kexec_load",
 	"kexec_file_load", "reboot", "swapon", "swapoff", "add_key", "request_key", "keyctl", "userfaultfd", "setuid", "setgid", "setresuid", "setresgid",
@@ -77,21 +77,31 @@ func refuseCalls() error {
 
 const fiosetown = 0x8901
 
-// refuseBypasses refuses what the library's filters cannot: the calls of other architectures, which have other numbers and which it lets
-// through, and the two names that F_SETOWN has for sockets, of whose numbers the kernel sees the lower half only.
+// refuseBypasses refuses what the library's filters cannot. Calls of other architectures have other numbers, and it lets them through. Of
+// some arguments the kernel looks at the lower half only: of clone's flags, without which that makes processes, which would go on when the
+// worker is killed; and of ioctl's command, which for sockets has two names of F_SETOWN. No filter sees the flags of clone3, without which
+// C libraries make threads with clone.
 func refuseBypasses(native uint32) error {
-	const load, jump, end = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, unix.BPF_RET | unix.BPF_K
-	const number, architecture, second = 0, 4, 24 // offsets in seccomp_data; of an argument the lower half, which comes first
+	const (
+		load, ret                           = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, unix.BPF_RET | unix.BPF_K
+		is, has                             = unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K
+		number, architecture, first, second = 0, 4, 16, 24 // offsets in seccomp_data; of an argument the lower half, which comes first
+	)
 	filter := []unix.SockFilter{
 		{Code: load, K: architecture},
-		{Code: jump, K: native, Jf: 6},
+		{Code: is, K: native, Jf: 10}, // else refused
 		{Code: load, K: number},
-		{Code: jump, K: unix.SYS_IOCTL, Jf: 3},
+		{Code: is, K: unix.SYS_CLONE, Jf: 2},
+		{Code: load, K: first},
+		{Code: has, K: unix.CLONE_THREAD, Jt: 5, Jf: 6}, // allowed, or refused
+		{Code: is, K: unix.SYS_CLONE3, Jt: 6},           // not there
+		{Code: is, K: unix.SYS_IOCTL, Jf: 3},            // else allowed
 		{Code: load, K: second},
-		{Code: jump, K: fiosetown, Jt: 2},
-		{Code: jump, K: unix.SIOCSPGRP, Jt: 1},
-		{Code: end, K: unix.SECCOMP_RET_ALLOW},
-		{Code: end, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)},
+		{Code: is, K: fiosetown, Jt: 2},      // refused
+		{Code: is, K: unix.SIOCSPGRP, Jt: 1}, // refused
+		{Code: ret, K: unix.SECCOMP_RET_ALLOW},
+		{Code: ret, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)},
+		{Code: ret, K: unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)},
 	}
 	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
 	thread, _, no := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&program)))
