@@ -31,13 +31,19 @@ type asker struct {
 
 func (b *box) asker() *asker {
 	b.t.Helper()
-	var sockets []string
-	require.Eventually(b.t, func() bool {
-		var err error
-		sockets, err = journal.Sockets(b.cfg.StateDir)
-		return err == nil && len(sockets) == 1
+	a := &asker{t: b.t}
+	require.Eventually(b.t, func() bool { // a socket has a name before it takes anybody
+		sockets, err := journal.Sockets(b.cfg.StateDir)
+		if err != nil || len(sockets) != 1 {
+			return false
+		}
+		a.path = sockets[0]
+		conn, err := a.dial()
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
 	}, deadline, 5*time.Millisecond)
-	a := &asker{t: b.t, path: sockets[0]}
 	a.http.Transport = &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return a.dial() }}
 	b.t.Cleanup(a.http.CloseIdleConnections)
 	return a
