@@ -30,8 +30,9 @@ build:
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o levee ./daemon/levee
 
 # test builds and runs all tests.
+# Those of daemon and gpu/device take two minutes each on idle cores: on busy ones the 10 minutes that go test allows might not do.
 test:
-	$(GO) test ./...
+	$(GO) test -timeout 30m ./...
 
 # race runs all tests under the race detector. On two busy cores those of gpu take longer than the 10 minutes that go test allows.
 race:
