@@ -158,7 +158,7 @@ func TestOnlySoMuchIsOnItsWay(t *testing.T) {
 		c.puts.mu.Lock()
 		defer c.puts.mu.Unlock()
 		return c.puts.bytes > batchBytes-value.InlineMax
-	}, 20*time.Second, time.Millisecond)
+	}, patience, time.Millisecond)
 	c.puts.mu.Lock()
 	require.LessOrEqual(t, c.puts.bytes, int64(batchBytes))
 	c.puts.mu.Unlock()

@@ -26,6 +26,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// patience is when a test gives up waiting for something that never comes. No test passes because of it.
+const patience = 2 * time.Minute
+
 func open(t testing.TB, dir string, o Options) *Cache {
 	t.Helper()
 	c, err := Open(dir, o)
@@ -351,7 +354,7 @@ func TestManyUsesAreWrittenAtOnce(t *testing.T) {
 		var n int
 		err := c.db.Load().Reader().QueryRow(`SELECT count(*) FROM use WHERE at = ?`, clk.now().Unix()).Scan(&n)
 		return err == nil && n == flushAt
-	}, 20*time.Second, time.Millisecond)
+	}, patience, time.Millisecond)
 }
 
 func TestOnlyTheLastDamagedDatabasesAreKept(t *testing.T) {
