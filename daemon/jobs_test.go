@@ -66,7 +66,7 @@ func TestEachRunOfTheQueueEndsOnce(t *testing.T) {
 		require.Zero(t, runs[name].Started)
 	}
 	began := time.Now()
-	rec, err := daemon.Cancel(t.Context(), b.cfg, runs["b"].ID[:10], time.Minute)
+	rec, err := daemon.Cancel(t.Context(), b.cfg, runs["b"].ID[:10], deadline)
 	require.NoError(t, err)
 	require.Equal(t, journal.Cancelled, rec.Status)
 	t.Logf("cancelled in the queue after %s", time.Since(began))

@@ -59,7 +59,10 @@ func (p *place) start(verb string, args ...string) *running {
 	r.stdout, r.stderr = bufio.NewScanner(out), bufio.NewScanner(errs)
 	r.stdout.Buffer(nil, 1<<20)
 	require.NoError(p.t, r.Start())
-	p.t.Cleanup(func() { r.Process.Kill() })
+	p.t.Cleanup(func() { // before its folders are removed
+		r.Process.Kill()
+		r.Wait()
+	})
 	return r
 }
 

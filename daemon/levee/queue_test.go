@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	goruntime "runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -28,15 +29,16 @@ type crowd struct {
 	runs        map[string]string // name of the run, which is that of its file: id
 }
 
-const crowdFlow = `levee: 1
+// crowdFlow takes as long where eight of it run at once as where two do: the process is to be killed in the middle.
+var crowdFlow = fmt.Sprintf(`levee: 1
 inputs: { name: string, n: int }
 allow: { write: [out] }
 nodes:
-  work: { uses: ./mix.wasm, in: { a: inputs.n }, with: { spin: 100000000 } }
+  work: { uses: ./mix.wasm, in: { a: inputs.n }, with: { spin: %d } }
   path: { uses: text/format, with: { template: "out/{a}" }, in: { a: inputs.name } }
   put: { uses: file/write, in: { path: path.text, data: inputs.name }, after: [work] }
 outputs: { n: work.n }
-`
+`, 50_000_000*min(goruntime.NumCPU(), 8))
 
 func (c *crowd) begin() {
 	c.serve = c.start("serve", "--runs", "8", "--settle", "20ms", c.dir)
@@ -47,7 +49,7 @@ func (c *crowd) begin() {
 			s.Close()
 		}
 		return err == nil
-	}, time.Minute, 10*time.Millisecond)
+	}, patience, 10*time.Millisecond)
 }
 
 // read waits until all workflows were read.
@@ -59,7 +61,7 @@ func (c *crowd) read() {
 		require.Eventually(c.t, func() bool {
 			_, err := client.Submit(c.t.Context(), daemon.RunRequest{Workflow: filepath.Join(c.dir, fmt.Sprintf("w%d.flow.yaml", flow))})
 			return err != nil && strings.Contains(err.Error(), "needs a value")
-		}, time.Minute, 10*time.Millisecond)
+		}, patience, 10*time.Millisecond)
 	}
 }
 
@@ -115,7 +117,7 @@ func (c *crowd) list(status ...journal.Status) []journal.Run {
 }
 
 func (c *crowd) until(completed int) {
-	require.Eventually(c.t, func() bool { return len(c.list(journal.Completed)) >= completed }, 5*time.Minute, 5*time.Millisecond)
+	require.Eventually(c.t, func() bool { return len(c.list(journal.Completed)) >= completed }, patience, 5*time.Millisecond)
 }
 
 func (c *crowd) kill() {
@@ -143,13 +145,21 @@ func TestCrowdIsServedThroughKills(t *testing.T) {
 
 	cancelled := map[string]bool{}
 	cancel := func(status journal.Status, n int) {
-		for _, r := range c.list(status)[:n] {
-			began := time.Now()
-			if r, err := daemon.Cancel(t.Context(), c.cfg, r.ID, time.Minute); err == nil && r.Status == journal.Cancelled {
-				cancelled[r.ID] = true
-				t.Logf("cancelled while %s after %s", status, time.Since(began))
-			}
+		var mu sync.Mutex
+		var wg sync.WaitGroup
+		list := c.list(status)
+		for _, r := range list[:min(n, len(list))] {
+			wg.Go(func() {
+				began := time.Now()
+				if r, err := daemon.Cancel(t.Context(), c.cfg, r.ID, patience); err == nil && r.Status == journal.Cancelled {
+					mu.Lock()
+					defer mu.Unlock()
+					cancelled[r.ID] = true
+					t.Logf("cancelled while %s after %s", status, time.Since(began))
+				}
+			})
 		}
+		wg.Wait()
 	}
 	c.until(total / 10)
 	cancel(journal.Queued, 4)
@@ -175,7 +185,7 @@ func TestCrowdIsServedThroughKills(t *testing.T) {
 	c.begin()
 	require.Eventually(t, func() bool {
 		return len(c.list(journal.Queued, journal.Running, journal.Waiting)) == 0
-	}, 5*time.Minute, 20*time.Millisecond)
+	}, patience, 20*time.Millisecond)
 	t.Logf("all have ended after %s", time.Since(began))
 	c.check(cancelled)
 }
@@ -261,7 +271,7 @@ func TestEndlessNodeIsCancelledAtOnce(t *testing.T) {
 		rec := p.lastRun()
 		state, err := h.State(t.Context(), &rec)
 		return err == nil && slices.Equal(state.Current, []string{"n"})
-	}, time.Minute, 10*time.Millisecond)
+	}, patience, 10*time.Millisecond)
 	began := time.Now()
 	cmd := program("cancel", "--state", p.cfg.StateDir, "--cache", p.cfg.CacheDir, p.lastRun().ID[:8])
 	out, err := cmd.CombinedOutput()
