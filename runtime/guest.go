@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	goruntime "runtime"
 	"strings"
 	"time"
 
@@ -128,7 +127,7 @@ func newGuest(code []byte, m *loadMsg, cache wazero.CompilationCache, x *Extensi
 // compile makes native code of a module, or loads it. wazero v1.12.0, the newest there is, miscompiles a few instructions where registers
 // are short (https://github.com/wazero/wazero/issues/2516 is one case), and results are silently wrong: it is given modules without these.
 func (g *guest) compile(ctx context.Context, code []byte) (wazero.CompiledModule, error) {
-	code, err := wasm.Mend(code, goruntime.GOARCH)
+	code, err := wasm.Mend(code, wasm.Architecture())
 	if err != nil {
 		return nil, err
 	}

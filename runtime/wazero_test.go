@@ -3,9 +3,12 @@
 package runtime
 
 import (
+	"os"
+	"os/exec"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/tetratelabs/wazero"
 
 	"levee/testdata/hostile/asm"
 )
@@ -79,6 +82,56 @@ func signless() []byte {
 	f := m.Func("i32", "i32", "f32 f32 f32 f32 f32 f32 f32 f64 f64 f64 f64 f64 f64 v128 v128 f32 f64", code)
 	m.Run("", asm.TrapUnless(asm.I32Const(-1), asm.Call(f), asm.I32Const(1-6-8-2), asm.Op(asm.I32Eq)))
 	return m.Bytes()
+}
+
+// countsZeros is a module that counts the zeros of 0, its local 0, by one instruction, with so many other values in registers, and needs all of
+// them afterwards. It traps where their sum is wrong.
+func countsZeros(bits int32, t number, count byte) []byte {
+	const others = 20
+	var m asm.Module
+	code, locals, sum, want := []byte(nil), t.name, uint32(2+others), bits
+	for i := uint32(2); i < sum; i++ {
+		locals += " " + t.name
+		want += int32(i)
+		code = asm.Cat(code, asm.Get(1), t.constant(int64(i)), asm.Op(t.add), asm.Set(i))
+	}
+	code = asm.Cat(code, asm.Get(0), asm.Op(count), asm.Set(sum))
+	for i := uint32(2); i < sum; i++ {
+		code = asm.Cat(code, asm.Get(i), asm.Get(sum), asm.Op(t.add), asm.Set(sum))
+	}
+	f := m.Func(t.name+" "+t.name, "i32", locals, asm.Cat(code, asm.Get(0), asm.Get(sum), asm.Op(t.add), t.test))
+	m.Run("", asm.TrapUnless(t.constant(0), t.constant(0), asm.Call(f), asm.I32Const(want), asm.Op(asm.I32Eq)))
+	return m.Bytes()
+}
+
+func TestCountedZeros(t *testing.T) {
+	for name, m := range map[string][]byte{
+		"i32.clz": countsZeros(32, i32, 0x67),
+		"i32.ctz": countsZeros(32, i32, 0x68),
+		"i64.clz": countsZeros(64, i64, 0x79),
+		"i64.ctz": countsZeros(64, i64, 0x7a),
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := guest{rt: wazero.NewRuntimeWithConfig(t.Context(), wazero.NewRuntimeConfigCompiler())}
+			compiled, err := g.compile(t.Context(), m)
+			require.NoError(t, err)
+			in, err := g.rt.InstantiateModule(t.Context(), compiled, wazero.NewModuleConfig())
+			require.NoError(t, err)
+			_, err = in.ExportedFunction("run").Call(t.Context())
+			require.NoError(t, err)
+			require.NoError(t, g.rt.Close(t.Context()))
+		})
+	}
+}
+
+// The same on a processor without BMI, as small boxes have: wazero then makes several instructions of one, with jumps between them.
+func TestCountedZerosWithoutBMI(t *testing.T) {
+	exe, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.Command(exe, "-test.run=^TestCountedZeros$")
+	cmd.Env = append(os.Environ(), "GODEBUG=cpu.bmi1=off,cpu.bmi2=off")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
 }
 
 // What wazero v1.12.0 gets wrong unless it is mended: copysign on amd64, the others on arm64.

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	goruntime "runtime"
 	"strings"
 	"testing"
 
@@ -39,7 +38,7 @@ type machine struct {
 func newMachine(t testing.TB, companion []byte) *machine {
 	rt := wazero.NewRuntime(t.Context())
 	t.Cleanup(func() { _ = rt.Close(context.Background()) })
-	companion, err := wasm.Mend(companion, goruntime.GOARCH) // as workers do
+	companion, err := wasm.Mend(companion, wasm.Architecture()) // as workers do
 	require.NoError(t, err)
 	mod, err := rt.Instantiate(t.Context(), companion)
 	require.NoError(t, err)

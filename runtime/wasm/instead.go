@@ -11,10 +11,12 @@ const (
 	opLocalSet    = 0x21
 	opI32Eq       = 0x46
 	opI64Eq       = 0x51
-	opI32Sub      = 0x6b // then mul, div_s, div_u, rem_s, rem_u, and, or
+	opI32Clz      = 0x67 // then ctz, popcnt
+	opI32Sub      = 0x6b // then mul, div_s, div_u, rem_s, rem_u, and, or, xor, shl, shr_s, shr_u
 	opI32And      = 0x71
 	opI32Or       = 0x72
 	opI32ShrU     = 0x76
+	opI64Clz      = 0x79 // as opI32Clz
 	opI64Sub      = 0x7d // as opI32Sub
 	opF32Copysign = 0x98
 	opF64Copysign = 0xa6
@@ -24,7 +26,7 @@ const (
 	vecPage       = 0x01 // the second byte of both
 )
 
-var insteadOn = map[string]func(op byte, sub, temps uint32) []byte{"amd64": insteadAMD64, "arm64": insteadARM64}
+var insteadOn = map[string]func(op byte, sub, temps uint32) []byte{"amd64": insteadAMD64, "amd64v2": insteadAMD64v2, "arm64": insteadARM64}
 
 // On arm64 it is remainders and i64x2.bitmask.
 func insteadARM64(op byte, sub, temps uint32) []byte {
@@ -86,4 +88,34 @@ func copysign(temp uint32, integer, sub, constant byte, sign, others int64) []by
 	out = append(binary.AppendUvarint(out, uint64(temp)), integer, constant)
 	out = append(appendSigned(out, others), and, opLocalGet)
 	return append(binary.AppendUvarint(out, uint64(temp)), or, integer+2)
+}
+
+// On amd64 without instructions that count zeros it is that, too.
+func insteadAMD64v2(op byte, sub, temps uint32) []byte {
+	switch op {
+	case opI32Clz, opI32Clz + 1:
+		return countZeros(op == opI32Clz, 32, temps, opI32Clz, opI32Sub, opI32Const)
+	case opI64Clz, opI64Clz + 1:
+		return countZeros(op == opI64Clz, 64, temps+2, opI64Clz, opI64Sub, opI64Const)
+	}
+	return insteadAMD64(op, sub, temps)
+}
+
+// countZeros counts those before the first one, or else those behind the last one, as ones: of what the ones were spread to the right in,
+// inverted; or of what changes to ones when 1 is taken away.
+func countZeros(leading bool, bits byte, temp uint32, clz, sub, constant byte) (out []byte) {
+	local := func(op byte) { out = binary.AppendUvarint(append(out, op), uint64(temp)) }
+	popcnt, and, or, xor, shrU := clz+2, sub+6, sub+7, sub+8, sub+11
+	if leading {
+		for by := byte(1); by < bits; by *= 2 {
+			local(opLocalTee)
+			local(opLocalGet)
+			out = append(out, constant, by, shrU, or)
+		}
+		return append(out, constant, 0x7f, xor, popcnt)
+	}
+	local(opLocalTee)
+	out = append(out, constant, 1, sub)
+	local(opLocalGet)
+	return append(out, constant, 0x7f, xor, and, popcnt)
 }

@@ -1,10 +1,24 @@
 package wasm
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	goruntime "runtime"
 
-// Mend returns b, which must have passed [Preflight], with other instructions for those that the engine compiles wrongly on an architecture,
-// which is called as Go calls it. They give the same results, and the same traps. Only the code of functions is changed; where it has none
-// of these, or the architecture has no such faults, b itself is returned.
+	"golang.org/x/sys/cpu"
+)
+
+// Architecture is what the engine compiles for on this machine, as Go calls it; "amd64v2" is one without BMI: the engine asks for what is
+// asked for here before it counts zeros by one instruction.
+func Architecture() string {
+	if x := &cpu.X86; goruntime.GOARCH == "amd64" && !(x.HasBMI1 && x.HasBMI2 && x.HasPOPCNT) {
+		return "amd64v2"
+	}
+	return goruntime.GOARCH
+}
+
+// Mend returns b, which must have passed [Preflight], with other instructions for those that the engine compiles wrongly on an
+// [Architecture]. They give the same results, and the same traps. Only the code of functions is changed; where it has none of these, or the
+// architecture has no such faults, b itself is returned.
 func Mend(b []byte, arch string) ([]byte, error) {
 	m := mender{reader: reader{b: b, pos: headerSize}, instead: insteadOn[arch]}
 	if m.instead == nil {

@@ -29,13 +29,21 @@ func unmended() []byte {
 	m.ExportFunc("two", "i32 i32", "i32", "", both, asm.Op(i32RemU), both, asm.Op(i32RemS, asm.I32Add))
 	m.ExportFunc("f32sign", "i32 i32", "i32", "", asm.Get(0), asm.Op(0xbe), asm.Get(1), asm.Op(0xbe, 0x98, 0xbc)) // f32.copysign
 	m.ExportFunc("f64sign", "i64 i64", "i64", "", asm.Get(0), asm.Op(0xbf), asm.Get(1), asm.Op(0xbf, 0xa6, 0xbd))
+	for _, t := range []string{"i32", "i64"} {
+		clz, shl, or := byte(0x67), byte(0x74), byte(0x72)
+		shift := asm.I32Const(8)
+		if t == "i64" {
+			clz, shl, or, shift = 0x79, 0x86, 0x84, asm.I64Const(8)
+		}
+		m.ExportFunc(t+"zeros", t+" "+t, t, "", asm.Get(0), asm.Op(clz), shift, asm.Op(shl), asm.Get(1), asm.Op(clz+1, or))
+	}
 	m.ExportFunc("dead", "i32 i32", "i32", "", asm.Op(asm.Unreachable, i32RemS))
 	m.ExportFunc("signs", "i64 i64", "i32", "", asm.Get(0), asm.Op(0xfd, 18), asm.Get(1), asm.Op(0xfd, 30, 1), asm.Op(0xfd, 0xc4, 1)) // splat, lane 1, bitmask
 	return m.Bytes()
 }
 
 func TestMendedInstructions(t *testing.T) {
-	for _, arch := range []string{"amd64", "arm64"} {
+	for _, arch := range []string{"amd64", "amd64v2", "arm64"} {
 		t.Run(arch, func(t *testing.T) { checkMended(t, arch) })
 	}
 	same, err := wasm.Mend(unmended(), "riscv64")
@@ -64,7 +72,7 @@ func checkMended(t *testing.T, arch string) {
 	after, err := rt.InstantiateWithConfig(t.Context(), mended, wazero.NewModuleConfig().WithName(""))
 	require.NoError(t, err)
 	values := []uint64{0, 1, 2, 7, 60, 870, math.MaxInt32, 1 << 31, math.MaxUint32, math.MaxUint32 - 6, math.MaxInt64, 1 << 63, math.MaxUint64, math.MaxUint64 - 9}
-	for _, name := range []string{"i32s", "i32u", "i64s", "i64u", "none", "two", "f32sign", "f64sign", "dead", "signs"} {
+	for _, name := range []string{"i32s", "i32u", "i64s", "i64u", "none", "two", "f32sign", "f64sign", "i32zeros", "i64zeros", "dead", "signs"} {
 		for _, x := range values {
 			for _, y := range values {
 				if name[1] != '6' && name != "signs" {
@@ -88,7 +96,7 @@ func checkMended(t *testing.T, arch string) {
 func TestMendedModulesCompile(t *testing.T) {
 	rt := engine(t)
 	for name, b := range samples() {
-		for _, arch := range []string{"amd64", "arm64"} {
+		for _, arch := range []string{"amd64", "amd64v2", "arm64"} {
 			mended, err := wasm.Mend(sanitized(t, b), arch)
 			require.NoError(t, err, "%s on %s", name, arch)
 			compiled, err := rt.CompileModule(t.Context(), mended)

@@ -46,7 +46,7 @@ func TestSpecModules(t *testing.T) {
 			refused++
 			return nil
 		}
-		for _, arch := range []string{"amd64", "arm64"} {
+		for _, arch := range []string{"amd64", "amd64v2", "arm64"} {
 			mended, err := wasm.Mend(sanitized(t, b), arch)
 			require.NoError(t, err, path)
 			again, err := rt.CompileModule(t.Context(), mended)
