@@ -168,9 +168,9 @@ func (s *fileStore) note(path string, info os.FileInfo) {
 	}
 }
 
-// put writes what fill writes, under its digest. It returns the digest and the size; an error of fill or of the disk
-// leaves no file.
-func (s *fileStore) put(fill func(io.Writer) (value.Digest, int64, error)) (value.Digest, int64, error) {
+// put writes what fill writes, under its digest. It returns the digest and the size; an error of fill or of the disk, or the
+// end of ctx before all is written, leaves no file.
+func (s *fileStore) put(ctx context.Context, fill func(io.Writer) (value.Digest, int64, error)) (value.Digest, int64, error) {
 	if err := os.MkdirAll(s.tmp(), 0o700); err != nil {
 		return value.Digest{}, 0, err
 	}
@@ -178,7 +178,7 @@ func (s *fileStore) put(fill func(io.Writer) (value.Digest, int64, error)) (valu
 	if err != nil {
 		return value.Digest{}, 0, err
 	}
-	d, size, err := fill(f)
+	d, size, err := fill(&fileWriter{ctx: ctx, file: f})
 	if err == nil {
 		err = f.Chmod(0o400)
 	}
@@ -196,6 +196,36 @@ func (s *fileStore) put(fill func(io.Writer) (value.Digest, int64, error)) (valu
 		return d, size, err
 	}
 	return d, size, nil
+}
+
+// fileWriter writes a value file until ctx ends. Nothing ends a sync early, and it takes as long as what the kernel has not written
+// yet, so there is one for every syncEvery bytes; that takes no longer than a single one for all of them.
+type fileWriter struct {
+	ctx    context.Context
+	file   *os.File
+	behind int // bytes since the last sync
+}
+
+const writePiece, syncEvery = 1 << 20, 32 << 20
+
+func (w *fileWriter) Write(b []byte) (n int, err error) {
+	for n < len(b) {
+		if err := w.ctx.Err(); err != nil {
+			return n, err
+		}
+		if w.behind >= syncEvery {
+			if err := w.file.Sync(); err != nil {
+				return n, err
+			}
+			w.behind = 0
+		}
+		k, err := w.file.Write(b[n:min(len(b), n+writePiece)])
+		n, w.behind = n+k, w.behind+k
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
 }
 
 func (s *fileStore) publish(temp string, d value.Digest) error {

@@ -152,7 +152,7 @@ func FuzzDecode(f *testing.F) {
 
 func TestPreviewOfAnyShowsWhatIsInIt(t *testing.T) {
 	k := NewKey()
-	v, err := value.New(value.Any, value.EncodeAny(value.String, []byte("Ada")))
+	v, err := value.New(t.Context(), value.Any, value.EncodeAny(value.String, []byte("Ada")))
 	require.NoError(t, err)
 	k.Value("a", v)
 	parts := k.Parts()

@@ -32,10 +32,14 @@ func (e *EncodingError) Unwrap() error { return e.Err }
 
 // PutValue checks an encoding, makes it canonical and names it. Up to value.InlineMax the value carries its bytes and
 // nothing is written; a larger one is on disk when PutValue returns. With ErrFull the returned value is named, but not
-// stored. enc must not be changed afterwards.
+// stored. enc must not be changed afterwards. The check of a large encoding ends soon after ctx did.
 func (c *Cache) PutValue(ctx context.Context, t value.Type, enc []byte) (value.Value, error) {
-	v, err := value.New(t, enc)
-	if err != nil {
+	v, err := value.New(ctx, t, enc)
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		return value.Value{}, ctx.Err()
+	default:
 		return value.Value{}, &EncodingError{Type: t, Err: err}
 	}
 	if v.Size <= value.InlineMax {
@@ -86,7 +90,7 @@ func (c *Cache) PutReader(ctx context.Context, r io.Reader) (value.Value, error)
 	if len(head) <= value.InlineMax {
 		return c.PutValue(ctx, value.Bytes, head)
 	}
-	d, size, err := c.files.put(func(w io.Writer) (value.Digest, int64, error) {
+	d, size, err := c.files.put(ctx, func(w io.Writer) (value.Digest, int64, error) {
 		var h value.Hasher
 		both := io.MultiWriter(w, &h)
 		if _, err := both.Write(head); err != nil {
@@ -114,9 +118,9 @@ func (c *Cache) storeBytes(ctx context.Context, d value.Digest, enc []byte) erro
 		_, err := w.Write(enc)
 		return d, int64(len(enc)), err
 	}
-	_, _, err := c.files.put(write)
+	_, _, err := c.files.put(ctx, write)
 	if errors.Is(err, os.ErrNotExist) { // the directory was removed just then
-		_, _, err = c.files.put(write)
+		_, _, err = c.files.put(ctx, write)
 	}
 	if err != nil {
 		return c.putFailed(err)

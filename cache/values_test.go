@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strings"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -95,6 +96,38 @@ func TestPutChecksEncodings(t *testing.T) {
 	left, err := os.ReadDir(c.files.tmp())
 	require.NoError(t, err)
 	require.Empty(t, left, "failed puts leave nothing")
+}
+
+// lookedAt is a context that counts how often somebody looks whether it has ended, and ends after some looks.
+type lookedAt struct {
+	context.Context
+	looks, most int
+}
+
+func (c *lookedAt) Err() error {
+	if c.looks++; c.looks > c.most {
+		return context.Canceled
+	}
+	return nil
+}
+
+func TestPutEndsWithItsContext(t *testing.T) {
+	for typ, enc := range map[value.Type][]byte{value.JSON: []byte("[0" + strings.Repeat(`,"sixteen letters."`, 1<<14) + "]"), value.Bytes: blob(1, 3<<20)} {
+		all := &lookedAt{t.Context(), 0, 1 << 30}
+		_, err := open(t, t.TempDir(), Options{}).PutFile(all, typ, memory(t, enc, allSeals))
+		require.NoError(t, err)
+		c := open(t, t.TempDir(), Options{})
+		for most := range all.looks {
+			_, err := c.PutFile(&lookedAt{t.Context(), 0, most}, typ, memory(t, enc, allSeals))
+			require.ErrorIs(t, err, context.Canceled, "%s after %d looks of %d", typ, most, all.looks)
+			var bad *EncodingError
+			require.False(t, errors.As(err, &bad), "the node did nothing wrong")
+		}
+		left, err := os.ReadDir(c.files.tmp())
+		require.NoError(t, err)
+		require.Empty(t, left)
+		require.False(t, c.files.has(value.Sum(enc), int64(len(enc))))
+	}
 }
 
 func TestOpenVerifies(t *testing.T) {

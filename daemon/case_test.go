@@ -2,6 +2,7 @@ package daemon_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -167,7 +168,7 @@ func argument(dir string, doc json.RawMessage, t value.Type, call func(*otherNod
 	if err != nil {
 		return value.Value{}, err
 	}
-	return value.New(t.Subst(nil), data)
+	return value.New(context.Background(), t.Subst(nil), data)
 }
 
 // listArgument collects items. Their type is the port's; where that is a variable or any, the items' own, which must be one.
@@ -189,11 +190,11 @@ func listArgument(dir string, items []json.RawMessage, t value.Type, call func(*
 		if !ok {
 			return value.Value{}, fmt.Errorf("item %d is not at hand", i)
 		}
-		if encs[i], err = value.Convert(v.Type, elem, enc); err != nil {
+		if encs[i], err = value.Convert(context.Background(), v.Type, elem, enc); err != nil {
 			return value.Value{}, fmt.Errorf("item %d: %w", i, err)
 		}
 	}
-	return value.New(value.ListOf(elem), value.EncodeList(encs))
+	return value.New(context.Background(), value.ListOf(elem), value.EncodeList(encs))
 }
 
 func (l *tableLiteral) value() (value.Value, error) {
@@ -224,7 +225,7 @@ func (l *tableLiteral) value() (value.Value, error) {
 	if err != nil {
 		return value.Value{}, err
 	}
-	return value.New(value.Table, enc)
+	return value.New(context.Background(), value.Table, enc)
 }
 
 // checkOutput compares an output with what a case wants of it. Numbers may be off by tolerance times the wanted number, or by

@@ -283,7 +283,7 @@ func take(t value.Type, out runtime.Output) (value.Value, error) {
 			return value.Value{}, err
 		}
 	}
-	return value.New(t, bytes.Clone(enc))
+	return value.New(context.Background(), t, bytes.Clone(enc))
 }
 
 // inputs makes the inputs of a call by port, as the checker of workflows and a run do: the type variables are bound by all
@@ -349,10 +349,10 @@ func input(p *value.Port, v value.Value, vars map[value.Type]value.Type) (runtim
 	}
 	if v.Type != port.Type {
 		var err error
-		if enc, err = value.Convert(v.Type, port.Type, enc); err != nil {
+		if enc, err = value.Convert(context.Background(), v.Type, port.Type, enc); err != nil {
 			return runtime.Input{}, err
 		}
-		if v, err = value.New(port.Type, enc); err != nil {
+		if v, err = value.New(context.Background(), port.Type, enc); err != nil {
 			return runtime.Input{}, err
 		}
 	}

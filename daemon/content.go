@@ -130,7 +130,7 @@ func (r *Run) output(ctx context.Context, t value.Type, out runtime.Output) (val
 	if _, err := io.ReadFull(io.NewSectionReader(out.File, 0, out.Size), enc); err != nil {
 		return value.Value{}, err
 	}
-	return value.New(t, enc)
+	return value.New(ctx, t, enc)
 }
 
 // keep makes a value of bytes in memory. On a full disk the run goes on with the value in memory.
@@ -142,7 +142,7 @@ func (r *Run) keep(ctx context.Context, t value.Type, enc []byte) (value.Value, 
 	if none := r.unstored.take(int64(len(enc))); none != nil {
 		return value.Value{}, fmt.Errorf("%w; %w", err, none)
 	}
-	return value.New(t, enc)
+	return value.New(ctx, t, enc)
 }
 
 // hold counts those of a list that are in memory, for which a run that has ended had counted them.

@@ -246,7 +246,7 @@ func TestFollowedRunThatWasLeft(t *testing.T) {
 // TestLargeValuesAreReferences: what is large, or no text, number, bool or JSON, is told by type, size and digest.
 func TestLargeValuesAreReferences(t *testing.T) {
 	large := func(n int) value.Value {
-		v, err := value.New(value.String, bytes.Repeat([]byte("a"), n))
+		v, err := value.New(t.Context(), value.String, bytes.Repeat([]byte("a"), n))
 		require.NoError(t, err)
 		return v
 	}
@@ -255,7 +255,7 @@ func TestLargeValuesAreReferences(t *testing.T) {
 		require.NoError(t, err)
 		return v
 	}
-	bin, err := value.New(value.Bytes, []byte("b"))
+	bin, err := value.New(t.Context(), value.Bytes, []byte("b"))
 	require.NoError(t, err)
 	reference := func(v value.Value) string {
 		text, err := json.Marshal(map[string]any{"type": v.Type, "size": v.Size, "digest": v.Digest})

@@ -61,7 +61,7 @@ func fromJSON(t *testing.T, typ value.Type, doc string) value.Value {
 
 func anyOf(t *testing.T, v value.Value) value.Value {
 	enc, _ := v.Inline()
-	wrapped, err := value.New(value.Any, value.EncodeAny(v.Type, enc))
+	wrapped, err := value.New(t.Context(), value.Any, value.EncodeAny(v.Type, enc))
 	require.NoError(t, err)
 	return wrapped
 }
@@ -70,7 +70,7 @@ func people(t *testing.T) value.Value {
 	enc, err := value.EncodeTable([]string{"name", "age", "ok", "index", "w"}, []value.Type{value.String, value.Int, value.Bool, value.String, value.Float},
 		[][]any{{"Ada", "", nil}, {int64(36), nil, int64(-1)}, {true, false, nil}, {"x", "y", nil}, {0.5, nil, 1e300}})
 	require.NoError(t, err)
-	v, err := value.New(value.Table, enc)
+	v, err := value.New(t.Context(), value.Table, enc)
 	require.NoError(t, err)
 	return v
 }

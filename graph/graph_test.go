@@ -288,7 +288,7 @@ func TestTypeVariables(t *testing.T) {
 		require.Equal(t, want, g.Nodes[0].Outputs[0].Type, literal)
 		require.Equal(t, value.ListOf(want), g.Nodes[0].Inputs[0].Type, literal)
 		enc, _ := g.Nodes[0].Inputs[0].Sources[0].Literal.Inline()
-		_, err := value.Canonical(value.ListOf(want), enc)
+		_, err := value.Canonical(t.Context(), value.ListOf(want), enc)
 		require.NoError(t, err, literal)
 	}
 	for inputs, want := range map[string]value.Type{

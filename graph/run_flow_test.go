@@ -133,7 +133,7 @@ func ints(list ...int64) value.Value {
 	for i, n := range list {
 		enc[i], _ = value.OfInt(n).Inline()
 	}
-	v, err := value.New("list<int>", value.EncodeList(enc))
+	v, err := value.New(context.Background(), "list<int>", value.EncodeList(enc))
 	if err != nil {
 		panic(err)
 	}

@@ -109,7 +109,7 @@ func TestTriggerFields(t *testing.T) {
 	got := s.got["a"]
 	require.Equal(t, value.Stored(value.Bytes, value.Sum(content), 3), got[0])
 	require.Equal(t, []value.Value{value.OfString("in/b.tar.gz"), value.OfString("b.tar.gz"), value.OfString("b.tar"), value.OfInt(3)}, got[1:5])
-	list, err := value.New("list<file>", value.EncodeList([][]byte{file.Encode()}))
+	list, err := value.New(t.Context(), "list<file>", value.EncodeList([][]byte{file.Encode()}))
 	require.NoError(t, err)
 	require.Equal(t, list, got[5])
 

@@ -298,7 +298,7 @@ func (r *reference) body(n *graph.Node) (given, error) {
 			return given{}, err
 		}
 	}
-	v, err := value.New(n.Outputs[0].Type, value.EncodeList(outs))
+	v, err := value.New(context.Background(), n.Outputs[0].Type, value.EncodeList(outs))
 	return given{v: &v}, err
 }
 

@@ -188,7 +188,7 @@ func TestLongListsAreBuiltInPieces(t *testing.T) {
 	s := &seen{}
 	_, _, err := f.execute(t, graph.Runner{Exec: s.exec, Open: k.open, Save: func(ctx context.Context, t value.Type, prefix []byte, parts []value.Value) (value.Value, error) {
 		if len(parts) == 0 && len(prefix) <= value.InlineMax {
-			return value.New(t, prefix)
+			return value.New(ctx, t, prefix)
 		}
 		return k.save(ctx, t, prefix, parts)
 	}}, graph.Inputs{})

@@ -75,7 +75,7 @@ func (x *run) convert(ctx context.Context, v value.Value, to value.Type) (value.
 		return v, nil
 	}
 	if enc, ok := v.Inline(); ok {
-		enc, err := value.Convert(v.Type, to, enc)
+		enc, err := value.Convert(ctx, v.Type, to, enc)
 		if err != nil {
 			return v, err
 		}
@@ -100,7 +100,7 @@ func (x *run) convertStored(ctx context.Context, v value.Value, to value.Type) (
 	if err != nil {
 		return v, err
 	}
-	if enc, err = value.Convert(v.Type, to, enc); err != nil {
+	if enc, err = value.Convert(ctx, v.Type, to, enc); err != nil {
 		return v, err
 	}
 	return x.keep(ctx, to, enc)

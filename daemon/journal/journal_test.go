@@ -175,7 +175,7 @@ func TestInvocationReadsAsItWasWritten(t *testing.T) {
 	require.Equal(t, []Invocation{*inv}, list) // with the bytes of its values: what had an effect may not run again for them
 
 	pure := benchInvocation(runID(1), 4)
-	large, err := value.New("string", bytes.Repeat([]byte("a"), inlineResult+1))
+	large, err := value.New(t.Context(), "string", bytes.Repeat([]byte("a"), inlineResult+1))
 	require.NoError(t, err)
 	pure.Outputs = []Named{{Name: "small", Value: value.OfInt(1)}, {Name: "large", Value: large}}
 	require.NoError(t, j.Record(t.Context(), pure))

@@ -1,6 +1,7 @@
 package value
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -10,9 +11,10 @@ import (
 
 // Canonical checks that enc is an encoding of type t and returns the canonical one: enc itself or a beginning of it, or a
 // copy where JSON or a NaN had to be rewritten. It costs a pass over enc and, at worst, memory for the copy and for the
-// members of the JSON objects that are open at once. What a node wrote goes through here before anyone else reads it.
-func Canonical(t Type, enc []byte) ([]byte, error) {
-	w := rewriter{in: enc}
+// members of the JSON objects that are open at once. What a node wrote goes through here before anyone else reads it. It ends
+// with the context's error soon after the context did.
+func Canonical(ctx context.Context, t Type, enc []byte) ([]byte, error) {
+	w := rewriter{ctx: ctx, in: enc}
 	if err := w.value(t, enc, 0); err != nil {
 		return nil, err
 	}
@@ -100,33 +102,14 @@ func checkTensor(t Type, enc []byte) error {
 	return nil
 }
 
-// Convert turns an encoding of type from into one of type to; Assignable(from, to) must hold.
-func Convert(from, to Type, enc []byte) ([]byte, error) {
-	switch {
-	case from == to:
-		return enc, nil
-	case to == Any:
-		return EncodeAny(from, enc), nil
-	case from == Int && to == Float:
-		return binary.LittleEndian.AppendUint64(nil, math.Float64bits(float64(DecodeInt(enc)))), nil
-	case from.Base() == "tensor" && to.Base() == "tensor":
-		return enc, nil
-	case from.Elem() == "" || from.Base() != to.Base():
-		return nil, fmt.Errorf("no conversion from %s to %s", from, to)
-	}
-	items, err := Items(enc)
-	if err != nil {
+// Convert turns an encoding of type from into one of type to; Assignable(from, to) must hold. It ends with the context's error soon
+// after the context did.
+func Convert(ctx context.Context, from, to Type, enc []byte) ([]byte, error) {
+	w := rewriter{ctx: ctx, in: enc}
+	if err := w.convert(from, to, enc); err != nil {
 		return nil, err
 	}
-	for i := range items {
-		if from.Base() == "map" && i%2 == 0 {
-			continue
-		}
-		if items[i], err = Convert(from.Elem(), to.Elem(), items[i]); err != nil {
-			return nil, err
-		}
-	}
-	return EncodeList(items), nil
+	return w.result(), nil
 }
 
 // Truthy is what an if: wire asks of a value: true, not 0, not empty, not null.

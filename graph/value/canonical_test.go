@@ -46,10 +46,10 @@ func TestCanonicalKeeps(t *testing.T) {
 		{"tensor<f32,[2,n]>", join(u32(2), u64(2, 3), make([]byte, 24))}, {"tensor<bool,[]>", join(u32(0), []byte{1})}, {"tensor<u8,[n]>", join(u32(1), u64(0))},
 		{File, FileRef{Path: "in/a.jpg", Size: 5}.Encode()},
 	} {
-		got, err := Canonical(c.typ, c.enc)
+		got, err := Canonical(t.Context(), c.typ, c.enc)
 		require.NoError(t, err, c.typ)
 		require.Equal(t, c.enc, got, c.typ)
-		v, err := New(c.typ, c.enc)
+		v, err := New(t.Context(), c.typ, c.enc)
 		require.NoError(t, err)
 		require.Equal(t, Sum(c.enc), v.Digest)
 		require.EqualValues(t, len(c.enc), v.Size)
@@ -68,7 +68,7 @@ func TestCanonicalRewrites(t *testing.T) {
 		{"map<float>", entry(odd), entry(nan)},
 		{Any, EncodeAny(JSON, []byte("[ ]")), EncodeAny(JSON, []byte("[]"))},
 	} {
-		got, err := Canonical(c.typ, c.enc)
+		got, err := Canonical(t.Context(), c.typ, c.enc)
 		require.NoError(t, err, c.typ)
 		require.Equal(t, c.want, got, c.typ)
 	}
@@ -112,9 +112,9 @@ func TestCanonicalRefuses(t *testing.T) {
 		"table cut": {Table, table[:len(table)-1]}, "table tail": {Table, append(bytes.Clone(table), 0)}, "table twice": {Table, twice}, "unknown": {"list<nope>", EncodeList([][]byte{nil})},
 		"var": {"T", nil}, "nothing": {"", nil},
 	} {
-		_, err := Canonical(c.typ, c.enc)
+		_, err := Canonical(t.Context(), c.typ, c.enc)
 		require.Error(t, err, name)
-		_, err = New(c.typ, c.enc)
+		_, err = New(t.Context(), c.typ, c.enc)
 		require.Error(t, err, name)
 	}
 }
@@ -129,11 +129,11 @@ func TestListsCostLittle(t *testing.T) {
 	for typ, enc := range map[Type][]byte{"list<string>": empty, "list<any>": deep} {
 		var before, after goruntime.MemStats
 		goruntime.ReadMemStats(&before)
-		canon, err := Canonical(typ, enc)
+		canon, err := Canonical(t.Context(), typ, enc)
 		goruntime.ReadMemStats(&after)
 		require.NoError(t, err)
 		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(2*len(enc)), typ)
-		again, err := Canonical(typ, canon)
+		again, err := Canonical(t.Context(), typ, canon)
 		require.NoError(t, err)
 		require.Equal(t, canon, again)
 	}
@@ -170,13 +170,13 @@ func TestConvert(t *testing.T) {
 		{"tensor<u8,[2]>", "tensor<u8,[n]>", []byte("t"), []byte("t")},
 	} {
 		require.True(t, Assignable(c.from, c.to))
-		got, err := Convert(c.from, c.to, c.enc)
+		got, err := Convert(t.Context(), c.from, c.to, c.enc)
 		require.NoError(t, err)
 		require.Equal(t, c.want, got, "%s -> %s", c.from, c.to)
 	}
-	_, err := Convert(String, Int, nil)
+	_, err := Convert(t.Context(), String, Int, nil)
 	require.Error(t, err)
-	_, err = Convert("list<int>", "list<float>", []byte("x"))
+	_, err = Convert(t.Context(), "list<int>", "list<float>", []byte("x"))
 	require.Error(t, err)
 }
 
@@ -210,21 +210,21 @@ func FuzzCanonical(f *testing.F) {
 	f.Fuzz(func(t *testing.T, pick uint8, enc []byte) {
 		typ := types[int(pick)%len(types)]
 		before := strings.Clone(string(enc))
-		canon, err := Canonical(typ, enc)
+		canon, err := Canonical(t.Context(), typ, enc)
 		require.Equal(t, before, string(enc), "the input was changed")
 		if err != nil {
 			return
 		}
-		again, err := Canonical(typ, canon)
+		again, err := Canonical(t.Context(), typ, canon)
 		require.NoError(t, err)
 		require.Equal(t, canon, again)
 		_, err = ToJSON(typ, canon, 3)
 		require.NoError(t, err)
 		Truthy(typ, canon)
-		wrapped, err := Convert(typ, Any, canon)
+		wrapped, err := Convert(t.Context(), typ, Any, canon)
 		require.NoError(t, err)
 		if typ != Any && typ != "list<any>" { // these may be as deep as is allowed already
-			_, err = Canonical(Any, wrapped)
+			_, err = Canonical(t.Context(), Any, wrapped)
 			require.NoError(t, err)
 		}
 	})

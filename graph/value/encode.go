@@ -158,8 +158,11 @@ func Items(enc []byte) ([][]byte, error) {
 
 // EncodeAny wraps an encoding with its type.
 func EncodeAny(t Type, enc []byte) []byte {
-	b := binary.LittleEndian.AppendUint16(make([]byte, 0, 2+len(t)+len(enc)), uint16(len(t)))
-	return append(append(b, t...), enc...)
+	return append(appendAnyHead(make([]byte, 0, 2+len(t)+len(enc)), t), enc...)
+}
+
+func appendAnyHead(b []byte, t Type) []byte {
+	return append(binary.LittleEndian.AppendUint16(b, uint16(len(t))), t...)
 }
 
 // DecodeAny unwraps an any; the encoding shares b's memory.

@@ -85,21 +85,26 @@ func readObject(dec *json.Decoder, depth int) (any, error) {
 }
 
 func canonicalNumber(n json.Number) (json.Number, error) {
-	s := string(n)
-	if !strings.ContainsAny(s, ".eE") {
-		if len(s) > maxIntDigits {
-			return "", fmt.Errorf("JSON number of %d digits", len(s))
+	b, err := appendNumber(nil, []byte(n))
+	return json.Number(b), err
+}
+
+// appendNumber writes the canonical form of a JSON number.
+func appendNumber(b, text []byte) ([]byte, error) {
+	if !bytes.ContainsAny(text, ".eE") {
+		if len(text) > maxIntDigits {
+			return nil, fmt.Errorf("JSON number of %d digits", len(text))
 		}
-		if s == "-0" {
-			s = "0"
+		if string(text) == "-0" {
+			text = text[1:]
 		}
-		return json.Number(s), nil
+		return append(b, text...), nil
 	}
-	f, err := strconv.ParseFloat(s, 64)
+	f, err := strconv.ParseFloat(string(text), 64)
 	if err != nil {
-		return "", fmt.Errorf("JSON number %.40s is outside of float64", s)
+		return nil, fmt.Errorf("JSON number %.40s is outside of float64", text)
 	}
-	return json.Number(appendFloat(nil, f)), nil
+	return appendFloat(b, f), nil
 }
 
 // appendFloat writes as ECMAScript's Number.toString does, which RFC 8785 asks for.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	goruntime "runtime"
 	"strconv"
 	"strings"
@@ -56,6 +57,34 @@ func TestNumberTexts(t *testing.T) {
 		0x43143ff3c1cb0959: "1424953923781206.2",
 	} {
 		require.Equal(t, want, string(appendFloat(nil, math.Float64frombits(bits))), "%x", bits)
+	}
+}
+
+// The order of keys is that of their bytes without escapes, whatever they have in common.
+func TestKeysAreOrderedWithoutTheirEscapes(t *testing.T) {
+	parts := []string{"a", "n", "u0001", " ", `\\`, `\"`, `\n`, `\b`, `\u0001`, `\u0011`, `\u001f`, "é", "\u2028", "0123456789abcdef"}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 2000 {
+		var common, doc strings.Builder
+		for range rng.IntN(12) {
+			common.WriteString(parts[rng.IntN(len(parts))])
+		}
+		for i := range 1 + rng.IntN(20) {
+			fmt.Fprintf(&doc, `,"%s`, common.String())
+			for range rng.IntN(4) {
+				doc.WriteString(parts[rng.IntN(len(parts))])
+			}
+			fmt.Fprintf(&doc, `":%d`, i)
+		}
+		in := "{" + doc.String()[1:] + "}"
+		tree, treeErr := parseJSON([]byte(in))
+		canon, err := CanonicalJSON([]byte(in))
+		if treeErr != nil { // a key that is there twice
+			require.ErrorContains(t, err, "twice", in)
+			continue
+		}
+		require.NoError(t, err, in)
+		require.Equal(t, string(appendJSON(nil, tree)), string(canon))
 	}
 }
 

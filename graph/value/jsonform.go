@@ -2,10 +2,9 @@ package value
 
 import (
 	"bytes"
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -18,10 +17,7 @@ const maxJSON = 64 << 20
 // the fewest escapes, integers digit by digit (of any length up to 1,000), other numbers as the shortest text of their
 // float64 (RFC 8785 section 3.2.2.3, except that integers keep their precision). Duplicate keys, bad UTF-8, text behind the
 // document, nesting deeper than 128 and documents over maxJSON are refused. The result may be a part of doc.
-func CanonicalJSON(doc []byte) ([]byte, error) { return Canonical(JSON, doc) }
-
-// member is a member of a JSON object in what was written.
-type member struct{ key, colon, end uint32 }
+func CanonicalJSON(doc []byte) ([]byte, error) { return Canonical(context.Background(), JSON, doc) }
 
 var errCutJSON = errors.New("the JSON document is empty or cut short")
 
@@ -53,8 +49,13 @@ type jsonForm struct {
 }
 
 func (f *jsonForm) skip() {
-	for f.pos < len(f.doc) && strings.IndexByte(" \t\r\n", f.doc[f.pos]) >= 0 {
-		f.pos++
+	for f.pos < len(f.doc) {
+		switch f.doc[f.pos] {
+		case ' ', '\t', '\r', '\n':
+			f.pos++
+		default:
+			return
+		}
 	}
 }
 
@@ -79,6 +80,9 @@ func (f *jsonForm) value(depth int) error {
 		return fmt.Errorf("JSON nested deeper than %d", maxJSONDepth)
 	}
 	if err := f.small(); err != nil {
+		return err
+	}
+	if err := f.spend(valueWork); err != nil {
 		return err
 	}
 	switch c := f.next(); {
@@ -190,58 +194,6 @@ func (f *jsonForm) member(depth int) (m member, err error) {
 	return m, err
 }
 
-// sort puts the members of an object that was just written in order, and refuses two of one key.
-func (f *jsonForm) sort(ms []member) error {
-	start := f.base + int(ms[0].key)
-	slices.SortFunc(ms, f.compare)
-	moved := make([]byte, 0, f.len()-start)
-	for i, m := range ms {
-		if i > 0 {
-			if f.compare(ms[i-1], m) == 0 {
-				return fmt.Errorf("JSON object has the key %.60s twice", f.key(m))
-			}
-			moved = append(moved, ',')
-		}
-		moved = append(moved, f.written(f.base+int(m.key), f.base+int(m.end))...)
-	}
-	f.differ()
-	copy(f.out[start:], moved)
-	return nil
-}
-
-func (f *jsonForm) key(m member) []byte { return f.written(f.base+int(m.key), f.base+int(m.colon)) }
-
-// compare orders members by the bytes of their keys, as these are without escapes.
-func (f *jsonForm) compare(a, b member) int {
-	x, y := f.key(a), f.key(b)
-	x, y = x[1:len(x)-1], y[1:len(y)-1]
-	if bytes.IndexByte(x, '\\') < 0 && bytes.IndexByte(y, '\\') < 0 {
-		return bytes.Compare(x, y)
-	}
-	for len(x) > 0 && len(y) > 0 {
-		var c, d byte
-		c, x = unescape(x)
-		if d, y = unescape(y); c != d {
-			return int(c) - int(d)
-		}
-	}
-	return len(x) - len(y)
-}
-
-// unescape cuts the first byte off a text with canonical escapes.
-func unescape(s []byte) (byte, []byte) {
-	switch {
-	case s[0] != '\\':
-		return s[0], s[1:]
-	case s[1] == 'u': // below 0x20
-		return (s[4]-'0')<<4 | hexDigit(s[5]), s[6:]
-	}
-	if i := strings.IndexByte("btn.fr", s[1]); i >= 0 {
-		return '\b' + byte(i), s[2:]
-	}
-	return s[1], s[2:]
-}
-
 func hexDigit(c byte) byte {
 	switch {
 	case c >= '0' && c <= '9':
@@ -348,6 +300,7 @@ func (f *jsonForm) number() error {
 	if !take("0") && !digits() {
 		return f.unexpected()
 	}
+	whole := f.pos
 	if take(".") && !digits() {
 		return f.unexpected()
 	}
@@ -356,13 +309,15 @@ func (f *jsonForm) number() error {
 			return f.unexpected()
 		}
 	}
-	if text := f.doc[from:f.pos]; len(text) <= maxIntDigits && text[0] != '-' && !bytes.ContainsAny(text, ".eE") {
+	text := f.doc[from:f.pos]
+	if whole == f.pos && len(text) <= maxIntDigits && string(text) != "-0" {
 		f.emit(text)
 		return nil
 	}
-	n, err := canonicalNumber(json.Number(f.doc[from:f.pos]))
+	var buf [32]byte
+	n, err := appendNumber(buf[:0], text)
 	if err == nil {
-		f.emit([]byte(n))
+		f.emit(n)
 	}
 	return err
 }

@@ -25,7 +25,7 @@ func TestLiterals(t *testing.T) {
 		enc, ok := v.Inline()
 		require.True(t, ok)
 		require.Equal(t, Sum(enc), v.Digest)
-		canon, err := Canonical(c.typ, enc)
+		canon, err := Canonical(t.Context(), c.typ, enc)
 		require.NoError(t, err, "%s %s", c.typ, c.doc)
 		require.Equal(t, enc, canon)
 		back, err := ToJSON(c.typ, enc, -1)

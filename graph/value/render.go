@@ -1,6 +1,7 @@
 package value
 
 import (
+	"context"
 	"encoding/base64"
 )
 
@@ -17,7 +18,7 @@ func ToJSON(t Type, enc []byte, maxRows int) ([]byte, error) {
 func toGo(t Type, enc []byte, maxRows int) (any, error) {
 	switch t {
 	case Bool, Int, Float:
-		if _, err := Canonical(t, enc); err != nil {
+		if _, err := Canonical(context.Background(), t, enc); err != nil {
 			return nil, err
 		}
 		switch t {

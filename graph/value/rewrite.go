@@ -1,6 +1,7 @@
 package value
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -11,14 +12,31 @@ import (
 // rewriter writes the canonical form of an encoding, in one pass and into one buffer, which it takes only when a byte has
 // to change: encodings come from strangers, are up to the output limit large, and are nested as they please.
 type rewriter struct {
+	ctx     context.Context
+	err     error // that of ctx, once it was seen to have ended
+	spent   int   // since ctx was looked at
 	in      []byte
 	same    int    // what was written so far is in[:same], while out is nil
 	out     []byte // what was written so far, once that differs from in
 	members []member
+	order   []place  // of a JSON object that is being put in order
+	moved   []byte   // the same object
 	lastAny struct { // the last type text in an any: they come in thousands
 		text string
 		typ  Type
 	}
+}
+
+// A look at the context is due after lookEvery bytes, or values that take as long as valueWork of them. The slowest values are numbers
+// of hundreds of digits, a thousand of which take a tenth of a second.
+const lookEvery, valueWork = 256 << 10, 256
+
+// spend counts work in bytes, and returns the context's error when nobody wants the result any more.
+func (w *rewriter) spend(n int) error {
+	if w.spent += n; w.spent >= lookEvery && w.err == nil {
+		w.spent, w.err = 0, w.ctx.Err()
+	}
+	return w.err
 }
 
 func (w *rewriter) len() int {
@@ -59,6 +77,9 @@ func (w *rewriter) result() []byte { return w.written(0, w.len()) }
 
 // value writes the canonical form of an encoding of type t.
 func (w *rewriter) value(t Type, enc []byte, depth int) error {
+	if err := w.spend(valueWork); err != nil {
+		return err
+	}
 	switch t {
 	case Float:
 		if len(enc) == 8 && math.IsNaN(DecodeFloat(enc)) {
@@ -70,11 +91,8 @@ func (w *rewriter) value(t Type, enc []byte, depth int) error {
 	case Any:
 		return w.any(enc, depth)
 	}
-	switch t.Base() {
-	case "list":
-		return w.items(t.Elem(), enc, false, depth)
-	case "map":
-		return w.items(t.Elem(), enc, true, depth)
+	if elem := t.Elem(); elem != "" {
+		return w.items(t, enc, func(item []byte) error { return w.value(elem, item, depth) })
 	}
 	if err := checkPlain(t, enc); err != nil {
 		return err
@@ -103,13 +121,37 @@ func (w *rewriter) any(enc []byte, depth int) error {
 	return w.value(t, enc[head:], depth+1)
 }
 
-// items goes through a list or map by the ends in its head, which it corrects behind items whose length had to change.
-func (w *rewriter) items(elem Type, enc []byte, isMap bool, depth int) error {
+// convert writes what an encoding of type from is as one of type to.
+func (w *rewriter) convert(from, to Type, enc []byte) error {
+	if err := w.spend(valueWork); err != nil {
+		return err
+	}
+	var buf [32]byte
+	switch {
+	case to == Any && from != Any:
+		w.emit(appendAnyHead(buf[:0], from))
+		w.emit(enc)
+	case from == Int && to == Float:
+		w.emit(binary.LittleEndian.AppendUint64(buf[:0], math.Float64bits(float64(DecodeInt(enc)))))
+	case from == to || from.Base() == "tensor" && to.Base() == "tensor":
+		w.emit(enc)
+	case from.Elem() != "" && from.Base() == to.Base():
+		is, will := from.Elem(), to.Elem()
+		return w.items(from, enc, func(item []byte) error { return w.convert(is, will, item) })
+	default:
+		return fmt.Errorf("no conversion from %s to %s", from, to)
+	}
+	return nil
+}
+
+// items goes through a list or map by the ends in its head, which it corrects behind items whose length had to change. write writes an
+// item, or a value of a map.
+func (w *rewriter) items(t Type, enc []byte, write func(item []byte) error) error {
 	ends, body, err := itemEnds(enc)
 	if err != nil {
 		return err
 	}
-	n := len(ends) / 8
+	n, isMap := len(ends)/8, t.Base() == "map"
 	if isMap && n%2 != 0 {
 		return errors.New("map with a key that has no value")
 	}
@@ -130,8 +172,8 @@ func (w *rewriter) items(elem Type, enc []byte, isMap bool, depth int) error {
 			}
 			key = item
 			w.emit(item)
-		} else if err := w.value(elem, item, depth); err != nil {
-			return fmt.Errorf("item %d: %v", i, err)
+		} else if err := write(item); err != nil {
+			return fmt.Errorf("item %d: %w", i, err)
 		}
 		if end := uint64(w.len() - first); end != to {
 			w.differ()

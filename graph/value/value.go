@@ -1,6 +1,7 @@
 package value
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -20,8 +21,8 @@ type Value struct {
 
 // New checks that enc is the canonical encoding of a value of type t, and names it. JSON need not be canonical yet. enc must
 // not be changed afterwards. It is meant for values up to InlineMax; a larger one keeps enc in memory all the same.
-func New(t Type, enc []byte) (Value, error) {
-	enc, err := Canonical(t, enc)
+func New(ctx context.Context, t Type, enc []byte) (Value, error) {
+	enc, err := Canonical(ctx, t, enc)
 	if err != nil {
 		return Value{}, err
 	}
