@@ -19,20 +19,20 @@ const mostOffered = 100
 func (a *app) offerRuns(status ...journal.Status) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, _ string) (list []cobra.Completion, what cobra.ShellCompDirective) {
 		what = cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
-		h, err := a.history(a.drain)
+		j, err := a.look(a.drain)
 		if err != nil {
 			return nil, what
 		}
-		defer h.Close()
+		defer j.Close()
 		takes := func(n int) bool { return cmd.ValidateArgs(make([]string, n)) == nil }
 		switch {
 		case len(args) == 0, takes(3): // the first, or one of any number of runs
 		case len(args) == 1 && takes(2):
-			return offerNodes(a.drain, h, args[0]), what
+			return offerNodes(a.drain, j, args[0]), what
 		default:
 			return nil, what
 		}
-		runs, err := h.Runs(a.drain, journal.Filter{Last: mostOffered, Status: status})
+		runs, err := j.Runs(a.drain, journal.Filter{Last: mostOffered, Status: status})
 		if err != nil {
 			return nil, what
 		}
@@ -43,12 +43,25 @@ func (a *app) offerRuns(status ...journal.Status) cobra.CompletionFunc {
 	}
 }
 
-func offerNodes(ctx context.Context, h *daemon.History, run string) (list []cobra.Completion) {
-	rec, err := h.Run(ctx, run)
+// look opens the history alone, which changes nothing: neither a folder nor stored results come from a key that was pressed.
+func (a *app) look(ctx context.Context) (*journal.Journal, error) {
+	cfg, err := a.settings()
+	if err != nil {
+		return nil, err
+	}
+	paths, err := cfg.Paths()
+	if err != nil {
+		return nil, err
+	}
+	return journal.Open(ctx, paths.State, journal.Options{ReadOnly: true})
+}
+
+func offerNodes(ctx context.Context, j *journal.Journal, run string) (list []cobra.Completion) {
+	rec, err := j.Run(ctx, run)
 	if err != nil {
 		return nil
 	}
-	invs, err := h.Invocations(ctx, rec.ID, "")
+	invs, err := j.Invocations(ctx, rec.ID, "")
 	if err != nil {
 		return nil
 	}
