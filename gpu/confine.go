@@ -79,8 +79,8 @@ const fiosetown = 0x8901
 
 // refuseBypasses refuses what the library's filters cannot. Calls of other architectures have other numbers, and it lets them through. Of
 // some arguments the kernel looks at the lower half only: of clone's flags, without which that makes processes, which would go on when the
-// worker is killed; and of ioctl's command, which for sockets has two names of F_SETOWN. No filter sees the flags of clone3, without which
-// C libraries make threads with clone.
+// worker is killed; of prctl's option, by which the worker would go on without the daemon; and of ioctl's command, which for sockets has two
+// names of F_SETOWN. No filter sees the flags of clone3, without which C libraries make threads with clone.
 func refuseBypasses(native uint32) error {
 	const (
 		load, ret                           = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, unix.BPF_RET | unix.BPF_K
@@ -89,13 +89,16 @@ func refuseBypasses(native uint32) error {
 	)
 	filter := []unix.SockFilter{
 		{Code: load, K: architecture},
-		{Code: is, K: native, Jf: 10}, // else refused
+		{Code: is, K: native, Jf: 13}, // else refused
 		{Code: load, K: number},
+		{Code: is, K: unix.SYS_CLONE3, Jt: 12}, // not there
 		{Code: is, K: unix.SYS_CLONE, Jf: 2},
 		{Code: load, K: first},
-		{Code: has, K: unix.CLONE_THREAD, Jt: 5, Jf: 6}, // allowed, or refused
-		{Code: is, K: unix.SYS_CLONE3, Jt: 6},           // not there
-		{Code: is, K: unix.SYS_IOCTL, Jf: 3},            // else allowed
+		{Code: has, K: unix.CLONE_THREAD, Jt: 7, Jf: 8}, // allowed, or refused
+		{Code: is, K: unix.SYS_PRCTL, Jf: 2},
+		{Code: load, K: first},
+		{Code: is, K: unix.PR_SET_PDEATHSIG, Jt: 5, Jf: 4}, // refused, or allowed
+		{Code: is, K: unix.SYS_IOCTL, Jf: 3},               // else allowed
 		{Code: load, K: second},
 		{Code: is, K: fiosetown, Jt: 2},      // refused
 		{Code: is, K: unix.SIOCSPGRP, Jt: 1}, // refused

@@ -65,6 +65,8 @@ func attempts(cache string) map[string]string {
 		"limits by 32 bits":  said(limits32(os.Getppid())),
 		"process":            said(fork()),
 		"own threads":        said(threads()),
+		"outlive":            said(unix.Prctl(unix.PR_SET_PDEATHSIG, 0, 0, 0, 0)),
+		"own name":           said(unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&[16]byte{'x'})), 0, 0, 0)),
 		"ring":               said(ring()),
 	}
 }
@@ -185,7 +187,7 @@ func TestAWorkerIsShutIn(t *testing.T) {
 	}
 	for what, said := range got {
 		switch what {
-		case "read", "device", "cache", "own signal", "own limits", "own lock", "own threads":
+		case "read", "device", "cache", "own signal", "own limits", "own lock", "own threads", "own name":
 			require.Empty(t, said, what)
 		default:
 			require.NotEmpty(t, said, what)
