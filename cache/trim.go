@@ -19,9 +19,9 @@ const (
 
 // Trimmed says what a trim removed.
 type Trimmed struct {
-	Entries int   // results
-	Files   int   // value files
-	Bytes   int64 // of rows and files together
+	Entries int   `json:"entries"` // results
+	Files   int   `json:"files"`   // value files
+	Bytes   int64 `json:"bytes"`   // of rows and files together
 }
 
 // Trim removes results until the cache has at most max bytes: first value files that no result needs, then results in the

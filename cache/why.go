@@ -43,9 +43,9 @@ type Difference struct {
 
 // Nearby is an earlier result of the same place in a workflow.
 type Nearby struct {
-	Key     Key // the key under which it is stored
-	Created time.Time
-	Diff    []Difference // in the order of the parts asked for; empty when only the order of the parts differs
+	Key     Key          `json:"-"` // the key under which it is stored
+	Created time.Time    `json:"created"`
+	Diff    []Difference `json:"diff"` // in the order of the parts asked for; empty when only the order of the parts differs
 }
 
 // nearestOf is how many entries of a site are compared: the newest ones, since an edit is compared with what was before.

@@ -83,7 +83,11 @@ type Run struct {
 }
 
 // Mismatch is a node that, run again, gave another result than the one that is stored.
-type Mismatch struct{ Node, Module, Output string }
+type Mismatch struct {
+	Node   string `json:"node"`
+	Module string `json:"module"`
+	Output string `json:"output"`
+}
 
 // Result is how a run ended.
 type Result struct {
