@@ -121,7 +121,7 @@ func TestEachOverEachHammer(t *testing.T) {
 		if rnd.IntN(4) == 0 {
 			cancelAt = rnd.Int64N(5*n + 1)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		var calls atomic.Int64
 		res, _, err := f.executeIn(ctx, t, graph.Runner{InFlight: 1 + rnd.IntN(12), Exec: func(ctx context.Context, inv *graph.Invocation) ([]value.Value, error) {
 			if calls.Add(1) == cancelAt {
@@ -270,7 +270,7 @@ func TestStreamsOfAnyShape(t *testing.T) {
 		}
 		last := lists[len(lists)-1]
 		f.out("list", last.src)
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		k := &vault{}
 		res, _, err := f.executeIn(ctx, t, graph.Runner{InFlight: 1 + rnd.IntN(12), Save: k.save, Open: k.open,
 			Exec: func(ctx context.Context, inv *graph.Invocation) ([]value.Value, error) {

@@ -304,7 +304,7 @@ func TestStreamsNeverWaitForThemselves(t *testing.T) {
 			for range 20 {
 				f := newFlow()
 				build(f)
-				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 				res, _, err := f.executeIn(ctx, t, graph.Runner{Exec: func(ctx context.Context, inv *graph.Invocation) ([]value.Value, error) {
 					switch inv.Path {
 					case "p":
@@ -337,7 +337,7 @@ func TestStreamHammer(t *testing.T) {
 		h := f.each("h", of(q), func(b *flow) { b.out("out", of(b.task("x", reads(b.elem("value", value.Int), value.Int)))) }, parallel(1+rnd.IntN(40)))
 		k := f.zip("k", port(g, "out"), port(h, "out"))
 		f.out("list", port(k, "out"))
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		var calls atomic.Int64
 		res, _, err := f.executeIn(ctx, t, graph.Runner{InFlight: inFlight, Exec: func(ctx context.Context, inv *graph.Invocation) ([]value.Value, error) {
 			if cancels && calls.Add(1) > at {
