@@ -2,7 +2,9 @@ package daemon
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -87,7 +89,7 @@ func (r *Run) whole(file string) string { return filepath.Join(r.flow.Dir, file)
 func (w *writers) clash(had *written, way string) *clashError {
 	first, second := w.unordered(had.by, way)
 	who := had.by
-	for other := range had.others {
+	for _, other := range slices.Sorted(maps.Keys(had.others)) { // so that it is always the same one that is named
 		if first != nil {
 			break
 		}
