@@ -62,9 +62,12 @@ func (c Config) withDefaults() (Config, error) {
 	c.CacheDir = cmp.Or(c.CacheDir, filepath.Join(xdg.CacheHome, "levee"))
 	c.Workers = cmp.Or(c.Workers, goruntime.NumCPU())
 	c.Runs = cmp.Or(c.Runs, defaultRuns)
-	for what, n := range map[string]int{"workers": c.Workers, "runs at a time": c.Runs} {
-		if n < 1 || n > MostAtOnce {
-			return c, fmt.Errorf("%d %s: between 1 and %d", n, what, MostAtOnce)
+	for _, most := range []struct {
+		n    int
+		what string
+	}{{c.Workers, "workers"}, {c.Runs, "runs at a time"}} {
+		if most.n < 1 || most.n > MostAtOnce {
+			return c, fmt.Errorf("%d %s: between 1 and %d", most.n, most.what, MostAtOnce)
 		}
 	}
 	c.CacheMax = cmp.Or(c.CacheMax, 10<<30)

@@ -275,12 +275,11 @@ func (x *foreign) giveParams(inputs *tree) {
 				continue // the node that it is for is reported
 			}
 			var known []string
-			for name := range x.inputs {
+			for _, name := range slices.Sorted(maps.Keys(x.inputs)) {
 				if x.report.near.left() {
 					known = append(known, name)
 				}
 			}
-			slices.Sort(known)
 			x.report.suggest(f.pos, "unknown", x.report.near.nearest(f.key, known), "No input node found for param: %s", clip(f.key))
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -104,6 +105,7 @@ func (t *tree) batch(now time.Time) (Batch, bool) {
 	}
 	if len(t.told.newly) > 0 {
 		b.Refused, t.told.newly, ok = t.told.newly, nil, true
+		slices.SortFunc(b.Refused, func(a, b *RefusedError) int { return cmp.Compare(a.Path, b.Path) })
 	}
 	if t.replaced {
 		b.Replaced, t.replaced, ok = true, false, true

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/lmittmann/tint"
@@ -95,8 +97,8 @@ func usageErrors(cmd *cobra.Command) {
 // settings completes the configuration from the flags.
 func (a *app) settings() (daemon.Config, error) {
 	cfg := a.config
-	for name, n := range cfg.Devices {
-		if name != "gpu" || n < 1 || n > 1024 {
+	for _, name := range slices.Sorted(maps.Keys(cfg.Devices)) {
+		if n := cfg.Devices[name]; name != "gpu" || n < 1 || n > 1024 {
 			return cfg, usagef("--device %s=%d: the one that can be declared is gpu, with 1 to 1024 slots", name, n)
 		}
 	}

@@ -191,7 +191,7 @@ func jsonTree(x any) (any, error) {
 		return list, nil
 	case map[string]any:
 		object := make(map[string]any, len(x))
-		for k := range x {
+		for _, k := range slices.Sorted(maps.Keys(x)) { // so that of several faults it is always the same one that is told
 			var err error
 			if object[k], err = jsonTree(x[k]); err != nil {
 				return nil, err
