@@ -142,7 +142,8 @@ func (w *writers) unordered(a, b string) (n, m *graph.Node) {
 	}
 }
 
-// unordered is that of two paths in one workflow. "" is its end, before which all of it comes.
+// unordered is that of two paths in one workflow. "" is its end, before which all of it comes. Elements that go in turn do so unless one of
+// them waits for an answer, behind which the others go on.
 func (w *Workflow) unordered(a, b string) (n, m *graph.Node) {
 	here, there := strings.Split(a, "."), strings.Split(b, ".")
 	at := 0
@@ -156,7 +157,7 @@ func (w *Workflow) unordered(a, b string) (n, m *graph.Node) {
 	switch {
 	case n == nil, m == nil:
 		return nil, nil
-	case n == m && n.Kind == graph.Each, n != m && !graph.Ordered(n, m, element != "" && element == beside):
+	case n == m && n.Kind == graph.Each && (w.asks || !n.InTurn()), n != m && !graph.Ordered(n, m, element != "" && element == beside):
 		return n, m
 	}
 	return nil, nil

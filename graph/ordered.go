@@ -1,5 +1,7 @@
 package graph
 
+import "slices"
+
 // Ordered reports whether one of two nodes of a graph begins only when the other has ended. An each group that goes over what another
 // one gives while that runs follows it element by element: same says that the two are elements of one number.
 func Ordered(a, b *Node, same bool) bool {
@@ -26,6 +28,13 @@ func Ordered(a, b *Node, same bool) bool {
 		}
 	}
 	return false
+}
+
+// InTurn reports whether the elements of an each group run one after the other, by their numbers: with parallel: 1, and not over items of
+// another group, which come as its elements end.
+func (n *Node) InTurn() bool {
+	loose := func(d *Node) bool { return d.Kind == Each && n.follows(d) && !d.InTurn() }
+	return n.Parallel == 1 && !slices.ContainsFunc(n.Deps, loose)
 }
 
 // follows reports whether a node begins while another one runs, whose items it goes over. Where elements may be left out it does not

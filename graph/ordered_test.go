@@ -43,3 +43,18 @@ func TestOrdered(t *testing.T) {
 		require.Equal(t, c.want, graph.Ordered(c.b, c.a, c.same), "%s %s %v", c.b.ID, c.a.ID, c.same)
 	}
 }
+
+func TestInTurn(t *testing.T) {
+	f := newFlow()
+	producer := f.task("producer", func(_ *flow, n *graph.Node) {
+		n.Outputs = []value.Port{{Name: "out", Type: value.ListOf(value.Int), Stream: true}}
+	})
+	one := f.over("one", of(producer), parallel(1))
+	several := f.over("several", of(one))
+	loose := f.over("loose", of(several), parallel(1))
+	behind := f.over("behind", of(several), parallel(1), after(several))
+	turn := f.over("turn", of(one), parallel(1))
+	for n, want := range map[*graph.Node]bool{one: true, several: false, loose: false, behind: true, turn: true} {
+		require.Equal(t, want, n.InTurn(), n.ID)
+	}
+}
