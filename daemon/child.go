@@ -218,7 +218,7 @@ func (c *childCall) wait(ctx context.Context, child *Run) ([]value.Value, journa
 		return nil, "", fmt.Errorf("run %s of this node was %s", shortID(res.ID), res.Status)
 	}
 	outputs := c.outputs(res.Outputs)
-	if err := r.hold(outputs); err != nil {
+	if err := r.hold(outputs, res.unstored); err != nil {
 		return nil, "", err
 	}
 	if res.Counts.Ran > 0 {

@@ -145,15 +145,19 @@ func (r *Run) keep(ctx context.Context, t value.Type, enc []byte) (value.Value, 
 	return value.New(ctx, t, enc)
 }
 
-// hold counts those of a list that are in memory, for which a run that has ended had counted them.
-func (r *Run) hold(list []value.Value) error {
+// hold counts values that are in memory, for which a run that has ended had counted so much.
+func (r *Run) hold(list []value.Value, counted int64) error {
+	var size int64
 	for _, v := range list {
-		if _, inline := v.Inline(); !inline || v.Size <= value.InlineMax {
-			continue
+		if _, inline := v.Inline(); inline && v.Size > value.InlineMax {
+			size += v.Size
 		}
-		if none := r.unstored.take(v.Size); none != nil {
-			return fmt.Errorf("%w; %w", cache.ErrFull, none)
-		}
+	}
+	if size = min(size, counted); size == 0 {
+		return nil
+	}
+	if none := r.unstored.take(size); none != nil {
+		return fmt.Errorf("%w; %w", cache.ErrFull, none)
 	}
 	return nil
 }

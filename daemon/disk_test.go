@@ -149,6 +149,14 @@ outputs: { n: n.characters }
 	require.NoError(t, os.Truncate(filler, st.Size()-800<<10)) // room for rows, and for no text of a million
 	b.drop("many.flow.yaml", strings.ReplaceAll(b.read("many.flow.yaml"), "with: { text: ", "with: { text: other "))
 	require.ErrorContains(t, d.run("many.flow.yaml").Err, "results of one run for which the disk has no room may take 2.5 MiB of memory together")
+
+	// What is in memory because the file has it does not count.
+	b.drop("one.flow.yaml", "levee: 1\ninputs: { text: string }\nnodes: { n: { uses: text/length, in: { text: inputs.text } } }\noutputs: { text: inputs.text }\n")
+	for _, text := range []string{"a", "b", "c"} {
+		b.drop("many.flow.yaml", replace(t, b.read("many.flow.yaml"), "{ text: other "+text, "{ text: "+strings.Repeat(text, 300_000)))
+	}
+	d.HoldAtMost(1 << 20)
+	require.NoError(t, d.run("many.flow.yaml").Err)
 }
 
 // A result that cannot be stored is not called the node's fault.

@@ -50,10 +50,12 @@ func (c *share) take(size int64) error {
 	return nil
 }
 
-// end gives everything back.
-func (c *share) end() {
+// end gives everything back, and returns how much that was.
+func (c *share) end() (had int64) {
 	c.all.mu.Lock()
 	defer c.all.mu.Unlock()
-	c.all.held -= c.mine
+	had = c.mine
+	c.all.held -= had
 	c.mine, c.over = 0, true
+	return had
 }

@@ -100,6 +100,8 @@ type Result struct {
 	Duration   time.Duration
 	Err        error                 // nil, or the root cause
 	Waits      *graph.SuspendedError // of a suspended run: what it waits for
+
+	unstored int64 // bytes of results that it had in memory
 }
 
 // Run executes a workflow and returns when it has ended. The error is for what kept it from starting: *DeniedError,
@@ -183,11 +185,11 @@ func (r *Run) execute(ctx context.Context) (*Result, error) {
 	r.daemon.active.Add(1)
 	defer r.daemon.active.Done()
 
-	defer r.unstored.end()
+	res := &Result{ID: r.rec.ID}
+	defer func() { res.unstored = r.unstored.end() }()
 	r.startFeed(ctx)
 	defer r.stopFeed()
 	r.event("job_update", "", map[string]any{"status": journal.Running, "message": r.req.Why, "progress": r.soFar()})
-	res := &Result{ID: r.rec.ID}
 	ctx, stop := r.limit(ctx)
 	defer stop()
 	ctx, gone := r.daemon.stoppable(ctx, r.rec.ID)
