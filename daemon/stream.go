@@ -82,7 +82,7 @@ func (s *items) take(ctx context.Context, port int, out runtime.Output) error {
 	v, err := c.run.output(ctx, p.Type.Elem(), out)
 	if err != nil {
 		p.Type = p.Type.Elem()
-		return c.outputError(p, "", err)
+		return c.outputError(p, err)
 	}
 	at := s.lists[port].Len()
 	if err := s.lists[port].Add(ctx, v); err != nil {

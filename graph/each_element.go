@@ -188,7 +188,7 @@ func (x *run) asItem(ctx context.Context, it *item, index int) (value.Value, err
 	var err error
 	if it.row {
 		enc, err = value.WithMember(enc, "index", fmt.Append(nil, index))
-	} else if enc, err = asJSON(it.whole.Type, enc); err == nil {
+	} else if enc, err = asJSON(ctx, it.whole.Type, enc); err == nil {
 		enc = value.Entry(*it.key, enc)
 	}
 	if err != nil {
@@ -197,7 +197,7 @@ func (x *run) asItem(ctx context.Context, it *item, index int) (value.Value, err
 	return x.keep(ctx, value.JSON, enc)
 }
 
-func asJSON(t value.Type, enc []byte) ([]byte, error) {
+func asJSON(ctx context.Context, t value.Type, enc []byte) ([]byte, error) {
 	if t == value.JSON {
 		return enc, nil
 	}
@@ -205,7 +205,7 @@ func asJSON(t value.Type, enc []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return value.CanonicalJSON(doc)
+	return value.Canonical(ctx, value.JSON, doc)
 }
 
 // hasJSON reports whether every value of a type is a JSON document too.

@@ -165,11 +165,16 @@ func appendJSON(b []byte, tree any) []byte {
 }
 
 func appendJSONString(b []byte, s string) []byte {
+	s = validUTF8(s)
 	b = append(b, '"')
-	for _, r := range s {
-		b = appendEscaped(b, r)
+	from := 0
+	for i := range len(s) {
+		if c := s[i]; c < 0x20 || c == '"' || c == '\\' {
+			b = appendEscaped(append(b, s[from:i]...), rune(c))
+			from = i + 1
+		}
 	}
-	return append(b, '"')
+	return append(append(b, s[from:]...), '"')
 }
 
 // appendEscaped writes a character of a string, escaped where it has to be.

@@ -1,6 +1,7 @@
 package value
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -44,9 +45,19 @@ func FromGo(t Type, x any) (Value, error) {
 
 // FromJSON makes a value of type t of a JSON document.
 func FromJSON(t Type, doc []byte) (Value, error) {
+	bad := func(err error) (Value, error) {
+		return Value{}, &LiteralError{Want: t, Got: "bad JSON", Hint: err.Error()}
+	}
+	if t == JSON { // without a tree, which takes many times the memory
+		canon, err := CanonicalJSON(doc)
+		if err != nil {
+			return bad(err)
+		}
+		return of(JSON, bytes.Clone(canon)), nil
+	}
 	tree, err := parseJSON(doc)
 	if err != nil {
-		return Value{}, &LiteralError{Want: t, Got: "bad JSON", Hint: err.Error()}
+		return bad(err)
 	}
 	return FromGo(t, tree)
 }
