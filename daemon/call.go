@@ -38,8 +38,12 @@ func (c *Checker) SingleNode(uses string, inputs map[string]value.Type) (*Workfl
 	if err != nil {
 		return nil, err
 	}
-	if err := CheckModule(t.Module); err != nil {
-		return nil, err
+	m, err := c.modules.checked(t.Module.Name, t.Module.Hash, t.Module.Wasm)
+	if err == nil {
+		err = m.Offers(t.Export)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", t.Module.File, err)
 	}
 	doc, err := c.callOf(t, uses, inputs)
 	if err != nil {
