@@ -18,7 +18,7 @@ func (a *app) resumeCommand() *cobra.Command {
 		Long: "Lets a suspended run go on with answers to the nodes that wait for them; some answers may come later. Without --set it takes up a run\n" +
 			"whose process is gone. The run goes on with the workflow as it was when the run began; what had finished does not run again.",
 		Example: "  levee resume 3f2a --set ask=yes\n  levee resume 3f2a --set 'photos[3].ok=no' --set title=Summer",
-		Args:    cobra.ExactArgs(1), ValidArgsFunction: a.offerRuns(journal.Suspended, journal.Running),
+		Args:    cobra.ExactArgs(1), ValidArgsFunction: a.offerRuns(journal.Suspended, journal.Running, journal.Waiting, journal.Queued),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := a.open(a.drain)
 			if err != nil {
