@@ -20,6 +20,8 @@ const (
 	opI64Sub      = 0x7d // as opI32Sub
 	opF32Copysign = 0x98
 	opF64Copysign = 0xa6
+	opI32OfI64    = 0xa7 // wrap
+	opI64OfU32    = 0xad // extend
 	opI32OfF32    = 0xbc // reinterpret; then i64 of f64, f32 of i32, f64 of i64
 	vecI32Mask    = 0xa4 // i32x4.bitmask, behind prefixVector
 	vecI64Mask    = 0xc4 // i64x2.bitmask
@@ -28,9 +30,11 @@ const (
 
 var insteadOn = map[string]func(op byte, sub, temps uint32) []byte{"amd64": insteadAMD64, "amd64v2": insteadAMD64v2, "arm64": insteadARM64}
 
-// On arm64 it is remainders and i64x2.bitmask.
+// On arm64 it is remainders, i64x2.bitmask and i32.popcnt, which counts what is left in the upper half of a register.
 func insteadARM64(op byte, sub, temps uint32) []byte {
 	switch {
+	case op == opI32Clz+2:
+		return []byte{opI64OfU32, opI64Clz + 2, opI32OfI64}
 	case op == opI32Sub+4, op == opI32Sub+5:
 		return remainder(op == opI32Sub+4, temps, opI32Sub, opI32Const, opI32Eq)
 	case op == opI64Sub+4, op == opI64Sub+5:

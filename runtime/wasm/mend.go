@@ -20,7 +20,7 @@ func Architecture() string {
 // [Architecture]. They give the same results, and the same traps. Only the code of functions is changed; where it has none of these, or the
 // architecture has no such faults, b itself is returned.
 func Mend(b []byte, arch string) ([]byte, error) {
-	m := mender{reader: reader{b: b, pos: headerSize}, instead: insteadOn[arch]}
+	m := mender{reader: reader{b: b, pos: headerSize}, instead: insteadOn[arch], arm64: arch == "arm64", at: stretch{locals: map[uint32]trait{}}}
 	if m.instead == nil {
 		return b, nil
 	}
@@ -63,6 +63,8 @@ type mender struct {
 	// instead gives what does the same as an instruction, or nil for one that stays. From the index temps on there are two locals for
 	// i32, and then two for i64. sub is what follows a prefix.
 	instead func(op byte, sub, temps uint32) []byte
+	arm64   bool
+	at      stretch  // of a function's body
 	params  []uint32 // by type
 	funcs   []uint32 // type of each function that has code
 	changed bool
@@ -107,10 +109,14 @@ func (m *mender) body(end int, params uint32) (out []byte) {
 		m.u8()
 	}
 	from := m.pos
+	m.at.follow(opEnd, 0)
 	for m.err == nil && m.pos < end {
 		at := m.pos
-		op, sub := m.instruction()
-		instead := m.instead(op, sub, locals)
+		op, arg := m.instruction()
+		instead := m.instead(op, arg, locals)
+		if x, y := m.at.follow(op, arg); flagged(op, x, y, m.arm64) {
+			instead = unflagged(op)
+		}
 		if instead == nil {
 			continue
 		}
@@ -128,13 +134,15 @@ func (m *mender) body(end int, params uint32) (out []byte) {
 	return append(out, m.b[from:end]...)
 }
 
-// instruction reads one that is known to be sound. sub is what follows a prefix.
-func (r *reader) instruction() (op byte, sub uint32) {
+// instruction reads one that is known to be sound. arg is what follows a prefix, or a local's number, or 0 for a constant that is 0.
+func (r *reader) instruction() (op byte, arg uint32) {
 	op = r.u8()
 	switch classes[op] {
 	case classBlock:
 		r.signed(33)
-	case classLabel, classCall, classLocal, classGlobal, classTable, classMemory, classRefFunc:
+	case classLocal:
+		arg = r.u32()
+	case classLabel, classCall, classGlobal, classTable, classMemory, classRefFunc:
 		r.u32()
 	case classCallIndirect, classMemArg:
 		r.u32()
@@ -147,9 +155,9 @@ func (r *reader) instruction() (op byte, sub uint32) {
 	case classTypedSelect:
 		r.skip(int(r.u32()), "types")
 	case classI32:
-		r.signed(32)
+		arg = uint32(min(1, uint64(r.signed(32))))
 	case classI64:
-		r.signed(64)
+		arg = uint32(min(1, uint64(r.signed(64))))
 	case classF32:
 		r.skip(4, "a constant")
 	case classF64:
@@ -157,8 +165,8 @@ func (r *reader) instruction() (op byte, sub uint32) {
 	case classRefNull:
 		r.u8()
 	case classMisc:
-		sub = r.u32()
-		switch sub {
+		arg = r.u32()
+		switch arg {
 		case 8, 10, 12, 14: // memory.init, memory.copy, table.init, table.copy
 			r.u32()
 			r.u32()
@@ -166,9 +174,9 @@ func (r *reader) instruction() (op byte, sub uint32) {
 			r.u32()
 		}
 	case classVector:
-		sub = r.vectorInstruction()
+		arg = r.vectorInstruction()
 	}
-	return op, sub
+	return op, arg
 }
 
 func (r *reader) vectorInstruction() (sub uint32) {

@@ -37,6 +37,17 @@ func unmended() []byte {
 		}
 		m.ExportFunc(t+"zeros", t+" "+t, t, "", asm.Get(0), asm.Op(clz), shift, asm.Op(shl), asm.Get(1), asm.Op(clz+1, or))
 	}
+	// Branches on comparisons of an and with 0: on either side, through a local, and beside what comes between.
+	flags := func(name, t string, locals string, cond ...[]byte) {
+		m.ExportFunc(name, t+" "+t, "i32", locals, asm.Cat(cond...), []byte{asm.If, asm.I32}, asm.I32Const(1), []byte{asm.Else}, asm.I32Const(2), []byte{asm.End})
+	}
+	anded, anded64 := asm.Cat(both, asm.Op(0x71)), asm.Cat(both, asm.Op(0x83))
+	flags("i32less", "i32", "", asm.I32Const(0), anded, asm.Op(0x48))
+	flags("i32local", "i32", "i32", anded, asm.Set(2), asm.I32Const(0), asm.Get(2), asm.Op(0x4c))
+	flags("i32above", "i32", "", anded, asm.I32Const(0), asm.Op(0x4b))
+	flags("i64less", "i64", "", asm.I64Const(0), anded64, asm.I32Const(0), asm.Op(asm.Drop, 0x55))
+	flags("i64most", "i64", "", anded64, asm.I64Const(0), asm.Op(0x58))
+	m.ExportFunc("i32ones", "i32 i32", "i32", "", both, asm.Op(asm.I32Add, 0x69))
 	m.ExportFunc("dead", "i32 i32", "i32", "", asm.Op(asm.Unreachable, i32RemS))
 	m.ExportFunc("signs", "i64 i64", "i32", "", asm.Get(0), asm.Op(0xfd, 18), asm.Get(1), asm.Op(0xfd, 30, 1), asm.Op(0xfd, 0xc4, 1)) // splat, lane 1, bitmask
 	return m.Bytes()
@@ -72,7 +83,8 @@ func checkMended(t *testing.T, arch string) {
 	after, err := rt.InstantiateWithConfig(t.Context(), mended, wazero.NewModuleConfig().WithName(""))
 	require.NoError(t, err)
 	values := []uint64{0, 1, 2, 7, 60, 870, math.MaxInt32, 1 << 31, math.MaxUint32, math.MaxUint32 - 6, math.MaxInt64, 1 << 63, math.MaxUint64, math.MaxUint64 - 9}
-	for _, name := range []string{"i32s", "i32u", "i64s", "i64u", "none", "two", "f32sign", "f64sign", "i32zeros", "i64zeros", "dead", "signs"} {
+	for _, name := range []string{"i32s", "i32u", "i64s", "i64u", "none", "two", "f32sign", "f64sign", "i32zeros", "i64zeros", "i32less", "i32local", "i32above", "i64less", "i64most", "i32ones",
+		"dead", "signs"} {
 		for _, x := range values {
 			for _, y := range values {
 				if name[1] != '6' && name != "signs" {
