@@ -31,6 +31,11 @@ func (r *Run) writeOutputs(ctx context.Context, outputs []graph.OutputValue) ([]
 	if err := apart(files); err != nil {
 		return nil, err
 	}
+	for _, f := range files {
+		if err := r.mayWrite(f.path); err != nil {
+			return nil, fmt.Errorf("output %s: %s: %w", f.output, f.path, err)
+		}
+	}
 	if err := r.claimOutputs(ctx, files); err != nil {
 		return nil, err
 	}
@@ -159,9 +164,6 @@ func (r *Run) outputNames(ctx context.Context, v value.Value, n int) ([]string, 
 
 // writeOutput reports whether the file had to be written.
 func (r *Run) writeOutput(ctx context.Context, f outputFile) (bool, error) {
-	if err := r.mayWrite(f.path); err != nil {
-		return false, err
-	}
 	src, err := r.reader(ctx, f.from)
 	if err != nil {
 		return false, err
