@@ -143,7 +143,7 @@ func (e *Engine) newWorker() (w *worker, err error) {
 		Dir: "/",
 		// Two threads of Go, where there are two: for compiling, and because with one the Go runtime takes the
 		// processor away from each blocking read, which makes a round trip a sixth slower.
-		Env:   []string{workerEnv + "=1", "GOTRACEBACK=none", "MALLOC_ARENA_MAX=1", "GOMAXPROCS=" + strconv.Itoa(min(2, goruntime.NumCPU()))},
+		Env:   []string{workerEnv + "=1", "GOTRACEBACK=none", "MALLOC_ARENA_MAX=1", lateThreads, "GOMAXPROCS=" + strconv.Itoa(min(2, goruntime.NumCPU()))},
 		Files: []*os.File{null, errFile, errFile, theirs, shared},
 		// A group of its own: an interrupt typed at the daemon's terminal is for the daemon.
 		Sys: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true},

@@ -9,6 +9,10 @@ import (
 	"time"
 )
 
+// lateThreads is in the environment of workers: a thread that was made before a wall, and for which there was no processor until that
+// stood, would have the kernel take note of its restartable sequences, which the wall refuses, and the C library ends the process for that.
+const lateThreads = "GLIBC_TUNABLES=glibc.pthread.rseq=0"
+
 // makeThreads has Go's runtime make all the threads that it will ever want, for behind the walls it can make none: one for each of
 // GOMAXPROCS, one that watches, one that waits for the daemon, and as many again. It keeps those that have nothing to do.
 func makeThreads() {

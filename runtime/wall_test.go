@@ -91,7 +91,7 @@ func TestFirstWall(t *testing.T) {
 	exe, err := os.Executable()
 	require.NoError(t, err)
 	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), firstWallEnv+"=1", "GOMAXPROCS=2", "TMPDIR="+t.TempDir())
+	cmd.Env = append(os.Environ(), firstWallEnv+"=1", lateThreads, "GOMAXPROCS=2", "TMPDIR="+t.TempDir())
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
 	require.Regexp(t, `^done: \S+\n$`, string(out))
