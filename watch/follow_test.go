@@ -101,6 +101,13 @@ func (f *follower) batch(b Batch) {
 	f.tell()
 }
 
+// initial is the batch of what was there at the start.
+func (f *follower) initial() Batch {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.batches[0]
+}
+
 // until waits for a condition over what was delivered.
 func (f *follower) until(what string, ok func() bool) {
 	f.t.Helper()

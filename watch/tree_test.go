@@ -21,8 +21,8 @@ func TestTreeInitial(t *testing.T) {
 	write(t, filepath.Join(root, "a.txt"), "a")
 	write(t, filepath.Join(root, ".git/x"), "x")
 	f := follow(t, Options{Root: root})
-	require.Equal(t, []string{"a.txt", "b/c.txt"}, added(f.batches[0]))
-	require.EqualValues(t, 1, f.batches[0].Added[0].Signature.Size)
+	require.Equal(t, []string{"a.txt", "b/c.txt"}, added(f.initial()))
+	require.EqualValues(t, 1, f.initial().Added[0].Signature.Size)
 
 	write(t, filepath.Join(root, "a.txt"), "longer")
 	require.NoError(t, os.RemoveAll(filepath.Join(root, "b")))
@@ -31,7 +31,7 @@ func TestTreeInitial(t *testing.T) {
 
 func TestTreeEmpty(t *testing.T) {
 	f := follow(t, Options{Root: t.TempDir()})
-	require.Empty(t, f.batches[0].Added)
+	require.Empty(t, f.initial().Added)
 	require.Error(t, Tree(t.Context(), Options{Root: filepath.Join(f.root, "absent")}, nil))
 }
 
@@ -194,8 +194,8 @@ func TestTreeRefusesAndLimits(t *testing.T) {
 	write(t, at("a"), "x")
 	require.NoError(t, os.Symlink(root, at("self")))
 	f := follow(t, Options{Root: root, maxFiles: 3})
-	require.Len(t, f.batches[0].Refused, 1)
-	require.Equal(t, Symlink, f.batches[0].Refused[0].Reason)
+	require.Len(t, f.initial().Refused, 1)
+	require.Equal(t, Symlink, f.initial().Refused[0].Reason)
 
 	reasons := map[string]Reason{}
 	require.NoError(t, unix.Mkfifo(at("fifo"), 0o644))
