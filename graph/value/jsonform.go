@@ -189,9 +189,7 @@ func (f *jsonForm) member(depth int) (m member, err error) {
 		return m, f.unexpected()
 	}
 	f.raw(1)
-	err = f.value(depth + 1)
-	m.end = uint32(f.len() - f.base)
-	return m, err
+	return m, f.value(depth + 1)
 }
 
 func hexDigit(c byte) byte {

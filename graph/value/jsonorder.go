@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// member is a member of a JSON object in what was written.
-type member struct{ key, colon, end uint32 }
+// member is where a member of a JSON object begins in what was written, and where its key ends.
+type member struct{ key, colon uint32 }
 
 // place is a member of an object that is being put in order.
 type place struct {
@@ -21,7 +21,7 @@ type place struct {
 
 // sort puts the members of an object that was just written in order, and refuses two of one key.
 func (f *jsonForm) sort(ms []member) error {
-	from, to := f.base+int(ms[0].key), f.len()
+	from, to := f.base+int(ms[0].key), f.len()-1 // the last byte is its bracket
 	if err := f.spend(to - from); err != nil {
 		return err
 	}
@@ -38,20 +38,35 @@ func (f *jsonForm) sort(ms []member) error {
 	if f.err != nil {
 		return f.err
 	}
-	f.moved = slices.Grow(f.moved[:0], to-from)
-	for i, p := range f.order {
-		m := ms[p.at]
-		if i > 0 {
-			if before := f.order[i-1]; before.first == p.first && f.compare(ms[before.at], m) == 0 {
-				return fmt.Errorf("JSON object has the key %.60s twice", f.key(m))
-			}
-			f.moved = append(f.moved, ',')
+	for i, p := range f.order[1:] {
+		if before := f.order[i]; before.first == p.first && f.compare(ms[before.at], ms[p.at]) == 0 {
+			return fmt.Errorf("JSON object has the key %.60s twice", f.key(ms[p.at]))
 		}
-		f.moved = append(f.moved, f.written(f.base+int(m.key), f.base+int(m.end))...)
 	}
-	f.differ()
-	copy(f.out[from:], f.moved)
+	f.rewrite(ms, from, to)
 	return nil
+}
+
+// rewrite writes the members between from and to once more, in f.order.
+func (f *jsonForm) rewrite(ms []member, from, to int) {
+	text := f.written(from, to)
+	if f.out == nil {
+		f.out = append(make([]byte, 0, len(f.in)), f.in[:from]...)
+	} else {
+		f.moved = append(f.moved[:0], text...)
+		text, f.out = f.moved, f.out[:from]
+	}
+	for i, p := range f.order {
+		if i > 0 {
+			f.out = append(f.out, ',')
+		}
+		end := len(text)
+		if next := int(p.at) + 1; next < len(ms) {
+			end = int(ms[next].key-ms[0].key) - 1 // before the comma
+		}
+		f.out = append(f.out, text[ms[p.at].key-ms[0].key:end]...)
+	}
+	f.out = append(f.out, '}')
 }
 
 // places finds where the keys of an object begin to differ, and notes what follows there. Most comparisons need no more: to go to the keys
