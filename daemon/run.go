@@ -220,7 +220,11 @@ func (r *Run) execute(ctx context.Context) (*Result, error) {
 			r.rec.Cause = failure.Path
 		}
 		if res.Status == journal.Failed {
-			r.event("error", r.rec.Cause, map[string]any{"message": r.rec.Error, "error_code": r.rec.Code})
+			data := map[string]any{"message": r.rec.Error}
+			if r.rec.Code != "" {
+				data["error_code"] = r.rec.Code
+			}
+			r.event("error", r.rec.Cause, data)
 		}
 	}
 	r.feed.seal()
