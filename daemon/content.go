@@ -52,7 +52,7 @@ func (r *Run) open(ctx context.Context, v value.Value) (*os.File, error) {
 	if !ok {
 		return nil, fmt.Errorf("value %s: %w", v.Digest.Short(), err)
 	}
-	f, size, digest, err := r.seal(path, func(int64) error { return nil })
+	f, size, digest, err := r.seal(ctx, path, func(int64) error { return nil })
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func (r *Run) open(ctx context.Context, v value.Value) (*os.File, error) {
 
 // seal copies a file below the workflow's folder into sealed memory, so that the bytes that were hashed are the bytes that a
 // node reads, whatever happens to the file meanwhile. room is asked before the copy is made.
-func (r *Run) seal(path string, room func(size int64) error) (*os.File, int64, value.Digest, error) {
+func (r *Run) seal(ctx context.Context, path string, room func(size int64) error) (*os.File, int64, value.Digest, error) {
 	src, info, err := r.dir.Open(path, maxFile)
 	if err == nil {
 		defer src.Close()
@@ -74,7 +74,7 @@ func (r *Run) seal(path string, room func(size int64) error) (*os.File, int64, v
 	if err != nil {
 		return nil, 0, value.Digest{}, err
 	}
-	return sealCopy(src, info.Size())
+	return sealCopy(whileWanted{ctx, src}, info.Size())
 }
 
 // sealCopy copies a file that has size bytes, and may be growing.

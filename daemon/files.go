@@ -120,14 +120,14 @@ func (a *fileAccess) end() (seen []cache.Observation, whole bool, err error) {
 }
 
 // read returns the sealed content of a file.
-func (a *fileAccess) read(_ context.Context, name string) (*os.File, int64, error) {
+func (a *fileAccess) read(ctx context.Context, name string) (*os.File, int64, error) {
 	if err := a.denied(nodes.WantRead); err != nil {
 		return nil, 0, err // whatever the workflow grants
 	}
 	if err := a.run.mayRead(name); err != nil {
 		return nil, 0, a.refuse(opRead, name, err)
 	}
-	f, size, digest, err := a.run.seal(name, a.held.take)
+	f, size, digest, err := a.run.seal(ctx, name, a.held.take)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, 0, cmp.Or(a.note(opRead, name, value.Digest{}), err)
 	}
@@ -157,14 +157,14 @@ func (a *fileAccess) list(_ context.Context, glob string) ([]string, error) {
 }
 
 // write makes a file hold data; a file that already does is left alone.
-func (a *fileAccess) write(_ context.Context, name string, data *os.File, size int64) error {
+func (a *fileAccess) write(ctx context.Context, name string, data *os.File, size int64) error {
 	if err := a.denied(nodes.WantWrite); err != nil {
 		return err
 	}
 	if err := a.run.mayWrite(name); err != nil {
 		return a.refuse(opWrite, name, err)
 	}
-	open := func() io.Reader { return io.NewSectionReader(data, 0, size) }
+	open := func() io.Reader { return whileWanted{ctx, io.NewSectionReader(data, 0, size)} }
 	digest, _, err := value.SumReader(open())
 	if err == nil {
 		err = a.claim(name, digest)
@@ -332,7 +332,7 @@ func (d *Daemon) settledDigest(ctx context.Context, dir *watch.Dir, name string,
 	return digest, size, nil
 }
 
-// whileWanted reads until its context ends: nobody waits for a large file to be hashed in vain.
+// whileWanted reads until its context ends: nobody waits for a large file to be hashed, copied or written in vain.
 type whileWanted struct {
 	ctx context.Context
 	io.Reader

@@ -64,6 +64,11 @@ type outputFile struct {
 	span    value.Span
 }
 
+// content reads what belongs into the file out of the value's bytes.
+func (f *outputFile) content(ctx context.Context, value io.ReaderAt) io.Reader {
+	return whileWanted{ctx, io.NewSectionReader(value, f.span.Off, f.span.Len)}
+}
+
 // maxOutputFiles bounds the files of a run: how many elements a list has is up to the node that made it.
 const maxOutputFiles = 100_000
 
@@ -93,7 +98,7 @@ func (r *Run) claimOutputs(ctx context.Context, files []outputFile) error {
 		if err != nil {
 			return err
 		}
-		digest, _, err := value.SumReader(io.NewSectionReader(src, f.span.Off, f.span.Len))
+		digest, _, err := value.SumReader(f.content(ctx, src))
 		src.Close()
 		if err != nil {
 			return err
@@ -169,7 +174,7 @@ func (r *Run) writeOutput(ctx context.Context, f outputFile) (bool, error) {
 		return false, err
 	}
 	defer src.Close()
-	return r.replace(f.path, func() io.Reader { return io.NewSectionReader(src, f.span.Off, f.span.Len) }, f.span.Len)
+	return r.replace(f.path, func() io.Reader { return f.content(ctx, src) }, f.span.Len)
 }
 
 // replace makes a file hold what open gives, and reports whether it did not already.
