@@ -9,7 +9,7 @@ const (
 )
 
 // wazeroMends names what was set right in the engine, by architecture: by wazero_amd64.go, and by wasm.Mend.
-var wazeroMends = map[string]string{"amd64": "fix2534-copysign-zeros-flags", "arm64": "fix2516-flags-ones"}
+var wazeroMends = map[string]string{"amd64": "fix2534-copysign-u64-mul-zeros-flags", "arm64": "fix2516-flags-ones"}
 
 // EngineVersion names everything of the engine that results may depend on. It is part of action keys.
 func EngineVersion() string {

@@ -18,12 +18,19 @@ const (
 	opI32ShrU     = 0x76
 	opI64Clz      = 0x79 // as opI32Clz
 	opI64Sub      = 0x7d // as opI32Sub
+	opF32Mul      = 0x94
 	opF32Copysign = 0x98
+	opF64Mul      = 0xa2
 	opF64Copysign = 0xa6
 	opI32OfI64    = 0xa7 // wrap
 	opI64OfU32    = 0xad // extend
 	opI32OfF32    = 0xbc // reinterpret; then i64 of f64, f32 of i32, f64 of i64
-	vecI32Mask    = 0xa4 // i32x4.bitmask, behind prefixVector
+	opF32OfU64    = 0xb5 // behind the signed one
+	opF64OfU64    = 0xba
+	vecI64Splat   = 0x12 // behind prefixVector, as what follows
+	vecI64Lane    = 0x1d // extract; then replace
+	vecI64Mul     = 0xd5
+	vecI32Mask    = 0xa4 // i32x4.bitmask
 	vecI64Mask    = 0xc4 // i64x2.bitmask
 	vecPage       = 0x01 // the second byte of both
 )
@@ -73,15 +80,58 @@ func remainder(signed bool, a uint32, sub, constant, eq byte) (out []byte) {
 	return append(out, sub+1, sub)
 }
 
-// On amd64 it is copysign.
-func insteadAMD64(op byte, _, temps uint32) []byte {
-	switch op {
-	case opF32Copysign:
+// On amd64 it is copysign, floats of unsigned i64 and i64x2.mul.
+func insteadAMD64(op byte, sub, temps uint32) []byte {
+	switch {
+	case op == opF32Copysign:
 		return copysign(temps, opI32OfF32, opI32Sub, opI32Const, math.MinInt32, math.MaxInt32)
-	case opF64Copysign:
+	case op == opF64Copysign:
 		return copysign(temps+2, opI32OfF32+1, opI64Sub, opI64Const, math.MinInt64, math.MaxInt64)
+	case op == opF32OfU64, op == opF64OfU64:
+		return ofU64(temps+2, op)
+	case op == prefixVector && sub == vecI64Mul:
+		return multiply(temps + 4)
 	}
 	return nil
+}
+
+// ofU64 halves what has the sign's bit set, keeping whether there is a rest, and doubles the float. The operation that takes it as signed
+// stands before that which does not.
+func ofU64(x uint32, op byte) (out []byte) {
+	local := func(op byte, i uint32) { out = binary.AppendUvarint(append(out, op), uint64(i)) }
+	const and, or, shrU = opI64Sub + 6, opI64Sub + 7, opI64Sub + 11
+	half, mul := x+1, byte(opF32Mul)
+	if op == opF64OfU64 {
+		mul = opF64Mul
+	}
+	local(opLocalTee, x)
+	local(opLocalGet, x)
+	out = append(out, opI64Const, 63, shrU)
+	local(opLocalTee, half)
+	out = append(out, shrU)
+	local(opLocalGet, x)
+	local(opLocalGet, half)
+	out = append(out, and, or, op-1)
+	local(opLocalGet, half)
+	return append(out, opI64Const, 1, opI64Sub-1, op-1, mul)
+}
+
+// multiply takes both lanes apart.
+func multiply(a uint32) (out []byte) {
+	local := func(op byte, i uint32) { out = binary.AppendUvarint(append(out, op), uint64(i)) }
+	b := a + 1
+	local(opLocalSet, b)
+	local(opLocalSet, a)
+	for lane := range byte(2) {
+		local(opLocalGet, a)
+		out = append(out, prefixVector, vecI64Lane, lane)
+		local(opLocalGet, b)
+		out = append(out, prefixVector, vecI64Lane, lane, opI64Sub+1)
+		if lane == 0 {
+			out = append(out, prefixVector, vecI64Splat)
+		}
+	}
+	return append(out, prefixVector, vecI64Lane+1, 1)
 }
 
 // copysign takes the sign's bit of one float and the others of the other, as integers: opcodes from sub on, their constants after the opcode

@@ -61,7 +61,7 @@ func Mend(b []byte, arch string) ([]byte, error) {
 type mender struct {
 	reader
 	// instead gives what does the same as an instruction, or nil for one that stays. From the index temps on there are two locals for
-	// i32, and then two for i64. sub is what follows a prefix.
+	// i32, then two for i64 and two for v128. sub is what follows a prefix.
 	instead func(op byte, sub, temps uint32) []byte
 	arm64   bool
 	at      stretch  // of a function's body
@@ -99,7 +99,7 @@ func (m *mender) code() (out []byte) {
 	return out
 }
 
-// body gives a function that ends at end anew, or nil where nothing is to be mended. It then has four locals more.
+// body gives a function that ends at end anew, or nil where nothing is to be mended. It then has six locals more.
 func (m *mender) body(end int, params uint32) (out []byte) {
 	groups := m.u32()
 	decls := m.pos
@@ -121,8 +121,8 @@ func (m *mender) body(end int, params uint32) (out []byte) {
 			continue
 		}
 		if out == nil {
-			out = append(binary.AppendUvarint(nil, uint64(groups)+2), m.b[decls:from]...)
-			out = append(out, 2, byte(I32), 2, byte(I64))
+			out = append(binary.AppendUvarint(nil, uint64(groups)+3), m.b[decls:from]...)
+			out = append(out, 2, byte(I32), 2, byte(I64), 2, byte(V128))
 		}
 		out = append(append(out, m.b[from:at]...), instead...)
 		from = m.pos

@@ -48,6 +48,10 @@ func unmended() []byte {
 	flags("i64less", "i64", "", asm.I64Const(0), anded64, asm.I32Const(0), asm.Op(asm.Drop, 0x55))
 	flags("i64most", "i64", "", anded64, asm.I64Const(0), asm.Op(0x58))
 	m.ExportFunc("i32ones", "i32 i32", "i32", "", both, asm.Op(asm.I32Add, 0x69))
+	m.ExportFunc("i64f32", "i64 i64", "i32", "", asm.Get(0), asm.Op(0xb5, 0xbc), asm.Get(1), asm.Op(0xb5, 0xbc, asm.I32Xor))
+	m.ExportFunc("i64f64", "i64 i64", "i64", "", asm.Get(0), asm.Op(0xba, 0xbd), asm.Get(1), asm.Op(0xba, 0xbd, 0x85))
+	m.ExportFunc("i64x2", "i64 i64", "i64", "v128", asm.Get(0), asm.Op(0xfd, 18), asm.Get(1), asm.Op(0xfd, 30, 1), // of x, y with y, 5
+		asm.Get(1), asm.Op(0xfd, 18), asm.I64Const(5), asm.Op(0xfd, 30, 1, 0xfd, 0xd5, 1), asm.Tee(2), asm.Op(0xfd, 29, 0), asm.Get(2), asm.Op(0xfd, 29, 1, 0x85))
 	m.ExportFunc("dead", "i32 i32", "i32", "", asm.Op(asm.Unreachable, i32RemS))
 	m.ExportFunc("signs", "i64 i64", "i32", "", asm.Get(0), asm.Op(0xfd, 18), asm.Get(1), asm.Op(0xfd, 30, 1), asm.Op(0xfd, 0xc4, 1)) // splat, lane 1, bitmask
 	return m.Bytes()
@@ -83,7 +87,7 @@ func checkMended(t *testing.T, arch string) {
 	after, err := rt.InstantiateWithConfig(t.Context(), mended, wazero.NewModuleConfig().WithName(""))
 	require.NoError(t, err)
 	values := []uint64{0, 1, 2, 7, 60, 870, math.MaxInt32, 1 << 31, math.MaxUint32, math.MaxUint32 - 6, math.MaxInt64, 1 << 63, math.MaxUint64, math.MaxUint64 - 9}
-	for _, name := range []string{"i32s", "i32u", "i64s", "i64u", "none", "two", "f32sign", "f64sign", "i32zeros", "i64zeros", "i32less", "i32local", "i32above", "i64less", "i64most", "i32ones",
+	for _, name := range []string{"i32s", "i32u", "i64s", "i64u", "none", "two", "f32sign", "f64sign", "i32zeros", "i64zeros", "i32less", "i32local", "i32above", "i64less", "i64most", "i32ones", "i64f32", "i64f64", "i64x2",
 		"dead", "signs"} {
 		for _, x := range values {
 			for _, y := range values {
