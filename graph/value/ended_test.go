@@ -54,7 +54,7 @@ func TestLargeValuesAreLeftWhenTheContextEnds(t *testing.T) {
 			all := &lookedAt{t.Context(), 0, 1 << 30}
 			require.NoError(t, c.work(all))
 			require.GreaterOrEqual(t, all.looks, c.looks)
-			for most := range all.looks {
+			for most := 0; most < all.looks; most += 1 + all.looks/20 {
 				ctx := &lookedAt{t.Context(), 0, most}
 				require.ErrorIs(t, c.work(ctx), context.Canceled, "after %d looks of %d", most, all.looks)
 				require.Equal(t, most+1, ctx.looks, "it went on")
