@@ -79,7 +79,7 @@ func TestOldKernel(t *testing.T) {
 	exe, err := os.Executable()
 	require.NoError(t, err)
 	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), oldKernelEnv+"=1")
+	cmd.Env = append(os.Environ(), oldKernelEnv+"=1", "TMPDIR="+t.TempDir())
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
 	require.Contains(t, string(out), "refused: ")
