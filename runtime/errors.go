@@ -16,7 +16,7 @@ const (
 	CodeMemory         = "E_MEMORY"          // the guest, or its worker, needed more memory than its limit
 	CodeOutput         = "E_OUTPUT"          // the guest wrote more than its limit
 	CodeCompile        = "E_COMPILE"         // the module is invalid, or compiling it needed too much memory
-	CodeCompileTimeout = "E_COMPILE_TIMEOUT" // compiling took longer than Config.CompileTime
+	CodeCompileTimeout = "E_COMPILE_TIMEOUT" // compiling took longer than Config.CompileTime and what its size adds
 	CodeCrash          = "E_CRASH"           // the worker process died or spoke nonsense
 	CodeFailed         = "E_FAILED"          // the guest itself said that it failed
 	CodeBounds         = "E_BOUNDS"          // the guest passed a bad pointer, port or handle to a host function
