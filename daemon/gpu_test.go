@@ -214,6 +214,7 @@ func TestAChainOnTheGPU(t *testing.T) {
 
 // TestAChainOnAGPU says how long nodes take that hand a large matrix on, on a real GPU, with everything stored in the end.
 func TestAChainOnAGPU(t *testing.T) {
+	t.Setenv("LD_LIBRARY_PATH", libraries)
 	if r := inventory.New("/").Report(t.Context()); r.Outcome != inventory.Present {
 		t.Skipf("no GPU here: %s", r.Reason)
 	}

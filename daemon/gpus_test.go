@@ -184,6 +184,7 @@ func TestRoomFollowsWhatIsFree(t *testing.T) {
 }
 
 func TestAGPUThatGoesAway(t *testing.T) {
+	t.Setenv("LD_LIBRARY_PATH", "")
 	synctest.Test(t, func(t *testing.T) {
 		g := quietGPUs()
 		first, err := g.stand(t.Context(), gib(16), &applicant{memory: 14 << 30}, never(t))

@@ -28,7 +28,7 @@ import (
 //
 // FILE is a file, or stdout.
 func TestConformance(t *testing.T) {
-	warm := compiled(t)
+	warm, hiding := compiled(t), hidingGPUs(t)
 	cmds := scriptCommands()
 	maps.Copy(cmds, map[string]func(*testscript.TestScript, bool, []string){
 		"after": after, "once": once, "ordered": ordered, "terminal": terminal, "overlap": overlap, "follows": follows,
@@ -36,7 +36,7 @@ func TestConformance(t *testing.T) {
 	})
 	testscript.Run(t, testscript.Params{
 		Dir:   "../../testdata/conformance",
-		Setup: func(env *testscript.Env) error { return scriptSetup(env, warm) },
+		Setup: func(env *testscript.Env) error { return scriptSetup(env, warm, hiding) },
 		Cmds:  cmds,
 	})
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"levee/gpu/fake"
+	"levee/gpu/inventory"
 	"levee/testdata/guests"
 )
 
@@ -27,18 +29,25 @@ import (
 //	runid VAR              takes the last run's id that the last command named on stderr, else on stdout
 //	messages FILE [VAR]    holds what --json printed against the schema of messages and prints the messages alone; VAR is the run's id
 //
-// PHOTO is a picture.
+// PHOTO is a picture. A driver of the machine's own is hidden; where there is one, driver is true.
 func TestScripts(t *testing.T) {
-	warm := compiled(t)
+	warm, hiding := compiled(t), hidingGPUs(t)
 	testscript.Run(t, testscript.Params{
 		Dir:           "../../testdata/script",
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
-		Setup:         func(env *testscript.Env) error { return scriptSetup(env, warm) },
+		Setup:         func(env *testscript.Env) error { return scriptSetup(env, warm, hiding) },
 		Cmds:          scriptCommands(),
+		Condition: func(cond string) (bool, error) {
+			if cond != "driver" {
+				return false, fmt.Errorf("no condition %q", cond)
+			}
+			return hiding != "", nil
+		},
 	})
 }
 
-func scriptSetup(env *testscript.Env, warm string) error {
+func scriptSetup(env *testscript.Env, warm, hiding string) error {
+	env.Setenv("LD_LIBRARY_PATH", hiding)
 	env.Setenv("LEVEE_STATE", env.WorkDir+"/.state")
 	env.Setenv("LEVEE_CACHE", env.WorkDir+"/.cache")
 	env.Setenv("NO_COLOR", "1")
@@ -55,6 +64,15 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 		"code": exits, "module": writeModule, "damage": damage, "text": writeText, "runid": runID, "messages": checkMessages,
 		"nvml": fakeNVML,
 	}
+}
+
+// hidingGPUs is a folder with a driver that is not loaded, where the machine has one of its own.
+func hidingGPUs(t *testing.T) string {
+	t.Helper()
+	if strings.HasPrefix(inventory.New("/").Report(t.Context()).Reason, "no NVIDIA driver was found") {
+		return ""
+	}
+	return fake.NVML(t, "INIT=9")
 }
 
 // compiled is a cache folder with nothing in it but the compiled code of core modules.
