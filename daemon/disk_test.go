@@ -20,11 +20,7 @@ import (
 // TestFullDiskLosesNothing fills the disk that history and results lie on in the middle of a run.
 func TestFullDiskLosesNothing(t *testing.T) {
 	b := newBox(t)
-	disk := t.TempDir()
-	if err := unix.Mount("levee-test", disk, "tmpfs", 0, "size=600m"); err != nil {
-		t.Skipf("a small disk needs root: %v", err)
-	}
-	t.Cleanup(func() { require.NoError(t, unix.Unmount(disk, unix.MNT_DETACH)) })
+	disk := smallDisk(t, "600m")
 	b.cfg.StateDir, b.cfg.CacheDir = filepath.Join(disk, "state"), filepath.Join(disk, "cache")
 	b.drop("gate.wasm", string(guests.Gate()))
 	b.drop("mix.wasm", string(guests.Mix("")))
@@ -74,11 +70,7 @@ func TestFullDiskLosesNothing(t *testing.T) {
 // A run goes on with results in memory when the disk has no room for them, but not with as many as its nodes like to make.
 func TestFullDiskDoesNotFillTheMemory(t *testing.T) {
 	b := newBox(t)
-	disk := t.TempDir()
-	if err := unix.Mount("levee-test", disk, "tmpfs", 0, "size=64m"); err != nil {
-		t.Skipf("a small disk needs root: %v", err)
-	}
-	t.Cleanup(func() { require.NoError(t, unix.Unmount(disk, unix.MNT_DETACH)) })
+	disk := smallDisk(t, "64m")
 	b.cfg.CacheDir = filepath.Join(disk, "cache")
 	b.drop("one.flow.yaml", `levee: 1
 inputs: { text: string }
@@ -119,11 +111,7 @@ outputs: { n: long.characters }
 // What the run of a node gives is in memory when that run has ended, too, and counts for the run that it is part of.
 func TestFullDiskCountsWhatRunsOfNodesGive(t *testing.T) {
 	b := newBox(t)
-	disk := t.TempDir()
-	if err := unix.Mount("levee-test", disk, "tmpfs", 0, "size=64m"); err != nil {
-		t.Skipf("a small disk needs root: %v", err)
-	}
-	t.Cleanup(func() { require.NoError(t, unix.Unmount(disk, unix.MNT_DETACH)) })
+	disk := smallDisk(t, "64m")
 	b.cfg.CacheDir = filepath.Join(disk, "cache")
 	b.drop("one.flow.yaml", `levee: 1
 inputs: { text: string }
@@ -172,6 +160,17 @@ func TestDiskThatTakesNoValuesIsNamed(t *testing.T) {
 	require.ErrorContains(t, res.Err, "output text: cache: ")
 	require.ErrorContains(t, res.Err, "not a directory")
 	require.NotContains(t, res.Err.Error(), "is no string")
+}
+
+// smallDisk is a folder on a disk of its own, of that size.
+func smallDisk(t *testing.T, size string) string {
+	t.Helper()
+	disk := t.TempDir()
+	if err := unix.Mount("levee-test", disk, "tmpfs", 0, "size="+size); err != nil {
+		t.Skipf("a small disk needs root: %v", err)
+	}
+	t.Cleanup(func() { require.NoError(t, unix.Unmount(disk, unix.MNT_DETACH)) })
+	return disk
 }
 
 // fill writes until there is no room left.

@@ -169,11 +169,7 @@ func TestEqualWorkOnAGPUIsJoined(t *testing.T) {
 func TestFullDiskWhileAValueComesFromAGPU(t *testing.T) {
 	withGPU(t)
 	b := newBox(t)
-	disk := t.TempDir()
-	if err := unix.Mount("levee-test", disk, "tmpfs", 0, "size=300m"); err != nil {
-		t.Skipf("a small disk needs root: %v", err)
-	}
-	t.Cleanup(func() { require.NoError(t, unix.Unmount(disk, unix.MNT_DETACH)) })
+	disk := smallDisk(t, "300m")
 	copyTree(t, b.cfg.CacheDir, filepath.Join(disk, "cache"))
 	b.cfg.CacheDir = filepath.Join(disk, "cache")
 	referring(b, "w.flow.yaml")
